@@ -1,0 +1,260 @@
+//! One writing key, any number of reading keys, and the choice between them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::try_join;
+
+use crate::content::{ContentError, ContentKey, ctr_iv};
+use crate::envelope::{Envelope, Start, StoredDescription};
+use crate::matdesc::MaterialDescription;
+use crate::policy::{PolicyError, ReadPolicy};
+use crate::secret::Secret;
+use crate::suite::Suite;
+use crate::wrap::{KeyError, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey, Wrapped, WrappedContent};
+
+/// A wrapping key with the name that people know it by and the description that objects carry.
+#[derive(Clone)]
+pub struct NamedKey {
+    name: String,
+    description: MaterialDescription,
+    wrap: Option<Arc<dyn WrapKey>>,
+    unwrap: Option<Arc<dyn UnwrapKey>>,
+}
+
+impl NamedKey {
+    /// A key that can do nothing yet; `name` is for people.
+    pub fn new(name: impl Into<String>, description: MaterialDescription) -> NamedKey {
+        NamedKey { name: name.into(), description, wrap: None, unwrap: None }
+    }
+
+    /// Lets it wrap.
+    #[must_use]
+    pub fn wrapping(mut self, key: Arc<dyn WrapKey>) -> NamedKey {
+        self.wrap = Some(key);
+        self
+    }
+
+    /// Lets it unwrap.
+    #[must_use]
+    pub fn unwrapping(mut self, key: Arc<dyn UnwrapKey>) -> NamedKey {
+        self.unwrap = Some(key);
+        self
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What objects written with this key say about it.
+    pub fn description(&self) -> &MaterialDescription {
+        &self.description
+    }
+
+    /// The algorithm that it writes with, if it can wrap.
+    pub fn algorithm(&self) -> Option<WrapAlgorithm> {
+        self.wrap.as_ref().map(|key| key.algorithm())
+    }
+
+    /// Whether it can wrap.
+    pub fn can_write(&self) -> bool {
+        self.wrap.is_some()
+    }
+
+    /// Whether it can unwrap.
+    pub fn can_read(&self) -> bool {
+        self.unwrap.is_some()
+    }
+
+    /// Whether this key is the one that an envelope asks for, by algorithm and description.
+    fn fits(&self, envelope: &Envelope) -> bool {
+        let algorithm = self.unwrap.as_ref().map_or(self.algorithm() == Some(envelope.wrap), |key| key.unwraps(envelope.wrap));
+        algorithm && envelope.description.names(&self.description)
+    }
+}
+
+impl fmt::Debug for NamedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NamedKey")
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keys: the first writes, all read.
+///
+/// This is the mapping between keys and objects that a user of client-side encryption has to keep: an object names its
+/// key by wrap algorithm and description, and the keyring answers with the key or with "none".
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    keys: Vec<NamedKey>,
+}
+
+/// Why there is no content key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// No key fits the envelope. No other key is tried.
+    #[error("no key for this object: it wants {wrap} with {description}; the keyring has {configured}")]
+    NoMatchingKey {
+        /// The wrap algorithm of the object.
+        wrap: WrapAlgorithm,
+        /// The description of the object.
+        description: StoredDescription,
+        /// The keys that are there, for people.
+        configured: String,
+    },
+    /// The key that fits has only its public half.
+    #[error("the key {name:?} fits this object, but only its public half is here")]
+    CannotRead {
+        /// The key's name.
+        name: String,
+    },
+    /// No key can write.
+    #[error("the first key of the keyring, {name:?}, cannot write")]
+    CannotWrite {
+        /// The key's name.
+        name: String,
+    },
+    /// Two keys of one name, or two that the same objects would ask for.
+    #[error("the keys {first:?} and {second:?} have the same name, or the same algorithm and description")]
+    Ambiguous {
+        /// One key.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// There is no key at all.
+    #[error("the keyring is empty")]
+    Empty,
+    /// The key was asked and did not give the data key.
+    #[error("the key {name:?}: {source}")]
+    Key {
+        /// The key's name.
+        name: String,
+        /// What it said.
+        source: KeyError,
+    },
+    /// The read policy keeps the object out.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The content cipher refused.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+}
+
+/// Random bytes for one object, drawn by the caller and wiped here.
+pub struct ContentRandom {
+    /// Seed of the data key.
+    pub data_key: Secret,
+    /// Random part of the initial counter.
+    pub iv: [u8; 12],
+}
+
+impl Keyring {
+    /// The first key writes if it can, all that can read read. Names and meanings must differ.
+    pub fn new(keys: Vec<NamedKey>) -> Result<Keyring, KeyringError> {
+        if keys.is_empty() {
+            return Err(KeyringError::Empty);
+        }
+        for (index, first) in keys.iter().enumerate() {
+            for second in keys.iter().skip(index + 1) {
+                let same_meaning = first.algorithm().is_some()
+                    && first.algorithm() == second.algorithm()
+                    && first.description == second.description;
+                if first.name == second.name || same_meaning {
+                    return Err(KeyringError::Ambiguous { first: first.name.clone(), second: second.name.clone() });
+                }
+            }
+        }
+        Ok(Keyring { keys })
+    }
+
+    /// All keys, the writing one first.
+    pub fn keys(&self) -> &[NamedKey] {
+        &self.keys
+    }
+
+    /// Makes the key of a fresh object and its envelope. Nothing from the store takes part.
+    pub async fn new_content(
+        &self,
+        suite: Suite,
+        random: ContentRandom,
+        plain_len: Option<u64>,
+    ) -> Result<(ContentKey, Envelope), KeyringError> {
+        let named = self.keys.first().ok_or(KeyringError::Empty)?;
+        let cannot = || KeyringError::CannotWrite { name: named.name.clone() };
+        let key = named.wrap.as_ref().ok_or_else(cannot)?;
+        let failed = |source| KeyringError::Key { name: named.name.clone(), source };
+        match suite {
+            Suite::AesCtr => {
+                let iv = ctr_iv(random.iv);
+                let start = Secret::new(iv.to_vec());
+                let ((data_key, wrapped), start) =
+                    try_join(key.data_key(random.data_key), key.wrap(&start)).await.map_err(failed)?;
+                let envelope = Envelope {
+                    suite,
+                    wrap: key.algorithm(),
+                    data_key: wrapped,
+                    start: Start::WrappedIv(start),
+                    description: StoredDescription::Map(named.description.clone()),
+                    plain_len,
+                };
+                Ok((ContentKey::aes_ctr(&data_key, iv)?, envelope))
+            }
+        }
+    }
+
+    /// The key that the envelope asks for: by wrap algorithm and by description, compared as maps.
+    pub fn select(&self, envelope: &Envelope) -> Result<&NamedKey, KeyringError> {
+        self.keys.iter().find(|key| key.fits(envelope)).ok_or_else(|| KeyringError::NoMatchingKey {
+            wrap: envelope.wrap,
+            description: envelope.description.clone(),
+            configured: self.listing(),
+        })
+    }
+
+    /// The content key of an object, in the one order that is safe: policy, selection, unwrapping, lengths.
+    ///
+    /// The envelope has been parsed strictly before; content is opened only after.
+    pub async fn open(&self, policy: ReadPolicy, envelope: &Envelope) -> Result<ContentKey, KeyringError> {
+        policy.admits(envelope.suite)?;
+        let named = self.select(envelope)?;
+        let key = named.unwrap.as_ref().ok_or_else(|| KeyringError::CannotRead { name: named.name.clone() })?;
+        let ask = |wrapped, content| key.unwrap(UnwrapRequest { wrap: envelope.wrap, wrapped, content });
+        let failed = |source| KeyringError::Key { name: named.name.clone(), source };
+        let (start, content): (&Wrapped, _) = match &envelope.start {
+            Start::WrappedIv(start) => (start, WrappedContent::Iv),
+            Start::WrappedDecimal(start) => (start, WrappedContent::LegacyCounter),
+        };
+        let (data_key, start) =
+            try_join(ask(&envelope.data_key, WrappedContent::DataKey), ask(start, content)).await.map_err(failed)?;
+        let iv = match content {
+            WrappedContent::LegacyCounter => decimal_counter(&start),
+            _ => start.expose().try_into().ok(),
+        };
+        match iv {
+            Some(iv) if data_key.len() == 32 => Ok(ContentKey::aes_ctr(&data_key, iv)?),
+            _ => Err(failed(KeyError::UnwrapFailed)),
+        }
+    }
+
+    /// The keys in words, for errors.
+    fn listing(&self) -> String {
+        let one = |key: &NamedKey| {
+            let algorithm = key.algorithm().map_or("read only", WrapAlgorithm::wire_name);
+            format!("{:?} ({algorithm}, {})", key.name, StoredDescription::Map(key.description.clone()))
+        };
+        self.keys.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The initial counter that the legacy names store as ASCII digits.
+fn decimal_counter(digits: &Secret) -> Option<[u8; 16]> {
+    let text = std::str::from_utf8(digits.expose()).ok()?;
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| text.parse::<u128>().ok()).flatten().map(u128::to_be_bytes)
+}
