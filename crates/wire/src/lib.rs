@@ -1,1 +1,31 @@
-//! Skeleton.
+//! What Alibaba Cloud OSS says on the wire: requests, replies, signatures and XML.
+//!
+//! No sockets, no clock, no environment. Clients build the same types that servers read, so both sides of a rule are one piece of code:
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`oss::request`] | operations as types, to and from HTTP heads |
+//! | [`oss::reply`], [`oss::listing`] | heads and listings of replies, read strictly |
+//! | [`oss::error`] | refusals: XML, `x-oss-err`, EC |
+//! | [`oss::sign_v4`] | signature version 4, made and checked |
+//! | [`oss::endpoint`], [`oss::names`] | hosts, addressing styles, bucket and key names |
+//! | [`oss::meta`] | headers kept with an object |
+//! | [`oss::range`], [`oss::crc64`] | byte ranges, checksums |
+//! | [`oss::xml`] | documents, read within bounds |
+//!
+//! ```
+//! use osseal_wire::oss::{Call, Credentials, Endpoint, Request, Subject, request::GetObject, sign_v4};
+//!
+//! let endpoint = Endpoint::parse("oss-cn-hangzhou.aliyuncs.com")?;
+//! let request = Request { bucket: Some("box".into()), key: Some("a b".into()), call: Call::GetObject(GetObject::default()) };
+//! let mut head = request.head(&endpoint)?;
+//! assert_eq!(head.uri, "https://box.oss-cn-hangzhou.aliyuncs.com/a%20b");
+//!
+//! let subject = Subject { bucket: Some("box"), key: Some("a b"), region: "cn-hangzhou" };
+//! let credentials = Credentials::new("id", "secret");
+//! sign_v4::sign(&mut head, subject, &credentials, &[], "2026-01-02T03:04:05Z".parse()?)?;
+//! assert!(head.headers["authorization"].to_str()?.starts_with("OSS4-HMAC-SHA256 Credential=id/20260102/cn-hangzhou/oss/"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod oss;

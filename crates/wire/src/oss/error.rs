@@ -1,0 +1,148 @@
+//! What the service says when it refuses.
+//!
+//! ```text
+//!   HTTP/1.1 404 Not Found                       HEAD has no body: the XML is base64 in x-oss-err
+//!   x-oss-request-id: 5C3D9175B6FC201293AD****
+//!   x-oss-ec: 0026-00000001
+//!   <Error><Code>NoSuchKey</Code><Message>…</Message><RequestId>…</RequestId><HostId>…</HostId><EC>…</EC></Error>
+//! ```
+
+use data_encoding::BASE64;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::xml;
+
+/// Longest piece of a message that is kept, in characters.
+const MAX_TEXT: usize = 1024;
+
+/// A refusal of the service: made by the server, read by the client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message} (HTTP {status}{})", if ec.is_empty() { String::new() } else { format!(", {ec}") })]
+pub struct ServiceError {
+    /// HTTP status.
+    pub status: u16,
+    /// The service's name for the refusal, such as `NoSuchKey`. Empty when the reply had none.
+    pub code: String,
+    /// The service's words, fit to print.
+    pub message: String,
+    /// The finer error code, such as `0026-00000001`; may be empty. The vendor advises not to branch on it.
+    pub ec: String,
+    /// The request's identifier, for the vendor's support; may be empty.
+    pub request_id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Error")]
+struct Body {
+    #[serde(rename = "Code", default)]
+    code: String,
+    #[serde(rename = "Message", default)]
+    message: String,
+    #[serde(rename = "RequestId", default)]
+    request_id: String,
+    #[serde(rename = "HostId", default)]
+    host_id: String,
+    #[serde(rename = "EC", default, skip_serializing_if = "String::is_empty")]
+    ec: String,
+    #[serde(rename = "RecommendDoc", default, skip_serializing_if = "String::is_empty")]
+    recommend: String,
+}
+
+impl ServiceError {
+    /// A refusal as the server states it.
+    pub fn new(status: StatusCode, code: &str, message: impl Into<String>, ec: &str) -> ServiceError {
+        ServiceError {
+            status: status.as_u16(),
+            code: code.into(),
+            message: message.into(),
+            ec: ec.into(),
+            request_id: String::new(),
+        }
+    }
+
+    /// Reads a reply whose status is an error. A body that is no error document leaves code and message empty; the status says enough.
+    pub fn from_reply(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ServiceError {
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let from_header = BASE64.decode(header("x-oss-err").as_bytes()).unwrap_or_default();
+        let document = if body.is_empty() { &from_header[..] } else { body };
+        let parsed = xml::read::<Body>("Error", document).ok();
+        let pick = |of: fn(&Body) -> &String, otherwise: &str| {
+            let text =
+                parsed.as_ref().map(of).filter(|text| !text.is_empty()).map_or(otherwise, String::as_str);
+            printable(text)
+        };
+        ServiceError {
+            status: status.as_u16(),
+            code: pick(|body| &body.code, ""),
+            message: pick(|body| &body.message, status.canonical_reason().unwrap_or_default()),
+            ec: pick(|body| &body.ec, header("x-oss-ec")),
+            request_id: pick(|body| &body.request_id, header("x-oss-request-id")),
+        }
+    }
+
+    /// The XML document of the refusal; `host` is the request's.
+    pub fn to_xml(&self, host: &str) -> String {
+        let recommend = match self.ec.as_str() {
+            "" => String::new(),
+            ec => format!("https://api.alibabacloud.com/troubleshoot?q={ec}"),
+        };
+        xml::write(&Body {
+            code: self.code.clone(),
+            message: self.message.clone(),
+            request_id: self.request_id.clone(),
+            host_id: host.to_owned(),
+            ec: self.ec.clone(),
+            recommend,
+        })
+    }
+}
+
+/// Text from outside made fit for a terminal: no control characters, of bounded length.
+pub fn printable(text: &str) -> String {
+    text.chars().take(MAX_TEXT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> ServiceError {
+        let mut error = ServiceError::new(
+            StatusCode::NOT_FOUND,
+            "NoSuchKey",
+            "The specified key does not exist.",
+            "0026-00000001",
+        );
+        error.request_id = "5C3D9175B6FC201293AD0001".into();
+        error
+    }
+
+    #[test]
+    fn a_refusal_is_read_from_body_or_header() {
+        let document = refusal().to_xml("bucket.example");
+        let none = HeaderMap::new();
+        assert_eq!(ServiceError::from_reply(StatusCode::NOT_FOUND, &none, document.as_bytes()), refusal());
+        let mut headers = HeaderMap::new();
+        headers.insert("x-oss-err", BASE64.encode(document.as_bytes()).parse().expect("a header value"));
+        assert_eq!(ServiceError::from_reply(StatusCode::NOT_FOUND, &headers, b""), refusal());
+    }
+
+    #[test]
+    fn x11_unknown_bodies_are_classed_by_status_and_made_printable() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-oss-request-id", "id-1".parse().expect("a header value"));
+        for body in [&b""[..], b"<html>proxy</html>", b"\xff\xfe", b"<Error>", b"<Error><Code>"] {
+            let error = ServiceError::from_reply(StatusCode::BAD_GATEWAY, &headers, body);
+            assert_eq!(
+                (error.status, error.code.as_str(), error.message.as_str()),
+                (502, "", "Bad Gateway"),
+                "{body:?}"
+            );
+            assert_eq!(error.request_id, "id-1");
+        }
+        let body = b"<Error><Code>A\x1b[31mB</Code><Message>two\nlines</Message></Error>";
+        let error = ServiceError::from_reply(StatusCode::BAD_REQUEST, &HeaderMap::new(), body);
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("A\u{fffd}[31mB", "two\u{fffd}lines"));
+    }
+}

@@ -1,0 +1,38 @@
+//! Percent-encoding as the service's signatures want it: everything but `A-Z a-z 0-9 - . _ ~`, upper-case hex.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const PATH: &AsciiSet = &STRICT.remove(b'/');
+
+/// A query name or value.
+pub(crate) fn query(text: &str) -> String {
+    utf8_percent_encode(text, STRICT).to_string()
+}
+
+/// A path, whose slashes stay.
+pub(crate) fn path(text: &str) -> String {
+    utf8_percent_encode(text, PATH).to_string()
+}
+
+/// Decodes once; `None` when the bytes are not UTF-8.
+pub(crate) fn decode(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+/// Decodes a query name or value, in which `+` is a space.
+pub(crate) fn decode_query(text: &str) -> Option<String> {
+    decode(&text.replace('+', " "))
+}
+
+/// The pairs of a raw query, decoded, in their order. `None` when a name or value is not UTF-8.
+pub(crate) fn pairs(raw: Option<&str>) -> Option<Vec<(String, String)>> {
+    raw.unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decode_query(name)?, decode_query(value)?))
+        })
+        .collect()
+}

@@ -1,0 +1,242 @@
+//! Heads of replies, read strictly: a doubtful head is an error that names the header, never a guess.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::crc64::Crc64;
+use super::error::ServiceError;
+use super::meta::{InvalidHeader, Metadata};
+use super::range::{ContentRange, digits};
+use super::xml::{self, CompleteResult, InitiateResult, XmlError};
+
+/// Most bytes of all header names and values of a reply together.
+pub const MAX_HEADERS: usize = 256 << 10;
+/// Longest upload identifier that is believed, in bytes.
+const MAX_UPLOAD_ID: usize = 1024;
+
+/// Why a reply is not understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// A header that the reply needs.
+    #[error("the reply lacks the header {name}")]
+    MissingHeader {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A header that may be there once.
+    #[error("the reply has the header {name} more than once")]
+    RepeatedHeader {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A header whose value breaks its rules.
+    #[error("the reply's header {name} is malformed or contradicts another")]
+    MalformedHeader {
+        /// Its name.
+        name: &'static str,
+    },
+    /// More header bytes than any reply of the service.
+    #[error("the reply has more than {MAX_HEADERS} bytes of headers")]
+    TooManyHeaders,
+    /// A success that the operation does not have.
+    #[error("the reply has the status {status}, which this operation does not answer")]
+    Status {
+        /// The status.
+        status: u16,
+    },
+    /// A document that is not the expected one.
+    #[error(transparent)]
+    Xml(#[from] XmlError),
+    /// A multipart upload without a usable identifier.
+    #[error("the reply has no usable upload id")]
+    UploadId,
+    /// A page of a listing that contradicts the request or itself.
+    #[error("the listing is not to be trusted: {reason}")]
+    Listing {
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+/// Head of the answer to GetObject and HeadObject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectReply {
+    /// The stored bytes that the body carries, and of how many. Of a 200 all of them; for an empty object `start == end == total == 0`.
+    pub range: ContentRange,
+    /// Whether it was a 206.
+    pub is_partial: bool,
+    /// Quoted; empty when absent.
+    pub etag: String,
+    /// CRC-64/XZ of the whole object, also in answer to a range.
+    pub crc64: Option<u64>,
+    /// As an HTTP date; empty when absent.
+    pub last_modified: String,
+    /// `Normal`, `Multipart`, `Appendable` or `Symlink`; empty when absent.
+    pub object_type: String,
+    /// Such as `Standard`; empty when absent.
+    pub storage_class: String,
+    /// The version, in buckets that have them.
+    pub version_id: Option<String>,
+    /// The request's identifier; empty when absent.
+    pub request_id: String,
+    /// Headers kept with the object.
+    pub metadata: Metadata,
+}
+
+impl ObjectReply {
+    /// Reads a head with a status of success.
+    pub fn from_head(status: StatusCode, headers: &HeaderMap) -> Result<ObjectReply, ReplyError> {
+        let headers = Strict::new(headers)?;
+        let length = headers.number("content-length")?;
+        let range = match (status, headers.one("content-range")?) {
+            (StatusCode::OK, None) => {
+                let total = length.ok_or(ReplyError::MissingHeader { name: "content-length" })?;
+                ContentRange { start: 0, end: total, total }
+            }
+            (StatusCode::PARTIAL_CONTENT, Some(value)) => {
+                let range = ContentRange::parse(value)
+                    .ok_or(ReplyError::MalformedHeader { name: "content-range" })?;
+                if length.is_some_and(|length| length != range.end - range.start) {
+                    return Err(ReplyError::MalformedHeader { name: "content-length" });
+                }
+                range
+            }
+            (StatusCode::PARTIAL_CONTENT, None) => {
+                return Err(ReplyError::MissingHeader { name: "content-range" });
+            }
+            (StatusCode::OK, Some(_)) => return Err(ReplyError::MalformedHeader { name: "content-range" }),
+            (other, _) => return Err(ReplyError::Status { status: other.as_u16() }),
+        };
+        Ok(ObjectReply {
+            range,
+            is_partial: status == StatusCode::PARTIAL_CONTENT,
+            etag: headers.text("etag")?,
+            crc64: headers.number("x-oss-hash-crc64ecma")?,
+            last_modified: headers.text("last-modified")?,
+            object_type: headers.text("x-oss-object-type")?,
+            storage_class: headers.text("x-oss-storage-class")?,
+            version_id: headers.one("x-oss-version-id")?.map(str::to_owned),
+            request_id: headers.text("x-oss-request-id")?,
+            metadata: Metadata::from_headers(headers.0),
+        })
+    }
+
+    /// The status and headers that say this, without `x-oss-request-id`, which is the server's for every reply.
+    pub fn to_head(&self) -> Result<(StatusCode, HeaderMap), InvalidHeader> {
+        let mut headers = HeaderMap::new();
+        self.metadata.write_to(&mut headers)?;
+        set(&mut headers, "content-length", &(self.range.end - self.range.start).to_string())?;
+        set(&mut headers, "accept-ranges", "bytes")?;
+        set(&mut headers, "etag", &self.etag)?;
+        set(&mut headers, "last-modified", &self.last_modified)?;
+        set(&mut headers, "x-oss-object-type", &self.object_type)?;
+        set(&mut headers, "x-oss-storage-class", &self.storage_class)?;
+        if let Some(crc64) = self.crc64 {
+            set(&mut headers, "x-oss-hash-crc64ecma", &crc64.to_string())?;
+        }
+        if let Some(version) = &self.version_id {
+            set(&mut headers, "x-oss-version-id", version)?;
+        }
+        if self.is_partial {
+            set(&mut headers, "content-range", &self.range.to_string())?;
+        }
+        Ok((if self.is_partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK }, headers))
+    }
+}
+
+/// Head of the answer to calls that store something: PutObject, UploadPart, CompleteMultipartUpload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutReply {
+    /// Quoted; empty when absent. Opaque.
+    pub etag: String,
+    /// CRC-64/XZ of what was stored; absent when the service does not know it.
+    pub crc64: Option<u64>,
+    /// The version, in buckets that have them.
+    pub version_id: Option<String>,
+    /// The request's identifier; empty when absent.
+    pub request_id: String,
+}
+
+impl PutReply {
+    /// Reads a head with a status of success.
+    pub fn from_head(headers: &HeaderMap) -> Result<PutReply, ReplyError> {
+        let headers = Strict::new(headers)?;
+        Ok(PutReply {
+            etag: headers.text("etag")?,
+            crc64: headers.number("x-oss-hash-crc64ecma")?,
+            version_id: headers.one("x-oss-version-id")?.map(str::to_owned),
+            request_id: headers.text("x-oss-request-id")?,
+        })
+    }
+
+    /// The headers that say this, without `x-oss-request-id`.
+    pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
+        let mut headers = HeaderMap::new();
+        if !self.etag.is_empty() {
+            set(&mut headers, "etag", &self.etag)?;
+        }
+        if let Some(crc64) = self.crc64 {
+            set(&mut headers, "x-oss-hash-crc64ecma", &crc64.to_string())?;
+        }
+        if let Some(version) = &self.version_id {
+            set(&mut headers, "x-oss-version-id", version)?;
+        }
+        Ok(headers)
+    }
+}
+
+/// The body of a success that may hold a refusal all the same: CompleteMultipartUpload and CopyObject begin to answer before they are done.
+pub fn late_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<ServiceError> {
+    (xml::root_of(body).as_deref() == Some("Error")).then(|| ServiceError::from_reply(status, headers, body))
+}
+
+impl InitiateResult {
+    /// The upload's identifier, if it is one: 1 to 1,024 bytes without control characters.
+    pub fn upload_id(&self) -> Result<&str, ReplyError> {
+        let id = self.upload_id.as_str();
+        let usable = !id.is_empty() && id.len() <= MAX_UPLOAD_ID && !id.chars().any(char::is_control);
+        usable.then_some(id).ok_or(ReplyError::UploadId)
+    }
+}
+
+impl CompleteResult {
+    /// Reads the document of a success, blank characters in front of it allowed. An empty body is [`XmlError::Damaged`]: whether the
+    /// object is there is then for a HEAD to say.
+    pub fn from_reply(body: &[u8]) -> Result<CompleteResult, ReplyError> {
+        CompleteResult::from_xml(body).map_err(ReplyError::Xml)
+    }
+}
+
+/// Headers of which each of the service's own may be there once.
+struct Strict<'a>(&'a HeaderMap);
+
+impl<'a> Strict<'a> {
+    fn new(headers: &'a HeaderMap) -> Result<Strict<'a>, ReplyError> {
+        let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if size > MAX_HEADERS { Err(ReplyError::TooManyHeaders) } else { Ok(Strict(headers)) }
+    }
+
+    fn one(&self, name: &'static str) -> Result<Option<&'a str>, ReplyError> {
+        let mut values = self.0.get_all(name).iter();
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(ReplyError::RepeatedHeader { name });
+        }
+        first.map(|value| value.to_str().map_err(|_| ReplyError::MalformedHeader { name })).transpose()
+    }
+
+    fn text(&self, name: &'static str) -> Result<String, ReplyError> {
+        Ok(self.one(name)?.unwrap_or_default().to_owned())
+    }
+
+    fn number(&self, name: &'static str) -> Result<Option<u64>, ReplyError> {
+        let parse = if name == "x-oss-hash-crc64ecma" { Crc64::parse } else { digits };
+        self.one(name)?.map(|text| parse(text).ok_or(ReplyError::MalformedHeader { name })).transpose()
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), InvalidHeader> {
+    let value = HeaderValue::from_str(value).map_err(|_| InvalidHeader { name: name.into() })?;
+    headers.insert(HeaderName::from_static(name), value);
+    Ok(())
+}

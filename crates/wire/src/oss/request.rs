@@ -1,0 +1,239 @@
+//! Requests: built by clients, parsed by servers, from the same types.
+
+mod build;
+mod parse;
+
+use super::meta::{InvalidHeader, Metadata};
+use super::names::NameError;
+use super::range::RangeSpec;
+use super::xml::CompleteRequest;
+
+pub use parse::Hosts;
+
+/// A request about a bucket, an object or the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The bucket; none for the account.
+    pub bucket: Option<String>,
+    /// The object key, decoded; none for the bucket itself.
+    pub key: Option<String>,
+    /// What is asked.
+    pub call: Call,
+}
+
+/// The operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Call {
+    /// The account's buckets.
+    ListBuckets(ListBuckets),
+    /// Makes a bucket.
+    PutBucket,
+    /// Removes an empty bucket.
+    DeleteBucket,
+    /// A page of objects.
+    ListObjects(ListObjects),
+    /// Stores an object.
+    PutObject(PutObject),
+    /// Reads an object or a range of it.
+    GetObject(GetObject),
+    /// An object's headers.
+    HeadObject(GetObject),
+    /// Removes an object.
+    DeleteObject(DeleteObject),
+    /// Copies an object inside the service.
+    CopyObject(CopyObject),
+    /// Begins a multipart upload.
+    Initiate(PutObject),
+    /// Stores one part.
+    UploadPart(UploadPart),
+    /// The parts stored so far.
+    ListParts(ListParts),
+    /// Makes an object of the parts.
+    Complete(Complete),
+    /// Drops an upload and its parts.
+    Abort {
+        /// The upload's identifier.
+        upload_id: String,
+    },
+}
+
+impl Call {
+    /// The operation's name as the vendor's documentation has it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Call::ListBuckets(_) => "ListBuckets",
+            Call::PutBucket => "PutBucket",
+            Call::DeleteBucket => "DeleteBucket",
+            Call::ListObjects(_) => "ListObjects",
+            Call::PutObject(_) => "PutObject",
+            Call::GetObject(_) => "GetObject",
+            Call::HeadObject(_) => "HeadObject",
+            Call::DeleteObject(_) => "DeleteObject",
+            Call::CopyObject(_) => "CopyObject",
+            Call::Initiate(_) => "InitiateMultipartUpload",
+            Call::UploadPart(_) => "UploadPart",
+            Call::ListParts(_) => "ListParts",
+            Call::Complete(_) => "CompleteMultipartUpload",
+            Call::Abort { .. } => "AbortMultipartUpload",
+        }
+    }
+
+    /// Whether the request's body is an object's or a part's bytes.
+    pub const fn carries_data(&self) -> bool {
+        matches!(self, Call::PutObject(_) | Call::UploadPart(_))
+    }
+}
+
+/// ListBuckets. Zero and empty mean the service's own choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListBuckets {
+    /// Only names with this beginning.
+    pub prefix: String,
+    /// Only names after this one.
+    pub marker: String,
+    /// Most names in a page.
+    pub max_keys: Option<u32>,
+}
+
+/// ListObjects, version 2 (`list-type=2`), or 1 when asked for. Empty means not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListObjects {
+    /// Version 1 of the call: pages are continued by `marker`.
+    pub version_1: bool,
+    /// Only keys with this beginning.
+    pub prefix: String,
+    /// Keys with the same text up to this one are listed once.
+    pub delimiter: String,
+    /// Only keys after this one (`start-after`, or `marker` in version 1).
+    pub start_after: String,
+    /// Where the page begins, as the page before said.
+    pub continuation_token: String,
+    /// Most entries in a page, 1 to 1,000.
+    pub max_keys: Option<u32>,
+    /// Whether names in the reply are percent-encoded.
+    pub url_encoding: bool,
+}
+
+/// PutObject and InitiateMultipartUpload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutObject {
+    /// Headers to keep with the object, the envelope among them.
+    pub metadata: Metadata,
+    /// Refuse when the object exists.
+    pub forbid_overwrite: bool,
+    /// Bytes of the body; none when they are not known before (chunked).
+    pub content_length: Option<u64>,
+    /// Base64 of the MD5 of the body.
+    pub content_md5: Option<String>,
+    /// CRC-64/XZ of the body, for the service to compare.
+    pub crc64: Option<u64>,
+}
+
+/// Conditions on the object's state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Only if the ETag is this one.
+    pub if_match: Option<String>,
+    /// Only if the ETag is another.
+    pub if_none_match: Option<String>,
+    /// Only if changed after this time, as an HTTP date.
+    pub if_modified_since: Option<String>,
+    /// Only if not changed after this time, as an HTTP date.
+    pub if_unmodified_since: Option<String>,
+}
+
+/// GetObject and HeadObject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetObject {
+    /// The range; a malformed one is `None` on the server, as the service ignores it.
+    pub range: Option<RangeSpec>,
+    /// `x-oss-range-behavior: standard`: ranges as in HTTP. Without it a range past the end gives the whole object.
+    pub standard_range: bool,
+    /// On what condition.
+    pub conditions: Conditions,
+    /// A version other than the latest.
+    pub version_id: Option<String>,
+}
+
+/// DeleteObject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteObject {
+    /// A version; none for the object.
+    pub version_id: Option<String>,
+}
+
+/// CopyObject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CopyObject {
+    /// Bucket of the source.
+    pub source_bucket: String,
+    /// Key of the source, decoded.
+    pub source_key: String,
+    /// A version of the source.
+    pub source_version: Option<String>,
+    /// `REPLACE` instead of `COPY`: take the headers of this request.
+    pub replace_metadata: bool,
+    /// Headers of the request.
+    pub metadata: Metadata,
+    /// Refuse when the target exists.
+    pub forbid_overwrite: bool,
+    /// Conditions on the source.
+    pub conditions: Conditions,
+}
+
+/// UploadPart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadPart {
+    /// The upload's identifier.
+    pub upload_id: String,
+    /// From 1 to 10,000.
+    pub part_number: u32,
+    /// The envelope, once more.
+    pub metadata: Metadata,
+    /// Bytes of the part.
+    pub content_length: Option<u64>,
+    /// Base64 of the MD5 of the part.
+    pub content_md5: Option<String>,
+    /// CRC-64/XZ of the part, for the service to compare.
+    pub crc64: Option<u64>,
+}
+
+/// ListParts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListParts {
+    /// The upload's identifier.
+    pub upload_id: String,
+    /// Only parts after this one.
+    pub part_number_marker: Option<u32>,
+    /// Most parts in a page.
+    pub max_parts: Option<u32>,
+}
+
+/// CompleteMultipartUpload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Complete {
+    /// The upload's identifier.
+    pub upload_id: String,
+    /// The parts.
+    pub parts: CompleteRequest,
+    /// Refuse when the object exists.
+    pub forbid_overwrite: bool,
+    /// Headers of the request; an envelope among them is compared.
+    pub metadata: Metadata,
+}
+
+/// Why a request cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A bucket or key outside the service's rules.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A header that HTTP cannot carry.
+    #[error(transparent)]
+    Header(#[from] InvalidHeader),
+    /// A URL that HTTP cannot carry.
+    #[error("the request's address is too long or malformed")]
+    Url,
+}
