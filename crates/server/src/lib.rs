@@ -1,1 +1,49 @@
-//! Skeleton.
+//! An OSS-compatible development server with the service's awkward corners, for tests and for work without an account.
+//!
+//! It holds no keys and depends on nothing that could use one: what clients encrypt stays encrypted here.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`service`] | [`Service`]: a request in, a reply out; usable in-process |
+//! | [`serve()`] | a listener in front of it |
+//! | [`cse_rules`] | the service's rules about client-side encryption headers |
+//! | [`quirks`] | behaviour on which the vendor's sources leave a choice |
+//! | [`backend`] | where bytes are kept: [`backend::memory`], [`backend::disk`] |
+//! | [`ledger`] | what every body ever received looked like |
+//! | [`faults`] | the network and the service at their worst, on order |
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use osseal_server::{Service, body};
+//!
+//! let service = Service::builder().anonymous().build();
+//! let request = http::Request::put("/box").header("host", "localhost").body(body::empty()).unwrap();
+//! let reply = service.call(request).await.unwrap();
+//! assert_eq!(reply.status(), 200);
+//! # });
+//! ```
+
+pub mod backend;
+pub mod body;
+mod buckets;
+mod copy;
+pub mod cse_rules;
+pub mod faults;
+mod faulty;
+mod ingest;
+pub mod ledger;
+mod listing;
+mod multipart;
+mod objects;
+mod operation;
+pub mod quirks;
+mod random;
+mod refusal;
+mod serve;
+pub mod service;
+
+pub use body::{Body, BoxError};
+pub use ingest::{BodyFailure, Facts, Incoming};
+pub use operation::Operation;
+pub use serve::serve;
+pub use service::{Closed, Service, ServiceBuilder};

@@ -33,10 +33,13 @@ fn verify(head: &Parts, credentials: &Credentials, now: Timestamp) -> Result<(),
     sign_v4::verify(head, SUBJECT, |id| (id == credentials.access_key_id).then(|| credentials.clone()), now)
 }
 
+/// Signature, additional headers, further headers, seconds since 1970, who.
+type Case<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)], i64, Credentials);
+
 #[test]
 fn the_vendors_signatures() {
     let plain = Credentials::new("ak", "sk");
-    let cases: [(&str, &[&str], &[(&str, &str)], i64, Credentials); 3] = [
+    let cases: [Case<'_>; 3] = [
         (
             "e21d18daa82167720f9b1047ae7e7f1ce7cb77a31e8203a7d5f4624fa0284afe",
             &[],

@@ -6,6 +6,11 @@ use super::reply::ReplyError;
 use super::request::ListObjects;
 use super::xml::{ListObjectsResult, ListPartsResult};
 
+/// A name as `encoding-type=url` has it.
+pub fn url_encode(name: &str) -> String {
+    escape::path(name)
+}
+
 /// One object of a listing. A listing has no metadata: what is stored is known, what it holds is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedObject {

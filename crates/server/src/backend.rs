@@ -1,0 +1,367 @@
+//! Where the service keeps buckets, objects and unfinished uploads: the joint [`Backend`], and what passes through it.
+//!
+//! Two live here: [`memory::Memory`] and [`disk::Disk`]. The rules of the service (signatures, encryption headers, ranges,
+//! conditions) are above this line; below it are bytes, names, and the promise that a change happens whole or not at all.
+
+pub mod disk;
+mod index;
+pub mod memory;
+mod record;
+
+use std::{future::Future, ops::Range, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ingest::{BodyFailure, Facts, Incoming};
+
+/// What every method of a [`Backend`] gives back.
+pub type BackendFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;
+
+/// Stored bytes on their way out, in order. An error ends the stream.
+pub type ContentStream = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// A place where buckets, objects and unfinished uploads live.
+///
+/// # What an implementation promises
+///
+/// * **Whole or not at all.** An operation that answers `Ok` has happened, for every later call and, where the backend
+///   outlives the process, after a kill at any instant. One that answers `Err` has changed nothing that a later call can
+///   see; one whose future is dropped has happened whole or not at all. Bytes left over are the backend's own to sweep.
+/// * **One order per key.** Two writes of one key leave one of the two, record and content together, never a mixture.
+/// * **Readers keep what they opened.** Content handed out by [`open`](Backend::open) stays readable, unchanged, while
+///   the object is replaced or deleted.
+/// * **Bounded memory.** Bodies come from [`Incoming`] chunk by chunk and leave as a [`ContentStream`]; no method holds a
+///   body whole unless keeping it in memory is what the backend is for.
+/// * **Never something else.** What cannot be read back is [`BackendError::Damaged`] with the name of the culprit; it is
+///   neither skipped nor guessed.
+///
+/// # What it need not do
+///
+/// Check names, digests, sizes or headers: the service has done so, or [`Incoming::finish`] does. A backend that stores a
+/// body reads it with [`Incoming::next`] until `None`, then asks [`Incoming::finish`] for the facts, and commits only if that
+/// agrees. It decides nothing about time: moments arrive in the records.
+///
+/// # Names
+///
+/// A [`Place`] is a bucket and a key. Every method with a place fails with [`BackendError::NoSuchBucket`] when the bucket is
+/// not there, before it looks for the key.
+pub trait Backend: Send + Sync {
+    /// Makes a bucket. An existing one is left as it is, with its creation time.
+    fn create_bucket<'a>(&'a self, bucket: &'a str, created: Timestamp) -> BackendFuture<'a, ()>;
+
+    /// Removes an empty bucket; objects and unfinished uploads make it [`BackendError::BucketNotEmpty`].
+    fn delete_bucket<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, ()>;
+
+    /// All buckets, by name.
+    fn buckets(&self) -> BackendFuture<'_, Vec<Bucket>>;
+
+    /// Stores a body under a key.
+    fn put<'a>(
+        &'a self,
+        place: Place<'a>,
+        new: NewObject,
+        overwrite: Overwrite,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Arc<Object>>;
+
+    /// The record of an object.
+    fn object<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Arc<Object>>;
+
+    /// The record of an object and a way to its content, both of the same write.
+    fn open<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Opened>;
+
+    /// Removes an object. [`BackendError::NoSuchKey`] when there is none.
+    fn delete<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, ()>;
+
+    /// Gives the content of `source` a second record at `target`, or a replaced one when both are the same place.
+    /// [`BackendError::Changed`] when the object at `source` is no longer the one with the id `expected`.
+    fn copy<'a>(
+        &'a self,
+        source: Place<'a>,
+        expected: &'a str,
+        target: Place<'a>,
+        record: Object,
+        overwrite: Overwrite,
+    ) -> BackendFuture<'a, Arc<Object>>;
+
+    /// Up to `limit` objects whose keys start with `prefix` and are not before `from`, in the byte order of their keys.
+    fn scan<'a>(
+        &'a self,
+        bucket: &'a str,
+        prefix: &'a str,
+        from: Cursor<'a>,
+        limit: usize,
+    ) -> BackendFuture<'a, Vec<Listed>>;
+
+    /// Opens an upload under its id.
+    fn create_upload<'a>(&'a self, place: Place<'a>, upload: Upload) -> BackendFuture<'a, ()>;
+
+    /// An unfinished upload and its parts, in the order of their numbers.
+    fn upload<'a>(&'a self, place: Place<'a>, id: &'a str) -> BackendFuture<'a, (Arc<Upload>, Vec<Part>)>;
+
+    /// Stores a body as a part, replacing one of the same number. [`BackendError::NoSuchUpload`] when the upload ended while
+    /// the body arrived.
+    fn put_part<'a>(
+        &'a self,
+        place: Place<'a>,
+        id: &'a str,
+        new: NewPart,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Part>;
+
+    /// Makes the object `record` of the parts listed, in that order, and ends the upload. [`BackendError::Changed`] when one of
+    /// the parts is no longer the one listed.
+    fn complete<'a>(
+        &'a self,
+        place: Place<'a>,
+        id: &'a str,
+        parts: &'a [Part],
+        record: Object,
+        overwrite: Overwrite,
+    ) -> BackendFuture<'a, Arc<Object>>;
+
+    /// Ends an upload and forgets its parts.
+    fn abort<'a>(&'a self, place: Place<'a>, id: &'a str) -> BackendFuture<'a, ()>;
+}
+
+/// A bucket and a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The bucket.
+    pub bucket: &'a str,
+    /// The key, 1 to 1023 bytes.
+    pub key: &'a str,
+}
+
+/// A bucket, as `ListBuckets` knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// Whether a write may replace an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwrite {
+    /// It may.
+    Allowed,
+    /// An object of that key makes the write [`BackendError::Exists`] (`x-oss-forbid-overwrite: true`).
+    Forbidden,
+}
+
+/// Where a [`Backend::scan`] starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cursor<'a> {
+    /// At the first key.
+    First,
+    /// At this key or the next after it.
+    At(&'a str),
+    /// After this key.
+    After(&'a str),
+}
+
+/// Headers kept with an object: lower-case names, raw values, in the order they came in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta(#[serde(with = "record::pairs")] pub Vec<(String, Vec<u8>)>);
+
+impl Meta {
+    /// The value of a header, by its lower-case name.
+    pub fn value(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// Sets a header, replacing one of that name.
+    pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value.into(),
+            None => self.0.push((name.to_owned(), value.into())),
+        }
+    }
+}
+
+/// How an object came to be; the value of `x-oss-object-type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// `PutObject` or a copy of such an object.
+    Normal,
+    /// `CompleteMultipartUpload`.
+    Multipart,
+}
+
+/// The record of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// Unlike that of every other write.
+    pub id: String,
+    /// Stored bytes.
+    pub size: u64,
+    /// The ETag with its quotes.
+    pub etag: String,
+    /// CRC-64/XZ of the stored bytes.
+    pub crc64: u64,
+    /// MD5 of the stored bytes; unknown for the object of a multipart upload.
+    pub md5: Option<[u8; 16]>,
+    /// When it was stored, in whole milliseconds.
+    #[serde(with = "record::millis")]
+    pub modified: Timestamp,
+    /// How it came to be.
+    pub kind: Kind,
+    /// The upload it was completed from.
+    pub upload: Option<String>,
+    /// Its headers.
+    pub meta: Meta,
+}
+
+/// An object about to be stored: all that is known before its body.
+#[derive(Debug, Clone)]
+pub struct NewObject {
+    /// See [`Object::id`].
+    pub id: String,
+    /// See [`Object::modified`].
+    pub modified: Timestamp,
+    /// See [`Object::meta`].
+    pub meta: Meta,
+}
+
+impl NewObject {
+    /// The record, with what the body turned out to be.
+    pub fn with(self, facts: &Facts) -> Object {
+        Object {
+            id: self.id,
+            size: facts.size,
+            etag: facts.etag(),
+            crc64: facts.crc64,
+            md5: facts.md5,
+            modified: self.modified,
+            kind: Kind::Normal,
+            upload: None,
+            meta: self.meta,
+        }
+    }
+}
+
+/// An unfinished multipart upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// The upload id.
+    pub id: String,
+    /// The key it is for.
+    pub key: String,
+    /// When it was opened.
+    #[serde(with = "record::millis")]
+    pub initiated: Timestamp,
+    /// The headers its object will have.
+    pub meta: Meta,
+    /// Whether its object may replace another.
+    pub forbid_overwrite: bool,
+}
+
+/// A stored part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Unlike that of every other write.
+    pub id: String,
+    /// 1 to 10,000.
+    pub number: u32,
+    /// Stored bytes.
+    pub size: u64,
+    /// The ETag with its quotes.
+    pub etag: String,
+    /// CRC-64/XZ of the stored bytes.
+    pub crc64: u64,
+    /// When it was stored.
+    #[serde(with = "record::millis")]
+    pub modified: Timestamp,
+}
+
+/// A part about to be stored.
+#[derive(Debug, Clone)]
+pub struct NewPart {
+    /// See [`Part::id`].
+    pub id: String,
+    /// See [`Part::number`].
+    pub number: u32,
+    /// See [`Part::modified`].
+    pub modified: Timestamp,
+}
+
+impl NewPart {
+    /// The record, with what the body turned out to be.
+    pub fn with(self, facts: &Facts) -> Part {
+        Part {
+            id: self.id,
+            number: self.number,
+            size: facts.size,
+            etag: facts.etag(),
+            crc64: facts.crc64,
+            modified: self.modified,
+        }
+    }
+}
+
+/// One row of a [`Backend::scan`].
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The key.
+    pub key: String,
+    /// The record.
+    pub object: Arc<Object>,
+}
+
+/// A record and a way to its content.
+pub struct Opened {
+    /// The record.
+    pub object: Arc<Object>,
+    /// Gives the stored bytes of a half-open range that lies within the object.
+    pub read: Box<dyn FnOnce(Range<u64>) -> ContentStream + Send>,
+}
+
+/// Why a backend did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// No bucket of that name.
+    #[error("no such bucket")]
+    NoSuchBucket,
+    /// The bucket holds objects or unfinished uploads.
+    #[error("the bucket is not empty")]
+    BucketNotEmpty,
+    /// No object of that key.
+    #[error("no such object")]
+    NoSuchKey,
+    /// No unfinished upload of that id and key.
+    #[error("no such upload")]
+    NoSuchUpload,
+    /// There is an object of that key and it must not be replaced.
+    #[error("the object exists")]
+    Exists,
+    /// The object or part that the change builds on was replaced meanwhile.
+    #[error("the source was replaced meanwhile")]
+    Changed,
+    /// The body ended early or was refused.
+    #[error(transparent)]
+    Body(#[from] BodyFailure),
+    /// Stored data that cannot be read back.
+    #[error("{what} is damaged: {reason}; restore it from a backup or remove it")]
+    Damaged {
+        /// The file or record.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {what}: {source}")]
+    Io {
+        /// What was tried, a verb.
+        action: &'static str,
+        /// On which file.
+        what: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}

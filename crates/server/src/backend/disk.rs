@@ -1,0 +1,329 @@
+//! Everything in one folder, safe against a kill at any instant.
+//!
+//! ```text
+//! lock                                held while open: one process at a time
+//! format                              which layout this is
+//! temp/…                              files being written; swept on open
+//! data/ID                             one body each, never changed
+//! buckets/B/bucket                    record of a bucket
+//! buckets/B/objects/SHA256-OF-KEY     record of an object: key, headers, the bodies it is made of
+//! buckets/B/uploads/ID/upload         record of an unfinished upload
+//! buckets/B/uploads/ID/parts/N        record of a part: facts, its body
+//! ```
+//! A body is written aside, flushed, renamed into `data`; then its record likewise, renamed over the old one. That last rename is
+//! the one commit point: before it the write has not happened, after it it has. A completed upload is a record that names the bodies
+//! of its parts, a copy one that names those of its source; no bytes move. Bodies that no record names are removed when their last
+//! reader lets go or, after a kill, when the folder is opened next.
+//!
+//! Records carry their own digest. One that is damaged is never skipped: requests for it, and listings that would have to show
+//! it, fail and name the file; writing or deleting its key heals it.
+
+mod files;
+mod folder;
+mod load;
+mod shared;
+mod state;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use self::{
+    files::{Aside, Blob},
+    folder::Folder,
+    shared::Shared,
+    state::{Content, Culprit, Record, State},
+};
+use super::{
+    Backend, BackendError, BackendFuture, Bucket, Cursor, Listed, NewObject, NewPart, Object, Opened,
+    Overwrite, Part, Place, Upload, index::Entry,
+};
+use crate::ingest::Incoming;
+
+pub use self::load::OpenError;
+
+/// Bytes gathered before they are written at once.
+const BATCH: usize = 1 << 20;
+
+/// A backend in a folder.
+pub struct Disk {
+    shared: Arc<Shared>,
+}
+
+impl Disk {
+    /// Opens a folder, which is made where it does not exist. Reads every record; may take a while for a large store.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Disk, OpenError> {
+        let folder = Folder::new(folder.into());
+        let lock = load::lock(&folder)?;
+        let state = load::load(&folder)?;
+        Ok(Disk { shared: Arc::new(Shared { folder, state: Mutex::new(state), _lock: lock }) })
+    }
+
+    /// The damaged records found on opening: the file and what is wrong with it.
+    pub fn damaged(&self) -> Vec<(String, String)> {
+        self.shared
+            .state()
+            .damage
+            .values()
+            .map(|damage| (damage.what.clone(), damage.reason.clone()))
+            .collect()
+    }
+
+    /// Runs file work where it may block.
+    fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, BackendError> + Send + 'static,
+    ) -> BackendFuture<'static, T> {
+        let shared = self.shared.clone();
+        joined(spawn_blocking(move || work(&shared))).boxed()
+    }
+
+    /// Answers from memory.
+    fn now<'a, T: Send + 'a>(
+        &'a self,
+        answer: impl FnOnce(&State) -> Result<T, BackendError> + Send + 'a,
+    ) -> BackendFuture<'a, T> {
+        async move { answer(&self.shared.state()) }.boxed()
+    }
+
+    /// Writes a body aside, chunk by chunk, the next ones arriving while the last are written.
+    async fn receive(&self, body: &mut Incoming) -> Result<Received, BackendError> {
+        let mut file: Option<JoinHandle<Result<Aside, BackendError>>> = None;
+        let (mut batch, mut gathered, mut size) = (Vec::new(), 0, 0);
+        loop {
+            let chunk = body.next().await?;
+            let ended = chunk.is_none();
+            if let Some(chunk) = chunk {
+                gathered += chunk.len();
+                size += chunk.len() as u64;
+                batch.push(chunk);
+            }
+            if gathered >= BATCH || (ended && gathered > 0) {
+                let before = match file.take() {
+                    Some(writing) => Some(joined(writing).await?),
+                    None => None,
+                };
+                let (shared, chunks) = (self.shared.clone(), std::mem::take(&mut batch));
+                gathered = 0;
+                file = Some(spawn_blocking(move || append(&shared, before, &chunks)));
+            }
+            if ended {
+                let aside = match file {
+                    Some(writing) => Some(joined(writing).await?),
+                    None => None,
+                };
+                return Ok(Received { aside, size });
+            }
+        }
+    }
+}
+
+/// A body that was written aside; none for an empty one.
+struct Received {
+    aside: Option<Aside>,
+    size: u64,
+}
+
+impl Received {
+    fn place(self, folder: &Folder) -> Result<Content, BackendError> {
+        match self.aside {
+            Some(aside) => Ok([Blob::place(aside, &folder.data(), self.size)?].into()),
+            None => Ok([].into()),
+        }
+    }
+}
+
+fn append(shared: &Shared, file: Option<Aside>, chunks: &[Bytes]) -> Result<Aside, BackendError> {
+    let mut file = match file {
+        Some(file) => file,
+        None => Aside::create(&shared.folder.temp())?,
+    };
+    chunks.iter().try_for_each(|chunk| file.write(chunk))?;
+    Ok(file)
+}
+
+async fn joined<T>(task: JoinHandle<Result<T, BackendError>>) -> Result<T, BackendError> {
+    task.await.unwrap_or_else(|error| {
+        Err(BackendError::Io {
+            action: "finish",
+            what: "file work".to_owned(),
+            source: std::io::Error::other(error),
+        })
+    })
+}
+
+/// A [`Place`] that a task on another thread can hold.
+struct Owned {
+    bucket: String,
+    key: String,
+}
+
+impl Owned {
+    fn of(place: Place<'_>) -> Owned {
+        Owned { bucket: place.bucket.to_owned(), key: place.key.to_owned() }
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { bucket: &self.bucket, key: &self.key }
+    }
+}
+
+impl Backend for Disk {
+    fn create_bucket<'a>(&'a self, bucket: &'a str, created: Timestamp) -> BackendFuture<'a, ()> {
+        let bucket = bucket.to_owned();
+        self.blocking(move |shared| shared.create_bucket(&bucket, created))
+    }
+
+    fn delete_bucket<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, ()> {
+        let bucket = bucket.to_owned();
+        self.blocking(move |shared| shared.delete_bucket(&bucket))
+    }
+
+    fn buckets(&self) -> BackendFuture<'_, Vec<Bucket>> {
+        self.now(|state| Ok(state.index.buckets()))
+    }
+
+    fn put<'a>(
+        &'a self,
+        place: Place<'a>,
+        new: NewObject,
+        overwrite: Overwrite,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Arc<Object>> {
+        async move {
+            self.shared.state().admits(place, overwrite)?;
+            let received = self.receive(body).await?;
+            let object = Arc::new(new.with(&body.finish()?));
+            let place = Owned::of(place);
+            self.blocking(move |shared| {
+                let entry = Entry { object, content: received.place(&shared.folder)? };
+                shared.commit(place.place(), entry, |state| state.admits(place.place(), overwrite))
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn object<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Arc<Object>> {
+        self.now(move |state| state.object(place).map(|entry| entry.object.clone()))
+    }
+
+    fn open<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Opened> {
+        let place = Owned::of(place);
+        self.blocking(move |shared| {
+            let Entry { object, content } = shared.state().object(place.place())?.clone();
+            content.iter().try_for_each(|blob| blob.check())?;
+            Ok(Opened { object, read: Box::new(move |range| files::stream(&content, range)) })
+        })
+    }
+
+    fn delete<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, ()> {
+        let place = Owned::of(place);
+        self.blocking(move |shared| shared.delete(place.place()))
+    }
+
+    fn copy<'a>(
+        &'a self,
+        source: Place<'a>,
+        expected: &'a str,
+        target: Place<'a>,
+        record: Object,
+        overwrite: Overwrite,
+    ) -> BackendFuture<'a, Arc<Object>> {
+        let (source, target, expected) = (Owned::of(source), Owned::of(target), expected.to_owned());
+        self.blocking(move |shared| {
+            let unchanged = |state: &State| -> Result<Content, BackendError> {
+                state.admits(target.place(), overwrite)?;
+                state.object(source.place())?;
+                Ok(state.index.source(source.place(), &expected)?.content.clone())
+            };
+            let content = unchanged(&shared.state())?;
+            let entry = Entry { object: Arc::new(record), content };
+            shared.commit(target.place(), entry, |state| unchanged(state).map(drop))
+        })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        bucket: &'a str,
+        prefix: &'a str,
+        from: Cursor<'a>,
+        limit: usize,
+    ) -> BackendFuture<'a, Vec<Listed>> {
+        self.now(move |state| {
+            let listed = state.index.scan(bucket, prefix, from, limit)?;
+            // Nobody knows the keys of damaged records: any listing of the bucket might lack one.
+            let unlistable =
+                |culprit: &Culprit| culprit.bucket == bucket && matches!(culprit.record, Record::Object(_));
+            match state.damage.iter().find(|(culprit, _)| unlistable(culprit)) {
+                None => Ok(listed),
+                Some((_, damage)) => Err(damage.error()),
+            }
+        })
+    }
+
+    fn create_upload<'a>(&'a self, place: Place<'a>, upload: Upload) -> BackendFuture<'a, ()> {
+        let bucket = place.bucket.to_owned();
+        self.blocking(move |shared| shared.create_upload(&bucket, upload))
+    }
+
+    fn upload<'a>(&'a self, place: Place<'a>, id: &'a str) -> BackendFuture<'a, (Arc<Upload>, Vec<Part>)> {
+        self.now(move |state| {
+            state.pending(place, id)?;
+            state.index.upload(place, id)
+        })
+    }
+
+    fn put_part<'a>(
+        &'a self,
+        place: Place<'a>,
+        id: &'a str,
+        new: NewPart,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Part> {
+        async move {
+            self.shared.state().pending(place, id)?;
+            let received = self.receive(body).await?;
+            let part = new.with(&body.finish()?);
+            let (place, id) = (Owned::of(place), id.to_owned());
+            self.blocking(move |shared| {
+                let content = received.place(&shared.folder)?;
+                shared.put_part(place.place(), &id, part, content)
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn complete<'a>(
+        &'a self,
+        place: Place<'a>,
+        id: &'a str,
+        parts: &'a [Part],
+        record: Object,
+        overwrite: Overwrite,
+    ) -> BackendFuture<'a, Arc<Object>> {
+        let (place, id, parts) = (Owned::of(place), id.to_owned(), parts.to_vec());
+        self.blocking(move |shared| {
+            let listed = |state: &State| -> Result<Content, BackendError> {
+                state.admits(place.place(), overwrite)?;
+                let chunks = state.pending(place.place(), &id)?.listed(&parts)?;
+                Ok(chunks.into_iter().flat_map(|content| content.iter().cloned()).collect())
+            };
+            let content = listed(&shared.state())?;
+            let entry = Entry { object: Arc::new(record), content };
+            shared.commit(place.place(), entry, |state| listed(state).map(drop))
+        })
+    }
+
+    fn abort<'a>(&'a self, place: Place<'a>, id: &'a str) -> BackendFuture<'a, ()> {
+        let (place, id) = (Owned::of(place), id.to_owned());
+        self.blocking(move |shared| shared.abort(place.place(), &id))
+    }
+}

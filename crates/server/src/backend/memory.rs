@@ -1,0 +1,221 @@
+//! Everything in memory, gone with the process. Bodies are kept as the chunks they came in and handed out without copying.
+
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, stream};
+use jiff::Timestamp;
+
+use super::{
+    Backend, BackendError, BackendFuture, Bucket, ContentStream, Cursor, Listed, NewObject, NewPart, Object,
+    Opened, Overwrite, Part, Place, Upload,
+    index::{Entry, Index, Pending, Shelf},
+};
+use crate::ingest::{BodyFailure, Incoming};
+
+/// Chunks below this size are copied out of the buffers they arrived in, which may be far larger.
+const WORTH_KEEPING: usize = 4 << 10;
+
+/// A backend without a disk.
+#[derive(Default)]
+pub struct Memory {
+    index: Mutex<Index<Content>>,
+}
+
+/// The chunks of a body, in order.
+type Content = Arc<[Bytes]>;
+
+impl Memory {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index<Content>> {
+        // Every change is one insertion or removal, so the index is whole even where a holder panicked.
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now<'a, T: Send + 'a>(
+        &'a self,
+        change: impl FnOnce(&mut Index<Content>) -> Result<T, BackendError> + Send + 'a,
+    ) -> BackendFuture<'a, T> {
+        async move { change(&mut self.index()) }.boxed()
+    }
+}
+
+impl Backend for Memory {
+    fn create_bucket<'a>(&'a self, bucket: &'a str, created: Timestamp) -> BackendFuture<'a, ()> {
+        self.now(move |index| {
+            index.add(bucket, Shelf::new(created));
+            Ok(())
+        })
+    }
+
+    fn delete_bucket<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, ()> {
+        self.now(move |index| {
+            if !index.shelf(bucket)?.is_empty() {
+                return Err(BackendError::BucketNotEmpty);
+            }
+            index.remove(bucket);
+            Ok(())
+        })
+    }
+
+    fn buckets(&self) -> BackendFuture<'_, Vec<Bucket>> {
+        self.now(|index| Ok(index.buckets()))
+    }
+
+    fn put<'a>(
+        &'a self,
+        place: Place<'a>,
+        new: NewObject,
+        overwrite: Overwrite,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Arc<Object>> {
+        async move {
+            self.index().shelf(place.bucket)?.admits(place.key, overwrite)?;
+            let content = collect(body).await?;
+            let object = Arc::new(new.with(&body.finish()?));
+            let mut index = self.index();
+            let shelf = index.shelf_mut(place.bucket)?;
+            shelf.admits(place.key, overwrite)?;
+            shelf.objects.insert(place.key.to_owned(), Entry { object: object.clone(), content });
+            Ok(object)
+        }
+        .boxed()
+    }
+
+    fn object<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Arc<Object>> {
+        self.now(move |index| index.object(place).map(|entry| entry.object.clone()))
+    }
+
+    fn open<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Opened> {
+        self.now(move |index| {
+            let Entry { object, content } = index.object(place)?.clone();
+            Ok(Opened { object, read: Box::new(move |range| slices(&content, range)) })
+        })
+    }
+
+    fn delete<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, ()> {
+        self.now(move |index| {
+            index.shelf_mut(place.bucket)?.objects.remove(place.key).map(drop).ok_or(BackendError::NoSuchKey)
+        })
+    }
+
+    fn copy<'a>(
+        &'a self,
+        source: Place<'a>,
+        expected: &'a str,
+        target: Place<'a>,
+        record: Object,
+        overwrite: Overwrite,
+    ) -> BackendFuture<'a, Arc<Object>> {
+        self.now(move |index| {
+            let content = index.source(source, expected)?.content.clone();
+            let shelf = index.shelf_mut(target.bucket)?;
+            shelf.admits(target.key, overwrite)?;
+            let object = Arc::new(record);
+            shelf.objects.insert(target.key.to_owned(), Entry { object: object.clone(), content });
+            Ok(object)
+        })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        bucket: &'a str,
+        prefix: &'a str,
+        from: Cursor<'a>,
+        limit: usize,
+    ) -> BackendFuture<'a, Vec<Listed>> {
+        self.now(move |index| index.scan(bucket, prefix, from, limit))
+    }
+
+    fn create_upload<'a>(&'a self, place: Place<'a>, upload: Upload) -> BackendFuture<'a, ()> {
+        self.now(move |index| {
+            let pending = Pending { upload: Arc::new(upload), parts: std::collections::BTreeMap::new() };
+            index.shelf_mut(place.bucket)?.uploads.insert(pending.upload.id.clone(), pending);
+            Ok(())
+        })
+    }
+
+    fn upload<'a>(&'a self, place: Place<'a>, id: &'a str) -> BackendFuture<'a, (Arc<Upload>, Vec<Part>)> {
+        self.now(move |index| index.upload(place, id))
+    }
+
+    fn put_part<'a>(
+        &'a self,
+        place: Place<'a>,
+        id: &'a str,
+        new: NewPart,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Part> {
+        async move {
+            self.index().shelf(place.bucket)?.pending(place.key, id)?;
+            let content = collect(body).await?;
+            let part = new.with(&body.finish()?);
+            let mut index = self.index();
+            let pending = index.shelf_mut(place.bucket)?.pending_mut(place.key, id)?;
+            pending.parts.insert(part.number, (part.clone(), content));
+            Ok(part)
+        }
+        .boxed()
+    }
+
+    fn complete<'a>(
+        &'a self,
+        place: Place<'a>,
+        id: &'a str,
+        parts: &'a [Part],
+        record: Object,
+        overwrite: Overwrite,
+    ) -> BackendFuture<'a, Arc<Object>> {
+        self.now(move |index| {
+            let shelf = index.shelf_mut(place.bucket)?;
+            let chunks = shelf.pending(place.key, id)?.listed(parts)?;
+            let content: Content = chunks.into_iter().flat_map(|part| part.iter().cloned()).collect();
+            shelf.admits(place.key, overwrite)?;
+            shelf.uploads.remove(id);
+            let object = Arc::new(record);
+            shelf.objects.insert(place.key.to_owned(), Entry { object: object.clone(), content });
+            Ok(object)
+        })
+    }
+
+    fn abort<'a>(&'a self, place: Place<'a>, id: &'a str) -> BackendFuture<'a, ()> {
+        self.now(move |index| {
+            let shelf = index.shelf_mut(place.bucket)?;
+            shelf.pending(place.key, id)?;
+            shelf.uploads.remove(id);
+            Ok(())
+        })
+    }
+}
+
+async fn collect(body: &mut Incoming) -> Result<Content, BodyFailure> {
+    let mut chunks = Vec::new();
+    while let Some(chunk) = body.next().await? {
+        chunks.push(if chunk.len() < WORTH_KEEPING { Bytes::copy_from_slice(&chunk) } else { chunk });
+    }
+    Ok(chunks.into())
+}
+
+/// The stretches of the chunks that make up a range.
+fn slices(content: &Content, range: Range<u64>) -> ContentStream {
+    let mut start = 0;
+    let mut pieces = Vec::new();
+    for chunk in content.iter() {
+        let end = start + chunk.len() as u64;
+        let (from, to) = (range.start.max(start), range.end.min(end));
+        if from < to {
+            let within =
+                |offset: u64| usize::try_from(offset - start).expect("an offset within a chunk in memory");
+            pieces.push(Ok(chunk.slice(within(from)..within(to))));
+        }
+        start = end;
+    }
+    stream::iter(pieces).boxed()
+}

@@ -1,0 +1,151 @@
+//! PutObject, GetObject, HeadObject, DeleteObject.
+
+use data_encoding::BASE64;
+use http::StatusCode;
+use osseal_wire::oss::request::{Conditions, GetObject, PutObject};
+use osseal_wire::oss::{
+    ContentRange, ObjectReply, PutReply, RangeSpec, ServiceError, http_date, parse_http_date,
+};
+
+use crate::backend::{BackendError, Kind, Meta, NewObject, Object, Overwrite, Place};
+use crate::body;
+use crate::cse_rules::{self, Case, Declared, Stage};
+use crate::ingest::{BodyFailure, Incoming};
+use crate::service::{Answer, Inner, Outcome, declared, refusal_of};
+use crate::{random, refusal};
+
+impl Inner {
+    pub(crate) async fn put_object(
+        &self,
+        place: Place<'_>,
+        put: &PutObject,
+        incoming: &mut Incoming,
+    ) -> Result<Answer, BackendError> {
+        put.metadata.check().map_err(BodyFailure::from)?;
+        let meta = Meta(put.metadata.0.clone());
+        cse_rules::check(&case(Stage::Put, declared(&meta.0))).map_err(BodyFailure::from)?;
+        self.demand(incoming, put.content_md5.as_deref(), put.crc64)?;
+        let overwrite = if put.forbid_overwrite { Overwrite::Forbidden } else { Overwrite::Allowed };
+        let new = NewObject { id: random::id(), modified: self.now(), meta };
+        let object = self.backend.put(place, new, overwrite, incoming).await?;
+        let reply = PutReply { etag: object.etag.clone(), crc64: Some(object.crc64), ..PutReply::default() };
+        let mut answer = Answer::stored(&reply).map_err(BodyFailure::from)?;
+        if let Some(value) = object.md5.and_then(|md5| BASE64.encode(&md5).parse().ok()) {
+            answer.headers.insert("content-md5", value);
+        }
+        Ok(answer)
+    }
+
+    /// Takes down what the request says about its body.
+    pub(crate) fn demand(
+        &self,
+        incoming: &mut Incoming,
+        md5: Option<&str>,
+        crc64: Option<u64>,
+    ) -> Result<(), BackendError> {
+        let md5 = match md5 {
+            None => None,
+            Some(text) => {
+                let bytes =
+                    BASE64.decode(text.as_bytes()).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+                Some(bytes.ok_or_else(|| BodyFailure::from(refusal::invalid_digest()))?)
+            }
+        };
+        incoming.demand(md5, crc64, self.quirks.part_etag).map_err(BackendError::from)
+    }
+
+    pub(crate) async fn get_object(&self, place: Place<'_>, get: &GetObject, with_body: bool) -> Outcome {
+        if get.version_id.as_deref().is_some_and(|version| version != "null") {
+            return Err(refusal::no_such_version());
+        }
+        let opened = self.backend.open(place).await.map_err(refusal_of)?;
+        let object = opened.object;
+        hold(&get.conditions, &object)?;
+        let asked = if with_body { get.range.as_ref() } else { None };
+        let range = ranged(asked, object.size, get.standard_range)?;
+        let (start, end) = range.as_ref().map_or((0, object.size), |range| (range.start, range.end));
+        let reply = reply_of(&object, ContentRange { start, end, total: object.size }, range.is_some());
+        let (status, headers) = reply.to_head().map_err(|_| refusal::internal())?;
+        let body =
+            if with_body && start < end { body::stream((opened.read)(start..end)) } else { body::empty() };
+        Ok(Answer { status, headers, body })
+    }
+
+    pub(crate) async fn delete_object(&self, place: Place<'_>) -> Outcome {
+        match self.backend.delete(place).await {
+            Ok(()) | Err(BackendError::NoSuchKey) => Ok(Answer::empty(StatusCode::NO_CONTENT)),
+            Err(error) => Err(refusal_of(error)),
+        }
+    }
+}
+
+/// A case of rules in which there is no upload.
+pub(crate) fn case(stage: Stage, request: Declared<'_>) -> Case<'_> {
+    Case { stage, request, upload: Declared::default(), number: None, length: None, listed: None }
+}
+
+/// Asks whether the object is as the request wants it (RFC 9110, 13.2.2).
+pub(crate) fn hold(conditions: &Conditions, object: &Object) -> Result<(), ServiceError> {
+    let names = |list: &str| {
+        list.split(',')
+            .any(|tag| tag.trim() == "*" || tag.trim().trim_matches('"') == object.etag.trim_matches('"'))
+    };
+    let since = |text: &Option<String>| text.as_deref().and_then(parse_http_date);
+    let changed = object.modified.as_second();
+    match &conditions.if_match {
+        Some(list) if !names(list) => return Err(refusal::precondition_failed()),
+        None if since(&conditions.if_unmodified_since).is_some_and(|time| changed > time.as_second()) => {
+            return Err(refusal::precondition_failed());
+        }
+        _ => {}
+    }
+    match &conditions.if_none_match {
+        Some(list) if names(list) => Err(refusal::not_modified()),
+        None if since(&conditions.if_modified_since).is_some_and(|time| changed <= time.as_second()) => {
+            Err(refusal::not_modified())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The part of the object to send; none for all of it. Without `standard` a range that reaches past the end is ignored
+/// (help.aliyun.com, "scope download").
+fn ranged(
+    asked: Option<&RangeSpec>,
+    size: u64,
+    standard: bool,
+) -> Result<Option<std::ops::Range<u64>>, ServiceError> {
+    let Some(asked) = asked else { return Ok(None) };
+    let (range, fits) = match *asked {
+        RangeSpec::From(start) => (start..size, start < size),
+        RangeSpec::Suffix(count) => (size.saturating_sub(count)..size, count > 0 && count <= size),
+        RangeSpec::Bounded(ref bounds) => (bounds.start..bounds.end.min(size), bounds.end <= size),
+    };
+    match (standard, range.is_empty()) {
+        (false, _) if !fits => Ok(None),
+        (true, true) => Err(refusal::invalid_range()),
+        _ => Ok(Some(range)),
+    }
+}
+
+fn reply_of(object: &Object, range: ContentRange, is_partial: bool) -> ObjectReply {
+    let mut metadata = osseal_wire::oss::Metadata(object.meta.0.clone());
+    if metadata.value("content-type").is_none() {
+        metadata.push("content-type", "application/octet-stream");
+    }
+    ObjectReply {
+        range,
+        is_partial,
+        etag: object.etag.clone(),
+        crc64: Some(object.crc64),
+        last_modified: http_date(object.modified),
+        object_type: match object.kind {
+            Kind::Normal => "Normal".into(),
+            Kind::Multipart => "Multipart".into(),
+        },
+        storage_class: "Standard".into(),
+        version_id: None,
+        request_id: String::new(),
+        metadata,
+    }
+}

@@ -1,0 +1,65 @@
+//! The operations of the service, as faults and counters name them.
+
+use osseal_wire::oss::Call;
+
+/// One kind of call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `ListBuckets` (GetService).
+    ListBuckets,
+    /// `PutBucket`.
+    PutBucket,
+    /// `DeleteBucket`.
+    DeleteBucket,
+    /// `ListObjects`, the first version.
+    ListObjects,
+    /// `ListObjectsV2`.
+    ListObjectsV2,
+    /// `PutObject`.
+    PutObject,
+    /// `GetObject`.
+    GetObject,
+    /// `HeadObject`.
+    HeadObject,
+    /// `DeleteObject`.
+    DeleteObject,
+    /// `CopyObject`.
+    CopyObject,
+    /// `InitiateMultipartUpload`.
+    InitiateMultipartUpload,
+    /// `UploadPart`.
+    UploadPart,
+    /// `ListParts`.
+    ListParts,
+    /// `CompleteMultipartUpload`.
+    CompleteMultipartUpload,
+    /// `AbortMultipartUpload`.
+    AbortMultipartUpload,
+    /// A request that is none of these.
+    Unknown,
+}
+
+impl Operation {
+    /// The operation of a call.
+    pub fn of(call: &Call) -> Operation {
+        match call {
+            Call::ListBuckets(_) => Operation::ListBuckets,
+            Call::PutBucket => Operation::PutBucket,
+            Call::DeleteBucket => Operation::DeleteBucket,
+            Call::ListObjects(list) if list.version_1 => Operation::ListObjects,
+            Call::ListObjects(_) => Operation::ListObjectsV2,
+            Call::PutObject(_) => Operation::PutObject,
+            Call::GetObject(_) => Operation::GetObject,
+            Call::HeadObject(_) => Operation::HeadObject,
+            Call::DeleteObject(_) => Operation::DeleteObject,
+            Call::CopyObject(_) => Operation::CopyObject,
+            Call::Initiate(_) => Operation::InitiateMultipartUpload,
+            Call::UploadPart(_) => Operation::UploadPart,
+            Call::ListParts(_) => Operation::ListParts,
+            Call::Complete(_) => Operation::CompleteMultipartUpload,
+            Call::Abort { .. } => Operation::AbortMultipartUpload,
+            _ => Operation::Unknown,
+        }
+    }
+}

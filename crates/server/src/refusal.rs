@@ -1,0 +1,40 @@
+//! How the service says no. Codes, texts and ECs are those of the vendor's troubleshooting pages.
+
+use http::StatusCode;
+use osseal_wire::oss::ServiceError;
+
+/// The refusals of more than one operation.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $status:ident $code:literal $message:literal $ec:literal;)*) => {
+        $($(#[$doc])* pub(crate) fn $name() -> ServiceError { refuse(StatusCode::$status, $code, $message, $ec) })*
+    };
+}
+
+refusals! {
+    no_such_bucket = NOT_FOUND "NoSuchBucket" "The specified bucket does not exist." "0015-00000101";
+    no_such_key = NOT_FOUND "NoSuchKey" "The specified key does not exist." "0026-00000001";
+    no_such_upload = NOT_FOUND "NoSuchUpload" "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed." "0042-00000002";
+    /// Versions do not exist here: no bucket has versioning.
+    no_such_version = NOT_FOUND "NoSuchVersion" "The specified version does not exist." "0026-00000012";
+    bucket_not_empty = CONFLICT "BucketNotEmpty" "The bucket you tried to delete is not empty." "0015-00000301";
+    exists = CONFLICT "FileAlreadyExists" "The object you specified already exists and can not be overwritten." "0026-00000002";
+    precondition_failed = PRECONDITION_FAILED "PreconditionFailed" "At least one of the pre-conditions you specified did not hold." "";
+    not_modified = NOT_MODIFIED "NotModified" "The object has not been modified." "";
+    invalid_range = RANGE_NOT_SATISFIABLE "InvalidRange" "The requested range cannot be satisfied" "";
+    missing_length = LENGTH_REQUIRED "MissingContentLength" "You must provide the Content-Length HTTP header." "";
+    incomplete_body = BAD_REQUEST "IncompleteBody" "You did not provide the number of bytes specified by the Content-Length HTTP header." "";
+    invalid_digest = BAD_REQUEST "InvalidDigest" "The Content-MD5 you specified was invalid." "";
+    invalid_crc64 = BAD_REQUEST "InvalidCRC64" "The x-oss-hash-crc64ecma you specified does not match what we calculated." "";
+    too_large = BAD_REQUEST "EntityTooLarge" "Your proposed upload exceeds the maximum allowed size." "";
+    source_too_large = BAD_REQUEST "EntityTooLarge" "Source object Length exceeds the maximum allowed size." "";
+    too_small = BAD_REQUEST "EntityTooSmall" "Your proposed upload smaller than the minimum allowed size." "0042-00000213";
+    no_parts = BAD_REQUEST "MalformedXML" "The list of parts is empty." "0042-00000205";
+    invalid_part = BAD_REQUEST "InvalidPart" "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag." "";
+    part_order = BAD_REQUEST "InvalidPartOrder" "The list of parts was not in ascending order." "";
+    bucket_name = BAD_REQUEST "InvalidBucketName" "The specified bucket is not valid." "";
+    internal = INTERNAL_SERVER_ERROR "InternalError" "Please contact the server administrator, oss@service.aliyun.com." "";
+}
+
+pub(crate) fn refuse(status: StatusCode, code: &str, message: &str, ec: &str) -> ServiceError {
+    ServiceError::new(status, code, message, ec)
+}

@@ -1,0 +1,66 @@
+//! A listener in front of a [`Service`].
+
+use std::future::Future;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+
+use crate::Service;
+
+/// Longest that running requests are waited for after `shutdown`.
+const GRACE: Duration = Duration::from_secs(10);
+/// Longest that a request's head may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves HTTP/1.1 until `shutdown` is done; then takes no more connections, lets running requests end, and returns.
+///
+/// # Errors
+/// What the listener's local address or the system's sockets answer. A connection that fails ends alone.
+pub async fn serve(
+    listener: TcpListener,
+    service: Service,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, or the client has gone: neither ends the server.
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+            },
+            () = &mut shutdown => break,
+        };
+        drop(stream.set_nodelay(true));
+        let service = service.clone();
+        let handler = service_fn(move |request| {
+            let service = service.clone();
+            async move { service.call(request).await }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), handler);
+        let watched = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = watched.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    let ended = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    if ended.is_err() {
+        tracing::warn!("requests were still running when the server ended");
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! A service in a test: short ways to ask it something, on both backends.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use osseal_server::{Service, ServiceBuilder, body};
+
+/// A reply that has arrived whole.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// What stands between the tags of an element's first occurrence.
+    pub(crate) fn element(&self, name: &str) -> &str {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let rest = self.text().split_once(&open).map(|(_, rest)| rest).unwrap_or_default();
+        rest.split_once(&close).map(|(inside, _)| inside).unwrap_or_default()
+    }
+
+    pub(crate) fn refusal(&self) -> (u16, &str, &str) {
+        (self.status.as_u16(), self.element("Code"), self.element("EC"))
+    }
+}
+
+/// A service and, for one on disk, its folder.
+pub(crate) struct Store {
+    pub(crate) service: Service,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Store {
+    pub(crate) fn of(service: Service) -> Store {
+        Store { service, _folder: None }
+    }
+
+    pub(crate) fn memory(with: impl Fn(ServiceBuilder) -> ServiceBuilder) -> Store {
+        Store { service: with(Service::builder().anonymous()).build(), _folder: None }
+    }
+
+    pub(crate) fn disk(with: impl Fn(ServiceBuilder) -> ServiceBuilder) -> Store {
+        let folder = tempfile::tempdir().unwrap();
+        let builder = Service::builder().anonymous().disk(folder.path().join("store")).unwrap();
+        Store { service: with(builder).build(), _folder: Some(folder) }
+    }
+
+    /// One of each kind, with the bucket `box` in it.
+    pub(crate) async fn both() -> [Store; 2] {
+        let stores = [Store::memory(|builder| builder), Store::disk(|builder| builder)];
+        for store in &stores {
+            assert_eq!(store.ask("PUT /box", &[], b"").await.status, 200);
+        }
+        stores
+    }
+
+    /// `ask("PUT /box/key", headers, body)`. A length is declared unless the headers hold `transfer-encoding`.
+    pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .uri(path)
+            .header("host", "127.0.0.1");
+        let named = |name: &str| headers.iter().any(|(known, _)| *known == name);
+        if method != "GET" && method != "HEAD" && !named("transfer-encoding") && !named("content-length") {
+            request = request.header("content-length", body.len());
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.service.call(request.body(body::full(body.to_vec())).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        Reply { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
+    }
+}
+
+/// Byte i is i modulo 251.
+pub(crate) fn ramp(length: usize) -> Vec<u8> {
+    (0..length).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
