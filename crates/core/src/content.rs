@@ -208,7 +208,12 @@ impl Slot {
         }
         let mut crc = Digest::new(CrcAlgorithm::Crc64Xz);
         seal_and_sum(&self.key, self.offset, &mut plain, &mut crc)?;
-        Ok(SealedPart { number: self.number, offset: self.offset, bytes: plain.freeze(), crc64: crc.finalize() })
+        Ok(SealedPart {
+            number: self.number,
+            offset: self.offset,
+            bytes: plain.freeze(),
+            crc64: crc.finalize(),
+        })
     }
 }
 

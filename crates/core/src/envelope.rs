@@ -12,6 +12,8 @@
 //!   └ data-size, part-size         multipart     -
 //! ```
 
+mod names;
+
 use std::fmt;
 
 use data_encoding::BASE64;
@@ -20,63 +22,9 @@ use crate::layout::PartPlan;
 use crate::matdesc::MaterialDescription;
 use crate::suite::Suite;
 use crate::wrap::{WrapAlgorithm, Wrapped};
+use names::{FOREIGN, LEGACY, LEGACY_CEK_ALG, META, NOW, Names};
 
-/// Start of every user metadata name of the service.
-const META: &str = "x-oss-meta-";
-const PRESENT: &str = "x-oss-meta-client-side-encryption-";
-/// S3's clients name their envelope so.
-const FOREIGN: [&str; 2] = ["x-amz-", "x-oss-meta-x-amz-"];
-/// What the legacy writers called AES/CTR.
-const LEGACY_CEK_ALG: &str = "AES/GCM/NoPadding";
-
-/// The headers of one family of names.
-struct Names {
-    key: &'static str,
-    start: &'static str,
-    cek_alg: &'static str,
-    wrap_alg: &'static str,
-    matdesc: &'static str,
-    plain_len: &'static str,
-    plain_md5: &'static str,
-    data_size: &'static str,
-    part_size: &'static str,
-    hmac: &'static str,
-}
-
-const NOW: Names = Names {
-    key: "x-oss-meta-client-side-encryption-key",
-    start: "x-oss-meta-client-side-encryption-start",
-    cek_alg: "x-oss-meta-client-side-encryption-cek-alg",
-    wrap_alg: "x-oss-meta-client-side-encryption-wrap-alg",
-    matdesc: "x-oss-meta-client-side-encryption-matdesc",
-    plain_len: "x-oss-meta-client-side-encryption-unencrypted-content-length",
-    plain_md5: "x-oss-meta-client-side-encryption-unencrypted-content-md5",
-    data_size: "x-oss-meta-client-side-encryption-data-size",
-    part_size: "x-oss-meta-client-side-encryption-part-size",
-    hmac: "x-oss-meta-client-side-encryption-magic-number-hmac",
-};
-
-const LEGACY: Names = Names {
-    key: "x-oss-meta-oss-crypto-key",
-    start: "x-oss-meta-oss-crypto-start",
-    cek_alg: "x-oss-meta-oss-cek-alg",
-    wrap_alg: "x-oss-meta-oss-wrap-alg",
-    matdesc: "x-oss-meta-oss-crypto-matdesc",
-    plain_len: "x-oss-meta-oss-crypto-unencrypted-content-length",
-    plain_md5: "x-oss-meta-oss-crypto-unencrypted-content-md5",
-    data_size: "x-oss-meta-oss-crypto-data-size",
-    part_size: "x-oss-meta-oss-crypto-part-size",
-    hmac: "x-oss-meta-oss-crypto-magic-number-hmac",
-};
-
-impl Names {
-    fn all(&self) -> [&'static str; 10] {
-        [
-            self.key, self.start, self.cek_alg, self.wrap_alg, self.matdesc, self.plain_len, self.plain_md5, self.data_size,
-            self.part_size, self.hmac,
-        ]
-    }
-}
+pub use names::is_envelope_header;
 
 /// Everything stored beside an object that opening needs, complete and typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +93,9 @@ impl StoredDescription {
 
 /// Java SDK 2 writes `?` for every UTF-16 unit that is not ASCII.
 fn garbled_by_java2(text: &str) -> String {
-    text.encode_utf16().map(|unit| u8::try_from(unit).ok().filter(u8::is_ascii).map_or('?', char::from)).collect()
+    text.encode_utf16()
+        .map(|unit| u8::try_from(unit).ok().filter(u8::is_ascii).map_or('?', char::from))
+        .collect()
 }
 
 /// Java SDK 1 writes UTF-8 with `?` for every byte from 0x80 to 0x9F; the others are characters here.
@@ -271,12 +221,6 @@ impl Envelope {
     }
 }
 
-/// Whether a header name belongs to an envelope, present or legacy, in any case. Callers' own metadata may not use it.
-pub fn is_envelope_header(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.starts_with(PRESENT) || LEGACY.all().contains(&name.as_str())
-}
-
 /// Values of one family of names.
 struct Family {
     names: &'static Names,
@@ -314,8 +258,7 @@ impl Family {
         if self.values.iter().any(|(known, _)| *known == header) {
             return Err(EnvelopeError::Repeated { header });
         }
-        // Optional white space around a value is the protocol's (RFC 9110, 5.5), not the value's.
-        self.values.push((header, value.trim_ascii().to_vec()));
+        self.values.push((header, trim_white_space(value).to_vec()));
         Ok(())
     }
 
@@ -333,9 +276,10 @@ impl Family {
 
     fn base64(&self, header: &'static str) -> Result<Wrapped, EnvelopeError> {
         let reason = "it is not standard, padded base64 (RFC 4648, section 4)";
-        let bytes =
-            BASE64.decode(self.needed(header)?).map_err(|_| EnvelopeError::Malformed { header, reason })?;
-        Ok(Wrapped(bytes))
+        let value = self.needed(header)?;
+        // The decoder also takes several padded texts in a row; only what it would write itself is meant.
+        let bytes = BASE64.decode(value).ok().filter(|bytes| BASE64.encode(bytes).as_bytes() == value);
+        bytes.map(Wrapped).ok_or(EnvelopeError::Malformed { header, reason })
     }
 
     fn text(&self, header: &'static str) -> Result<&str, EnvelopeError> {
@@ -369,7 +313,14 @@ impl Family {
         let start = match suite {
             Suite::AesCtr => Start::WrappedIv(start),
         };
-        Ok(Envelope { suite, wrap, data_key, start, description: self.description(), plain_len: self.number(NOW.plain_len)? })
+        Ok(Envelope {
+            suite,
+            wrap,
+            data_key,
+            start,
+            description: self.description(),
+            plain_len: self.number(NOW.plain_len)?,
+        })
     }
 
     fn legacy(&self) -> Result<Envelope, EnvelopeError> {
@@ -391,4 +342,12 @@ impl Family {
             plain_len: self.number(LEGACY.plain_len)?,
         })
     }
+}
+
+/// Without the spaces and tabs around a value, which are the protocol's (RFC 9110, 5.5) and not the value's.
+fn trim_white_space(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }

@@ -69,7 +69,10 @@ impl NamedKey {
 
     /// Whether this key is the one that an envelope asks for, by algorithm and description.
     fn fits(&self, envelope: &Envelope) -> bool {
-        let algorithm = self.unwrap.as_ref().map_or(self.algorithm() == Some(envelope.wrap), |key| key.unwraps(envelope.wrap));
+        let algorithm = self
+            .unwrap
+            .as_ref()
+            .map_or(self.algorithm() == Some(envelope.wrap), |key| key.unwraps(envelope.wrap));
         algorithm && envelope.description.names(&self.description)
     }
 }
@@ -166,7 +169,10 @@ impl Keyring {
                     && first.algorithm() == second.algorithm()
                     && first.description == second.description;
                 if first.name == second.name || same_meaning {
-                    return Err(KeyringError::Ambiguous { first: first.name.clone(), second: second.name.clone() });
+                    return Err(KeyringError::Ambiguous {
+                        first: first.name.clone(),
+                        second: second.name.clone(),
+                    });
                 }
             }
         }
@@ -223,7 +229,8 @@ impl Keyring {
     pub async fn open(&self, policy: ReadPolicy, envelope: &Envelope) -> Result<ContentKey, KeyringError> {
         policy.admits(envelope.suite)?;
         let named = self.select(envelope)?;
-        let key = named.unwrap.as_ref().ok_or_else(|| KeyringError::CannotRead { name: named.name.clone() })?;
+        let key =
+            named.unwrap.as_ref().ok_or_else(|| KeyringError::CannotRead { name: named.name.clone() })?;
         let ask = |wrapped, content| key.unwrap(UnwrapRequest { wrap: envelope.wrap, wrapped, content });
         let failed = |source| KeyringError::Key { name: named.name.clone(), source };
         let (start, content): (&Wrapped, _) = match &envelope.start {
@@ -231,7 +238,9 @@ impl Keyring {
             Start::WrappedDecimal(start) => (start, WrappedContent::LegacyCounter),
         };
         let (data_key, start) =
-            try_join(ask(&envelope.data_key, WrappedContent::DataKey), ask(start, content)).await.map_err(failed)?;
+            try_join(ask(&envelope.data_key, WrappedContent::DataKey), ask(start, content))
+                .await
+                .map_err(failed)?;
         let iv = match content {
             WrappedContent::LegacyCounter => decimal_counter(&start),
             _ => start.expose().try_into().ok(),

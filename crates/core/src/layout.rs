@@ -51,7 +51,9 @@ pub enum LayoutError {
         plain: u64,
     },
     /// A part size outside the service's rules, or one that needs too many parts.
-    #[error("a part size of {part_size} bytes does not do for {data_size} bytes: it must be a multiple of {unit}, from {MIN_PART} to {MAX_PART} bytes, and give at most {MAX_PARTS} parts")]
+    #[error(
+        "a part size of {part_size} bytes does not do for {data_size} bytes: it must be a multiple of {unit}, from {MIN_PART} to {MAX_PART} bytes, and give at most {MAX_PARTS} parts"
+    )]
     PartSize {
         /// The refused part size in stored bytes.
         part_size: u64,
@@ -110,7 +112,9 @@ impl Layout {
                 ByteRange::From(start) => StoredAsk::From(*start),
                 // The service has no word for "no bytes": one byte is asked for and none released.
                 ByteRange::Suffix(count) => StoredAsk::Suffix((*count).max(1)),
-                ByteRange::Bounded(range) => StoredAsk::Bounded(range.start..range.end.max(range.start.saturating_add(1))),
+                ByteRange::Bounded(range) => {
+                    StoredAsk::Bounded(range.start..range.end.max(range.start.saturating_add(1)))
+                }
             },
         }
     }

@@ -12,7 +12,9 @@ mod secret;
 mod suite;
 mod wrap;
 
-pub use content::{Chunk, ContentError, ContentKey, OpenStream, Opener, SealStream, SealedPart, Sealer, Slot, ctr_iv};
+pub use content::{
+    Chunk, ContentError, ContentKey, OpenStream, Opener, SealStream, SealedPart, Sealer, Slot, ctr_iv,
+};
 pub use envelope::{Envelope, EnvelopeError, Start, StoredDescription, is_envelope_header};
 pub use keyring::{ContentRandom, Keyring, KeyringError, NamedKey};
 pub use layout::{Layout, LayoutError, MAX_PART, MAX_PARTS, MIN_PART, PartPlan};
@@ -22,6 +24,6 @@ pub use range::{ByteRange, RangeError, Reading, StoredAsk, Window};
 pub use secret::Secret;
 pub use suite::Suite;
 pub use wrap::{
-    AesKey, KeyError, KeyFileError, KeyFuture, RsaKey, RsaPadding, UnknownPadding, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey,
-    Wrapped, WrappedContent, kms_blob_text,
+    AesKey, KeyError, KeyFileError, KeyFuture, RsaKey, RsaPadding, UnknownPadding, UnwrapKey, UnwrapRequest,
+    WrapAlgorithm, WrapKey, Wrapped, WrappedContent, kms_blob_text,
 };

@@ -16,7 +16,9 @@ pub struct MaterialDescription(BTreeMap<String, String>);
 
 /// Why a text is not a material description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a material description is a JSON object of strings, of at most {MAX_JSON} bytes and without repeated names")]
+#[error(
+    "a material description is a JSON object of strings, of at most {MAX_JSON} bytes and without repeated names"
+)]
 pub struct MaterialDescriptionError;
 
 impl MaterialDescription {

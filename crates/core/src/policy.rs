@@ -40,7 +40,11 @@ impl ReadPolicy {
 
     /// Whether objects of this suite may be read.
     pub const fn admits(self, suite: Suite) -> Result<(), PolicyError> {
-        if suite.is_authenticated() || self.unauthenticated { Ok(()) } else { Err(PolicyError::Unauthenticated { suite }) }
+        if suite.is_authenticated() || self.unauthenticated {
+            Ok(())
+        } else {
+            Err(PolicyError::Unauthenticated { suite })
+        }
     }
 
     /// Whether objects without an envelope may be read as they are.

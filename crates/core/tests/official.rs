@@ -12,8 +12,8 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use futures_executor::block_on;
 use osseal_core::{
-    ByteRange, Envelope, EnvelopeError, KeyError, Keyring, KeyringError, MaterialDescription, NamedKey, Opener, ReadPolicy, Reading, RsaKey,
-    RsaPadding, Suite, Window,
+    ByteRange, Envelope, EnvelopeError, KeyError, Keyring, KeyringError, MaterialDescription, NamedKey,
+    Opener, ReadPolicy, Reading, RsaKey, RsaPadding, Suite, Window,
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -58,9 +58,15 @@ impl Vector {
 
     fn plain(&self) -> Vec<u8> {
         let tag = self.plaintext_tag.as_bytes();
-        let blocks = (0_u64..).flat_map(|i| digest(&SHA256, &[tag, &i.to_be_bytes()].concat()).as_ref().to_vec());
+        let blocks =
+            (0_u64..).flat_map(|i| digest(&SHA256, &[tag, &i.to_be_bytes()].concat()).as_ref().to_vec());
         let plain: Vec<u8> = blocks.take(usize::try_from(self.plaintext_len).unwrap()).collect();
-        assert_eq!(HEXLOWER.encode(digest(&SHA256, &plain).as_ref()), self.plaintext_sha256, "{}", self.object);
+        assert_eq!(
+            HEXLOWER.encode(digest(&SHA256, &plain).as_ref()),
+            self.plaintext_sha256,
+            "{}",
+            self.object
+        );
         plain
     }
 }
@@ -106,13 +112,21 @@ fn check(file: &str, padding: RsaPadding, at_least: usize) {
     let mut random = TestRunner::deterministic();
     for vector in vectors {
         let envelope = vector.envelope().unwrap_or_else(|e| panic!("{}: {e}", vector.object));
-        let pem = if vector.object.ends_with("keyB") { "rsaB_private_pkcs1.pem" } else { "rsaA_private_pkcs8.pem" };
+        let pem =
+            if vector.object.ends_with("keyB") { "rsaB_private_pkcs1.pem" } else { "rsaA_private_pkcs8.pem" };
         let keyring = keyring_for(&vector.object, pem, padding);
         let policy = ReadPolicy::for_writer_of(Suite::AesCtr);
-        let opener = block_on(keyring.open(policy, &envelope)).unwrap_or_else(|e| panic!("{}: {e}", vector.object)).opener();
+        let opener = block_on(keyring.open(policy, &envelope))
+            .unwrap_or_else(|e| panic!("{}: {e}", vector.object))
+            .opener();
         let (stored, plain) = (vector.stored(), vector.plain());
         let total = vector.plaintext_len;
-        assert_eq!(open(&opener, &stored, &ByteRange::Whole, Window::whole(total)), plain, "{}", vector.object);
+        assert_eq!(
+            open(&opener, &stored, &ByteRange::Whole, Window::whole(total)),
+            plain,
+            "{}",
+            vector.object
+        );
         if total == 0 {
             continue;
         }
@@ -191,7 +205,9 @@ fn a_key_with_another_description_or_padding_is_no_key() {
         [(MaterialDescription::empty(), RsaPadding::Pkcs1), (description, RsaPadding::OaepSha1)]
     {
         let key = Arc::new(RsaKey::from_pem(&pem, padding).unwrap());
-        let keyring = Keyring::new(vec![NamedKey::new("a", description).wrapping(key.clone()).unwrapping(key)]).unwrap();
+        let keyring =
+            Keyring::new(vec![NamedKey::new("a", description).wrapping(key.clone()).unwrapping(key)])
+                .unwrap();
         assert!(matches!(keyring.select(&envelope), Err(KeyringError::NoMatchingKey { .. })));
     }
 }

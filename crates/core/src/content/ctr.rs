@@ -1,6 +1,8 @@
 //! AES-256 in counter mode, from any byte (`docs/format.md` §3; NIST SP 800-38A, 6.5).
 
-use aws_lc_rs::cipher::{AES_256, DecryptingKey, DecryptionContext, EncryptingKey, EncryptionContext, UnboundCipherKey};
+use aws_lc_rs::cipher::{
+    AES_256, DecryptingKey, DecryptionContext, EncryptingKey, EncryptionContext, UnboundCipherKey,
+};
 use aws_lc_rs::iv::FixedLength;
 
 use super::ContentError;
@@ -26,7 +28,8 @@ pub(super) struct Ctr {
 
 impl Ctr {
     pub(super) fn new(data_key: &Secret, iv: [u8; BLOCK]) -> Result<Ctr, ContentError> {
-        let schedule = || UnboundCipherKey::new(&AES_256, data_key.expose()).map_err(|_| ContentError::Cipher);
+        let schedule =
+            || UnboundCipherKey::new(&AES_256, data_key.expose()).map_err(|_| ContentError::Cipher);
         Ok(Ctr {
             encrypting: EncryptingKey::ctr(schedule()?).map_err(|_| ContentError::Cipher)?,
             decrypting: DecryptingKey::ctr(schedule()?).map_err(|_| ContentError::Cipher)?,

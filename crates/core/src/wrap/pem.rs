@@ -45,7 +45,9 @@ pub enum KeyFileError {
         count: usize,
     },
     /// A passphrase protects the key.
-    #[error("the key is protected by a passphrase; write it without one (openssl pkcs8 -topk8 -nocrypt) into a file that only you can read")]
+    #[error(
+        "the key is protected by a passphrase; write it without one (openssl pkcs8 -topk8 -nocrypt) into a file that only you can read"
+    )]
     Encrypted,
     /// Another kind of key or another kind of file.
     #[error("the file holds {found}; an RSA key is needed")]
@@ -167,7 +169,8 @@ fn check_algorithm(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<(), KeyFile
 }
 
 fn check_private(der: &[u8]) -> Result<(), KeyFileError> {
-    let key = pkcs1::RsaPrivateKeyRef::from_der(der).map_err(|_| malformed("not a PKCS#1 private key of two primes"))?;
+    let key = pkcs1::RsaPrivateKeyRef::from_der(der)
+        .map_err(|_| malformed("not a PKCS#1 private key of two primes"))?;
     if key.other_prime_infos.is_some() {
         return Err(KeyFileError::Unsupported { found: "an RSA key of more than two primes".into() });
     }

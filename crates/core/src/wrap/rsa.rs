@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
-    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
-    Pkcs1PrivateDecryptingKey, Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey,
+    OaepPublicEncryptingKey, Pkcs1PrivateDecryptingKey, Pkcs1PublicEncryptingKey, PrivateDecryptingKey,
+    PublicEncryptingKey,
 };
 
 use super::pem::{KeyFileError, RsaDer, read_rsa};
@@ -89,8 +90,9 @@ impl RsaKey {
     pub fn from_pem(text: &[u8], padding: RsaPadding) -> Result<RsaKey, KeyFileError> {
         match read_rsa(text)? {
             RsaDer::Private { pkcs8 } => {
-                let private = PrivateDecryptingKey::from_pkcs8(&pkcs8)
-                    .map_err(|_| KeyFileError::Inconsistent { reason: "primes, exponents and modulus disagree" })?;
+                let private = PrivateDecryptingKey::from_pkcs8(&pkcs8).map_err(|_| {
+                    KeyFileError::Inconsistent { reason: "primes, exponents and modulus disagree" }
+                })?;
                 let public = private.public_key();
                 Self::build(padding, public, Some(private))
             }
@@ -115,11 +117,15 @@ impl RsaKey {
         };
         let encrypting = match oaep {
             None => Encrypting::Pkcs1(Pkcs1PublicEncryptingKey::new(public.clone()).map_err(refused)?),
-            Some(hash) => Encrypting::Oaep(OaepPublicEncryptingKey::new(public.clone()).map_err(refused)?, hash),
+            Some(hash) => {
+                Encrypting::Oaep(OaepPublicEncryptingKey::new(public.clone()).map_err(refused)?, hash)
+            }
         };
         let decrypting = match (private, oaep) {
             (None, _) => None,
-            (Some(key), None) => Some(Decrypting::Pkcs1(Pkcs1PrivateDecryptingKey::new(key).map_err(refused)?)),
+            (Some(key), None) => {
+                Some(Decrypting::Pkcs1(Pkcs1PrivateDecryptingKey::new(key).map_err(refused)?))
+            }
             (Some(key), Some(hash)) => {
                 Some(Decrypting::Oaep(OaepPrivateDecryptingKey::new(key).map_err(refused)?, hash))
             }

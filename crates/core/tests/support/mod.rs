@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64;
-use osseal_core::{KeyError, KeyFuture, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrappedContent, kms_blob_text};
+use osseal_core::{
+    KeyError, KeyFuture, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrappedContent, kms_blob_text,
+};
 
 /// A file below `vectors/official`.
 pub fn official(name: &str) -> PathBuf {
