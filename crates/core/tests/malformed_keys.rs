@@ -1,0 +1,375 @@
+//! Key files that are damaged, hostile or of another kind.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "support/der.rs"]
+mod der;
+
+use std::sync::Arc;
+
+use der::{
+    RSA_OID, algorithm, contents, element, integer, pem, pkcs8, rsa_algorithm, sequence, sound, spki,
+    unsigned,
+};
+use futures_executor::block_on;
+use osseal_core::{
+    AesKey, KeyError, KeyFileError, RsaKey, RsaPadding, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm,
+    WrapKey, Wrapped, WrappedContent,
+};
+
+const PKCS1: &str = "not a PKCS#1 private key of two primes";
+const PKCS1_PUBLIC: &str = "not a PKCS#1 public key";
+const PKCS8: &str = "not a PKCS#8 private key";
+const SPKI: &str = "not an SPKI public key";
+
+fn read(file: impl AsRef<[u8]>) -> Result<RsaKey, KeyFileError> {
+    RsaKey::from_pem(file.as_ref(), RsaPadding::Pkcs1)
+}
+
+fn refusal(file: impl AsRef<[u8]>) -> Option<KeyFileError> {
+    read(file).err()
+}
+
+fn not_pem(reason: &'static str) -> Option<KeyFileError> {
+    Some(KeyFileError::NotPem { reason })
+}
+
+fn malformed(reason: &'static str) -> Option<KeyFileError> {
+    Some(KeyFileError::Malformed { reason })
+}
+
+fn inconsistent(reason: &'static str) -> Option<KeyFileError> {
+    Some(KeyFileError::Inconsistent { reason })
+}
+
+fn unsupported(found: &str) -> Option<KeyFileError> {
+    Some(KeyFileError::Unsupported { found: found.into() })
+}
+
+fn private() -> String {
+    pem("PRIVATE KEY", &der::private_pkcs8())
+}
+
+/// A public key of these numbers, as PKCS#1 and as SPKI.
+fn public(modulus: &[u8], exponent: &[u8]) -> [String; 2] {
+    let pkcs1 = sequence(&[unsigned(modulus), unsigned(exponent)]);
+    [pem("RSA PUBLIC KEY", &pkcs1), pem("PUBLIC KEY", &spki(&rsa_algorithm(), &pkcs1))]
+}
+
+/// A private key of these contents, version first.
+fn pkcs1(numbers: &[Vec<u8>]) -> String {
+    pem("RSA PRIVATE KEY", &sequence(&numbers.iter().map(|number| integer(number)).collect::<Vec<_>>()))
+}
+
+/// An odd number of so many bits.
+fn number(bits: usize) -> Vec<u8> {
+    let mut bytes = vec![0x55; bits.div_ceil(8)];
+    bytes[0] = 1 << ((bits - 1) % 8);
+    bytes
+}
+
+#[test]
+fn k01_sizes_outside_those_of_key_files() {
+    assert_eq!(refusal(""), not_pem("there is no BEGIN line"));
+    assert_eq!(refusal(vec![b'x'; 64 * 1024]), not_pem("there is no BEGIN line"));
+    assert_eq!(refusal(vec![b'x'; 64 * 1024 + 1]), Some(KeyFileError::TooLarge { len: 64 * 1024 + 1 }));
+    for len in [0, 1, 31, 33, 63, 65, 128] {
+        assert_eq!(AesKey::from_file_content(&vec![b'0'; len]).err(), Some(KeyFileError::AesLength { len }));
+    }
+    assert_eq!(AesKey::from_file_content(&[b'g'; 64]).err(), Some(KeyFileError::AesLength { len: 64 }));
+    assert!(AesKey::from_file_content(&[b'0'; 64]).is_ok());
+    assert!(AesKey::from_file_content(&[0xff; 32]).is_ok());
+}
+
+#[test]
+fn k02_frames_around_the_key() {
+    let text = private();
+    let accepted = [
+        ("CRLF", text.replace('\n', "\r\n")),
+        ("no final line break", text.trim_end().to_owned()),
+        ("blank lines after", format!("{text}\n \n")),
+        ("byte-order mark", format!("\u{feff}{text}")),
+        (
+            "leading text",
+            format!("Bag Attributes\n    friendlyName: a key\nKey Attributes: <No Attributes>\n{text}"),
+        ),
+        ("all of them", format!("\u{feff}a key\r\n{}", text.trim_end().replace('\n', "\r\n"))),
+    ];
+    for (what, file) in accepted {
+        assert_eq!(refusal(file), None, "{what}");
+    }
+    let damaged = not_pem("its lines, labels or base64 are damaged");
+    assert_eq!(refusal(format!("{text}the key of the archive\n")), damaged);
+    assert_eq!(refusal("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"), damaged);
+    assert_eq!(refusal(text.replacen("MII", "M!I", 1)), damaged);
+    assert_eq!(refusal(text.replacen("MII", "M=I", 1)), damaged);
+    assert_eq!(refusal(text.replacen("MII", "MI\0", 1)), damaged);
+    let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(refusal(utf16), not_pem("it is not text"));
+    assert_eq!(refusal(der::private_pkcs8()), not_pem("it is not text"));
+}
+
+#[test]
+fn k03_labels_that_do_not_match() {
+    let text = private();
+    let end = "-----END PRIVATE KEY-----";
+    let damaged = not_pem("its lines, labels or base64 are damaged");
+    assert_eq!(refusal(text.replace(end, "-----END RSA PRIVATE KEY-----")), damaged);
+    assert_eq!(refusal(text.replace(end, "")), damaged);
+    assert_eq!(refusal(text.replace(end, "-----END PRIVATE KEY")), damaged);
+    assert_eq!(refusal(text.replace("BEGIN", "begin")), not_pem("there is no BEGIN line"));
+    assert_eq!(refusal(text.replace("-----BEGIN", "----BEGIN")), not_pem("there is no BEGIN line"));
+    let nested = text.replace(end, &format!("{text}{end}"));
+    assert_eq!(refusal(nested), Some(KeyFileError::SeveralKeys { count: 2 }));
+    assert_eq!(refusal(text.replace("PRIVATE KEY", "KEY")), unsupported("\"KEY\""));
+}
+
+#[test]
+fn k04_a_public_key_writes_and_does_not_read() {
+    let secret = Secret::new(vec![9; 32]);
+    let open = |key: &RsaKey, wrapped: &Wrapped| {
+        let request =
+            UnwrapRequest { wrap: WrapAlgorithm::RsaPkcs1, wrapped, content: WrappedContent::DataKey };
+        block_on(key.unwrap(request)).map(|secret| secret.expose().to_vec())
+    };
+    let reader = read(private()).unwrap();
+    for label in ["RSA PUBLIC KEY", "PUBLIC KEY"] {
+        let (_, body) = sound().into_iter().find(|(known, _)| *known == label).unwrap();
+        let writer = Arc::new(read(pem(label, &body)).unwrap());
+        assert!(!writer.is_private());
+        let wrapped = block_on(writer.wrap(&secret)).unwrap();
+        assert_eq!(open(&writer, &wrapped), Err(KeyError::PublicOnly));
+        assert_eq!(open(&reader, &wrapped), Ok(vec![9; 32]));
+    }
+    let wrapped = block_on(reader.wrap(&secret)).unwrap();
+    assert_eq!(open(&reader, &wrapped), Ok(vec![9; 32]));
+}
+
+#[test]
+fn k05_keys_of_other_algorithms() {
+    let kinds: [(&str, &[u8], &[u8]); 6] = [
+        ("1.2.840.10045.2.1", &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01], &[0x06, 3, 0x2b, 0x81, 0x04]),
+        ("1.3.101.112", &[0x2b, 0x65, 0x70], &[]),
+        ("1.3.101.110", &[0x2b, 0x65, 0x6e], &[]),
+        ("1.2.840.10040.4.1", &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01], &[0x30, 3, 0x02, 1, 7]),
+        ("1.2.840.113549.1.1.10", &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a], &[0x30, 0]),
+        ("1.2.840.113549.1.1.7", &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x07], &[0x30, 0]),
+    ];
+    for (name, oid, parameters) in kinds {
+        let algorithm = algorithm(oid, parameters);
+        let error = unsupported(&format!("a key of algorithm {name}"));
+        assert_eq!(refusal(pem("PRIVATE KEY", &pkcs8(&algorithm, &der::private_pkcs1()))), error);
+        assert_eq!(refusal(pem("PUBLIC KEY", &spki(&algorithm, &der::public_pkcs1()))), error);
+    }
+    for label in
+        ["EC PRIVATE KEY", "DSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "CERTIFICATE", "CERTIFICATE REQUEST"]
+    {
+        assert_eq!(refusal(pem(label, &der::private_pkcs1())), unsupported(&format!("{label:?}")));
+    }
+}
+
+#[test]
+fn k06_a_key_under_a_passphrase_is_not_tried() {
+    // PBES2 with PBKDF2 of a billion rounds: whoever ran it would not be done today.
+    let oid =
+        |last: [u8; 2]| element(0x06, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d], last.as_slice()].concat());
+    let rounds = sequence(&[element(0x04, &[1; 8]), integer(&1_000_000_000_u32.to_be_bytes())]);
+    let pbkdf2 = sequence(&[element(0x06, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12]), rounds]);
+    let pbes2 = sequence(&[oid([1, 5]), sequence(&[pbkdf2])]);
+    let sealed = sequence(&[pbes2, element(0x04, &[7; 1200])]);
+    assert_eq!(refusal(pem("ENCRYPTED PRIVATE KEY", &sealed)), Some(KeyFileError::Encrypted));
+    assert_eq!(
+        refusal(format!("a key\n{}", pem("ENCRYPTED PRIVATE KEY", b"0"))),
+        Some(KeyFileError::Encrypted)
+    );
+}
+
+#[test]
+fn k07_openssl_s_older_passphrases_are_named_too() {
+    let begin = "-----BEGIN RSA PRIVATE KEY-----\n";
+    let head =
+        format!("{begin}Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n");
+    let file = pem("RSA PRIVATE KEY", &der::private_pkcs1()).replace(begin, &head);
+    assert_eq!(refusal(&file), Some(KeyFileError::Encrypted));
+    assert_eq!(refusal(file.replace('\n', "\r\n")), Some(KeyFileError::Encrypted));
+}
+
+#[test]
+fn k08_one_file_holds_one_key() {
+    let certificate = pem("CERTIFICATE", &der::public_spki());
+    let cases = [
+        (format!("{0}{0}", private()), 2),
+        (format!("{certificate}{}", private()), 2),
+        (format!("{}{certificate}{certificate}", private()), 3),
+        (format!("{}{}", pem("EC PARAMETERS", &[0x06, 1, 1]), pem("EC PRIVATE KEY", &[0x30, 0])), 2),
+    ];
+    for (file, count) in cases {
+        assert_eq!(refusal(file), Some(KeyFileError::SeveralKeys { count }));
+    }
+}
+
+#[test]
+fn k09_der_is_canonical_and_ends_where_it_says() {
+    let reasons = [PKCS1, PKCS8, PKCS1_PUBLIC, SPKI];
+    for ((label, sound), reason) in sound().into_iter().zip(reasons) {
+        let content = &sound[4..];
+        let head = |len: &[u8]| [&[0x30], len, content].concat();
+        let cases = [
+            ("trailing byte", [&sound[..], &[0]].concat()),
+            ("trailing byte inside", element(0x30, &[content, &[0]].concat())),
+            ("cut short", sound[..sound.len() - 1].to_vec()),
+            ("indefinite length", [&head(&[0x80])[..], &[0, 0]].concat()),
+            ("padded length", head(&[&[0x83, 0], &sound[2..4]].concat())),
+            ("longer than the file", head(&[0x82, 0xff, 0xff])),
+            ("four gigabytes", head(&[0x84, 0xff, 0xff, 0xff, 0xff])),
+            ("a length of nine bytes", head(&[0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0])),
+            ("set", [&[0x31], &sound[1..]].concat()),
+        ];
+        for (what, der) in cases {
+            assert_eq!(refusal(pem(label, &der)), malformed(reason), "{label}: {what}");
+        }
+    }
+}
+
+#[test]
+fn k09_integers_are_positive_and_minimal() {
+    for at in 1..9 {
+        let wrong = |change: fn(&[u8]) -> Vec<u8>| {
+            let mut numbers = contents(&der::private_pkcs1());
+            numbers[at] = change(&numbers[at]);
+            pkcs1(&numbers)
+        };
+        assert_eq!(refusal(wrong(|number| [&[0], number].concat())), malformed(PKCS1), "padded number {at}");
+        assert_eq!(refusal(wrong(|_| vec![0xff, 1])), malformed(PKCS1), "negative number {at}");
+        assert_eq!(refusal(wrong(|_| Vec::new())), malformed(PKCS1), "number {at} without bytes");
+    }
+    let numbers = contents(&der::public_pkcs1());
+    let negative = sequence(&[integer(&numbers[0][1..]), integer(&numbers[1])]);
+    assert_eq!(refusal(pem("RSA PUBLIC KEY", &negative)), malformed(PKCS1_PUBLIC));
+}
+
+#[test]
+fn k10_modulus_sizes() {
+    for bits in [3, 512, 1024, 2047, 8193, 16_384, 100_000] {
+        for file in public(&number(bits), &[1, 0, 1]) {
+            assert_eq!(refusal(file), Some(KeyFileError::ModulusSize { bits: bits as u64 }));
+        }
+    }
+    for file in public(&[], &[1, 0, 1]) {
+        assert!(matches!(refusal(file), Some(KeyFileError::ModulusSize { .. })));
+    }
+    for bits in [2048, 2049, 3072, 8192] {
+        for file in public(&number(bits), &[1, 0, 1]) {
+            assert_eq!(read(file).unwrap().modulus_bits(), bits);
+        }
+    }
+    let million = public(&number(1_000_000), &[1, 0, 1]);
+    assert!(million.iter().all(|file| refusal(file) == Some(KeyFileError::TooLarge { len: file.len() })));
+    let mut numbers = contents(&der::private_pkcs1());
+    numbers[1] = number(1023);
+    assert_eq!(refusal(pkcs1(&numbers)), Some(KeyFileError::ModulusSize { bits: 1023 }));
+}
+
+#[test]
+fn k11_moduli_and_exponents_that_do_not_encrypt() {
+    let modulus = number(2048);
+    let mut even = modulus.clone();
+    *even.last_mut().unwrap() = 2;
+    for file in public(&even, &[1, 0, 1]) {
+        assert_eq!(refusal(file), inconsistent("the modulus is even"));
+    }
+    let even_or_one = inconsistent("the public exponent is even or 1");
+    let large = inconsistent("the public exponent has more than 33 bits");
+    let above_modulus = [&[1], &modulus[1..], &[1]].concat();
+    let cases: [(&[u8], _); 10] = [
+        (&[0], &even_or_one),
+        (&[1], &even_or_one),
+        (&[2], &even_or_one),
+        (&[1, 0, 0], &even_or_one),
+        (&[2, 0, 0, 0, 1], &large),
+        (&[1, 0, 0, 0, 0, 0, 0, 0, 1], &large),
+        (&above_modulus, &large),
+        (&[3], &None),
+        (&[1, 0, 1], &None),
+        (&[1, 0xff, 0xff, 0xff, 0xff], &None),
+    ];
+    for (exponent, expected) in cases {
+        for file in public(&modulus, exponent) {
+            assert_eq!(refusal(file), *expected, "{exponent:?}");
+        }
+    }
+}
+
+/// A private operation with one wrong prime or exponent betrays the others, so that such a key must not be taken.
+#[test]
+fn k12_private_numbers_that_disagree() {
+    let sound = contents(&der::private_pkcs1());
+    assert_eq!(refusal(pkcs1(&sound)), None);
+    for at in 1..9 {
+        for bit in [2, 0x40] {
+            let mut numbers = sound.clone();
+            let middle = numbers[at].len() / 2;
+            numbers[at][middle] ^= bit;
+            let expected = inconsistent("primes, exponents and modulus disagree");
+            assert_eq!(refusal(pkcs1(&numbers)), expected, "number {at}");
+            let pkcs8 = der::pkcs8(&rsa_algorithm(), &der::decode(&pkcs1(&numbers)));
+            assert_eq!(refusal(pem("PRIVATE KEY", &pkcs8)), expected, "number {at}");
+        }
+    }
+    let mut swapped = sound.clone();
+    swapped.swap(4, 5);
+    assert_eq!(refusal(pkcs1(&swapped)), inconsistent("primes, exponents and modulus disagree"));
+    let mut trivial = sound;
+    trivial[4] = trivial[1].clone();
+    trivial[5] = vec![1];
+    assert_eq!(refusal(pkcs1(&trivial)), inconsistent("primes, exponents and modulus disagree"));
+}
+
+#[test]
+fn k13_more_than_two_primes() {
+    let mut numbers: Vec<Vec<u8>> =
+        contents(&der::private_pkcs1()).iter().map(|number| integer(number)).collect();
+    let third = sequence(&[sequence(&[integer(&[7]), integer(&[3]), integer(&[5])])]);
+    let all = [&numbers[..], &[third]].concat();
+    assert_eq!(
+        refusal(pem("RSA PRIVATE KEY", &sequence(&all))),
+        malformed(PKCS1),
+        "version 0 with a third prime"
+    );
+    numbers[0] = integer(&[1]);
+    assert_eq!(refusal(pem("RSA PRIVATE KEY", &sequence(&numbers))), malformed(PKCS1), "version 1 without");
+    let all = [&numbers[..], &all[9..]].concat();
+    let error = unsupported("an RSA key of more than two primes");
+    assert_eq!(refusal(pem("RSA PRIVATE KEY", &sequence(&all))), error);
+    assert_eq!(refusal(pem("PRIVATE KEY", &der::pkcs8(&rsa_algorithm(), &sequence(&all)))), error);
+}
+
+#[test]
+fn k14_labels_with_the_body_of_another() {
+    let reasons = [PKCS1, PKCS8, PKCS1_PUBLIC, SPKI];
+    for (i, (label, _)) in sound().into_iter().enumerate() {
+        for (j, (other, body)) in sound().into_iter().enumerate() {
+            let expected = if i == j { None } else { malformed(reasons[i]) };
+            assert_eq!(refusal(pem(label, &body)), expected, "{other} under {label}");
+        }
+    }
+}
+
+#[test]
+fn k15_algorithm_identifiers() {
+    let key = der::public_pkcs1();
+    let parameters = malformed("the algorithm's parameters are not NULL");
+    for wrong in [&[][..], &[0x05, 1, 0], &[0x30, 0], &[0x06, 1, 1], &[0x04, 0]] {
+        let algorithm = algorithm(&RSA_OID, wrong);
+        assert_eq!(refusal(pem("PUBLIC KEY", &spki(&algorithm, &key))), parameters, "{wrong:?}");
+        let private = pkcs8(&algorithm, &der::private_pkcs1());
+        assert_eq!(refusal(pem("PRIVATE KEY", &private)), parameters, "{wrong:?}");
+    }
+    assert_eq!(refusal(pem("PUBLIC KEY", &spki(&rsa_algorithm(), &key))), None);
+    for unused in [1, 8] {
+        let bits = sequence(&[rsa_algorithm(), element(0x03, &[&[unused], key.as_slice()].concat())]);
+        assert!(
+            matches!(refusal(pem("PUBLIC KEY", &bits)), Some(KeyFileError::Malformed { .. })),
+            "{unused}"
+        );
+    }
+}
