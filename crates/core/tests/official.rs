@@ -1,5 +1,6 @@
 //! Objects written by the official SDKs open, whole and at random ranges.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::disallowed_methods, reason = "the vectors are files")]
 
 mod support;
 

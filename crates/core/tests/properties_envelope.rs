@@ -89,7 +89,7 @@ fn any_name() -> impl Strategy<Value = String> {
 }
 
 fn any_value() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![3 => select(&VALUES[..]).prop_map(|value| value.into()), 1 => vec(any::<u8>(), 0..100)]
+    prop_oneof![3 => select(&VALUES[..]).prop_map(Into::into), 1 => vec(any::<u8>(), 0..100)]
 }
 
 proptest! {

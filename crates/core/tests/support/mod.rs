@@ -10,12 +10,12 @@ use osseal_core::{
 };
 
 /// A file below `vectors/official`.
-pub fn official(name: &str) -> PathBuf {
+pub(crate) fn official(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors/official").join(name)
 }
 
 /// The KMS that the official vectors were made with, as `vectors/official/README.md` describes it.
-pub struct VectorKms;
+pub(crate) struct VectorKms;
 
 impl VectorKms {
     /// KMS Decrypt: blob text in, plaintext text out.
