@@ -22,7 +22,7 @@ use crate::layout::PartPlan;
 use crate::matdesc::MaterialDescription;
 use crate::suite::Suite;
 use crate::wrap::{WrapAlgorithm, Wrapped};
-use names::{FOREIGN, LEGACY, LEGACY_CEK_ALG, META, NOW, Names};
+use names::{LEGACY, LEGACY_CEK_ALG, META, NOW, Names, is_foreign};
 
 pub use names::is_envelope_header;
 
@@ -78,6 +78,11 @@ impl StoredDescription {
             }
         }
         StoredDescription::Unreadable(text.to_vec())
+    }
+
+    /// Whether this is the description of a key, undamaged.
+    pub(crate) fn is_exactly(&self, key: &MaterialDescription) -> bool {
+        matches!(self, StoredDescription::Map(map) if map == key)
     }
 
     /// Whether a key with this description is meant: the maps are equal, or equal after the damage that the Java SDKs do to
@@ -244,7 +249,7 @@ impl Found {
                     family.take(&name, value)?;
                 }
             }
-            if FOREIGN.iter().any(|prefix| name.starts_with(prefix)) && found.foreign.is_none() {
+            if found.foreign.is_none() && is_foreign(&name) {
                 found.foreign = Some(name);
             }
         }

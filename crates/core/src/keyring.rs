@@ -216,7 +216,10 @@ impl Keyring {
 
     /// The key that the envelope asks for: by wrap algorithm and by description, compared as maps.
     pub fn select(&self, envelope: &Envelope) -> Result<&NamedKey, KeyringError> {
-        self.keys.iter().find(|key| key.fits(envelope)).ok_or_else(|| KeyringError::NoMatchingKey {
+        let fitting = self.keys.iter().filter(|key| key.fits(envelope));
+        // A key that is named exactly comes before one that fits only after the damage of a writer.
+        let best = fitting.min_by_key(|key| !envelope.description.is_exactly(&key.description));
+        best.ok_or_else(|| KeyringError::NoMatchingKey {
             wrap: envelope.wrap,
             description: envelope.description.clone(),
             configured: self.listing(),

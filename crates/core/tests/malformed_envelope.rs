@@ -289,6 +289,24 @@ fn h24_order_and_spacing_of_a_description_do_not_matter() {
 }
 
 #[test]
+fn h24_a_key_named_exactly_comes_before_one_that_its_writer_may_have_garbled() {
+    let description = |name: &str| [("key", name)].into_iter().collect::<MaterialDescription>();
+    let key = |name: &str| {
+        NamedKey::new(name, description(name)).unwrapping(Arc::new(Never(WrapAlgorithm::RsaPkcs1)))
+    };
+    let keyring = Keyring::new(vec![key("\u{4e2d}"), key("?")]).unwrap();
+    let select = |text: &str| {
+        let envelope = Headers::sound().with(MATDESC, text).parse().unwrap();
+        keyring.select(&envelope).map(|key| key.name().to_owned())
+    };
+    assert_eq!(select(r#"{"key":"?"}"#).unwrap(), "?");
+    assert_eq!(select(r#"{"key":"\u4e2d"}"#).unwrap(), "\u{4e2d}");
+    let alone = Keyring::new(vec![key("\u{4e2d}")]).unwrap();
+    let envelope = Headers::sound().with(MATDESC, r#"{"key":"?"}"#).parse().unwrap();
+    assert_eq!(alone.select(&envelope).unwrap().name(), "\u{4e2d}");
+}
+
+#[test]
 fn h26_the_claimed_length_is_a_plain_decimal_number() {
     for text in ["", "-1", "+5", "1e3", "0x10", "5 5", "5.0", "18446744073709551616", "\u{665}", "ten"] {
         let reason = "it is not a decimal number of at most 64 bits";
@@ -356,6 +374,12 @@ fn h31_an_envelope_of_s3_is_named_as_such() {
             foreign.parse(),
             Err(EnvelopeError::ForeignFamily { header: header.to_ascii_lowercase() })
         );
+    }
+    for header in
+        ["x-amz-request-id", "x-amz-meta-author", "x-oss-meta-x-amz-meta-author", "x-oss-meta-x-amz-"]
+    {
+        let plain = Headers(vec![(header.into(), b"AAAA".to_vec())]);
+        assert_eq!(plain.parse(), Err(EnvelopeError::NotEncrypted), "{header}");
     }
     // Beside an envelope of our own they are somebody's metadata.
     assert_eq!(Headers::sound().and("x-oss-meta-x-amz-iv", "AAAA").parse(), Headers::sound().parse());

@@ -3,8 +3,26 @@
 /// Start of every user metadata name of the service.
 pub(super) const META: &str = "x-oss-meta-";
 const PRESENT: &str = "x-oss-meta-client-side-encryption-";
-/// S3's clients name their envelope so.
-pub(super) const FOREIGN: [&str; 2] = ["x-amz-", "x-oss-meta-x-amz-"];
+/// What the names of S3's user metadata start with.
+const S3_META: &str = "x-amz-meta-";
+/// The envelope of S3's encryption clients, versions 1 to 3, without the prefix of user metadata.
+const S3: [&str; 15] = [
+    "x-amz-key",
+    "x-amz-key-v2",
+    "x-amz-iv",
+    "x-amz-matdesc",
+    "x-amz-cek-alg",
+    "x-amz-wrap-alg",
+    "x-amz-tag-len",
+    "x-amz-unencrypted-content-length",
+    "x-amz-c",
+    "x-amz-3",
+    "x-amz-w",
+    "x-amz-d",
+    "x-amz-i",
+    "x-amz-m",
+    "x-amz-t",
+];
 /// What the legacy writers called AES/CTR.
 pub(super) const LEGACY_CEK_ALG: &str = "AES/GCM/NoPadding";
 
@@ -69,4 +87,9 @@ impl Names {
 pub fn is_envelope_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with(PRESENT) || LEGACY.all().contains(&name.as_str())
+}
+
+/// Whether a lower-case header name belongs to the envelope of S3's encryption clients, copied to a bucket here.
+pub(super) fn is_foreign(name: &str) -> bool {
+    [META, S3_META].into_iter().filter_map(|prefix| name.strip_prefix(prefix)).any(|rest| S3.contains(&rest))
 }
