@@ -206,7 +206,7 @@ proptest! {
     #[test]
     fn part_plans_keep_to_the_rules(
         total in prop_oneof![0..1_u64 << 30, 0..MAX_PARTS * MAX_PART + 100, any::<u64>()],
-        preferred in prop_oneof![0..1_u64 << 25, any::<u64>()],
+        preferred in prop_oneof![0..2 * MIN_PART, 0..1_u64 << 25, any::<u64>()],
     ) {
         if total > MAX_PARTS * MAX_PART {
             prop_assert_eq!(layout().part_plan(total, preferred), Err(LayoutError::TooLarge { data_size: total }));
