@@ -1,0 +1,13 @@
+# Each recipe only calls a script.
+
+# Everything CI checks.
+check:
+    scripts/check.sh
+
+# The numbers in the documentation.
+bench:
+    scripts/bench.sh
+
+# The README's commands in a fresh clone.
+fresh-clone:
+    scripts/fresh-clone.sh

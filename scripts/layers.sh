@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Asserts the arrows of ARCHITECTURE.md: which of our crates each crate depends on, and what the lower layers must never pull in.
+# Tests may use more.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# crate: all of our crates that it depends on directly.
+arrows='
+osseal-core:
+osseal-wire:
+osseal: osseal-core osseal-wire
+osseal-server: osseal-wire
+osseal-cli: osseal osseal-server
+'
+
+# crate: what must not be built into it, however deep (build scripts may use what they like). I/O, async and TLS belong above core and wire; the server holds no keys.
+absent='
+osseal-core: osseal-wire tokio mio socket2 hyper reqwest rustls getrandom rand
+osseal-wire: osseal-core tokio mio socket2 hyper reqwest rustls getrandom rand
+osseal-server: osseal osseal-core reqwest rustls
+'
+
+# tree CRATE EDGES [OPTION…]: the names of the packages below CRATE, one a line, on every platform.
+tree() {
+    local crate=$1 edges=$2
+    shift 2
+    cargo tree --locked --package "$crate" --edges "$edges" --target all --prefix none --format '{p}' "$@" |
+        awk -v self="$crate" '$1 != self { print $1 }' | sort -u
+}
+
+# check_arrows TABLE: compares the table with the workspace, both ways, and that no crate is missing from it.
+check_arrows() {
+    local table=$1 bad=0 crate want have
+    have=$(cargo tree --locked --workspace --depth 0 --prefix none --format '{p}' | awk 'NF { print $1 }' | sort -u | xargs)
+    want=$(awk -F: 'NF { print $1 }' <<<"$table" | sort -u | xargs)
+    if [ "$have" != "$want" ]; then
+        echo "layers: the workspace holds: $have; the table names: $want"
+        bad=1
+    fi
+    while IFS=: read -r crate want; do
+        [ -n "$crate" ] || continue
+        want=$(xargs -n1 <<<"$want" | sort -u | xargs)
+        have=$(tree "$crate" normal,build --depth 1 | grep -E '^osseal(-|$)' | xargs || true)
+        if [ "$have" != "$want" ]; then
+            echo "layers: $crate depends on: ${have:-none of ours}; allowed: ${want:-none of ours}"
+            bad=1
+        fi
+    done <<<"$table"
+    return $bad
+}
+
+# check_absent TABLE: no tree holds what its line forbids.
+check_absent() {
+    local table=$1 bad=0 crate names name packages
+    while IFS=: read -r crate names; do
+        [ -n "$crate" ] || continue
+        packages=$(tree "$crate" normal)
+        for name in $names; do
+            if grep -qx -- "$name" <<<"$packages"; then
+                echo "layers: the tree of $crate holds $name"
+                bad=1
+            fi
+        done
+    done <<<"$table"
+    return $bad
+}
+
+# must_fail WHAT COMMAND…: a control. A checker that accepts a wrong table checks nothing.
+must_fail() {
+    local what=$1
+    shift
+    if "$@" >/dev/null; then
+        echo "layers: the control '$what' was not noticed"
+        return 1
+    fi
+}
+
+failed=0
+check_arrows "$arrows" || failed=1
+check_absent "$absent" || failed=1
+must_fail 'an arrow too few' check_arrows "${arrows/osseal-core osseal-wire/osseal-wire}" || failed=1
+must_fail 'an arrow too many' check_arrows "${arrows/osseal-core:/osseal-core: osseal-wire}" || failed=1
+must_fail 'a crate too few' check_arrows "${arrows/osseal-core:/}" || failed=1
+must_fail 'a package in a tree' check_absent 'osseal-cli: osseal-core' || failed=1
+
+[ $failed = 0 ] && echo "layers: as ARCHITECTURE.md says"
+exit $failed
