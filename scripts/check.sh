@@ -56,11 +56,11 @@ tests() {
 doctests() { cargo test --workspace --locked --doc; }
 
 dependencies() {
-    cargo deny --locked check bans licenses sources
+    cargo deny --locked check --hide-inclusion-graph bans licenses sources
     # The advisory database is a repository, not a registry: checked where it can be reached.
     local database=https://github.com/RustSec/advisory-db
     if GIT_TERMINAL_PROMPT=0 timeout 20 git ls-remote --quiet "$database" HEAD >/dev/null 2>&1; then
-        cargo deny --locked check advisories
+        cargo deny --locked check --hide-inclusion-graph advisories
     else
         echo "advisories not checked: $database cannot be reached" >&2
     fi

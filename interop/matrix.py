@@ -1,0 +1,379 @@
+"""Every peer writes, every peer reads: osseal against the official SDKs, through `osseal serve`.
+
+A cell is one writer, one reader and one case, named `group/case/writer>reader`. What a peer cannot do stands in UNSUPPORTED with its
+reason. The number of cells is asserted, so that none can vanish unseen.
+"""
+
+import argparse
+import base64
+import collections
+import fnmatch
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+import peers
+
+MIB = 1 << 20
+PART = 100 * 1024  # the service's least part size
+
+# Around blocks of 16 bytes and around the part size.
+SIZES = [0, 1, 15, 16, 17, 4103, PART - 1, PART, PART + 1, 5 * MIB + 3]
+# (size, part size): one byte in the second part, exactly three parts, three parts and a bit, many parts.
+PARTS = [(PART + 1, PART), (3 * PART, PART), (217_145, PART), (5 * MIB + 3, MIB)]
+SMALL, LARGE = 4103, 217_145
+
+RANGES = {  # of an object of SMALL bytes in one put, and of LARGE bytes in parts
+    "put": [
+        *["0-0", "0-15", "15-16", "16-31", "100-199", "1-4102", "4090-4102", "0-", "16-", "100-", "4102-"],
+        *["4000-9999", "4001-9999", "-1", "-50", "-4103", "-9999"],
+    ],
+    "parts": ["102390-102409", "102400-204799", "99999-204801", "204800-", "100000-", "-20000"],
+}
+
+# padding and material description by name
+KEYS = {
+    "bare": ("pkcs1", {}),
+    "one": ("pkcs1", {"purpose": "interop"}),
+    "several": ("pkcs1", {"purpose": "interop", "path": 'a/b<c>&"q"\\', "empty": "", "a": "1"}),
+    "unicode": ("pkcs1", {"name": "中文 é", "rocket": "🚀"}),
+    "oaep-sha1": ("oaep-sha1", {}),
+    "oaep-sha256": ("oaep-sha256", {}),
+}
+WRAPS = {
+    "pkcs1": "RSA/NONE/PKCS1Padding",
+    "oaep-sha1": "RSA/NONE/OAEPWithSHA-1AndMGF1Padding",
+    "oaep-sha256": "RSA/NONE/OAEPWithSHA-256AndMGF1Padding",
+}
+
+UNSUPPORTED = {
+    "*/oaep-sha256/*>oss*2": "the name is osseal's own",
+    "*/oaep-sha256/*/oss*2>osseal": "the name is osseal's own",
+    "*/oaep-sha256/stat/oss*2>osseal": "the name is osseal's own",
+    "*/oaep-sha1/*>oss-v2": "PKCS#1 v1.5 only",
+    "*/oaep-sha1/*/oss-v2>*": "PKCS#1 v1.5 only",
+    "range/*/-*/*>oss2": "refuses the last n bytes",
+    "range/*/-*/*>oss-v2": "returns wrong bytes for the last n bytes",
+    "range/*/400?-9999/*>oss2": "does not ask for the standard behaviour, so an end past the size means the whole object",
+    "range/*/4000-9999/*>oss-v2": "asks for the standard behaviour only when the start is no multiple of 16",
+    "managed/upload/oss-v2>*": "its Uploader never passes the part size on",
+    "managed/download/*>oss-v2": "its Downloader compares the CRC64 of plaintext with that of ciphertext",
+}
+
+EXPECTED = {}
+
+PREFIX = "x-oss-meta-client-side-encryption-"
+
+
+def ramp(size):
+    """Byte i is i mod 251, so that a wrong offset shows."""
+    return (bytes(range(251)) * (size // 251 + 1))[:size]
+
+
+def same(got, want):
+    """Raises with the first difference."""
+    if got == want:
+        return
+    at = next((at for at, (a, b) in enumerate(zip(got, want, strict=False)) if a != b), min(len(got), len(want)))
+    raise AssertionError(f"{len(got)} bytes for {len(want)}, different from byte {at} on")
+
+
+def cut(data, wanted):
+    first, last = peers.bounds(wanted)
+    if first is None:
+        return data[-last:]
+    return data[first:] if last is None else data[first : last + 1]
+
+
+class Matrix:
+    def __init__(self, service, command, work):
+        self.work = work
+        self.keys = {name: make_key(name, *spec, work / "keys") for name, spec in KEYS.items()}
+        self.osseal = peers.Osseal(service, command, work, list(self.keys.values()))
+        self.oss2 = peers.Oss2(service)
+        self.peers = {peer.name: peer for peer in (self.osseal, self.oss2, peers.OssV2(service))}
+        self.store = self.oss2.plain()
+        self.cells = collections.Counter()
+        self.unsupported = collections.Counter()
+        self.failed = []
+
+    def cell(self, label, body):
+        for pattern in UNSUPPORTED:
+            if fnmatch.fnmatchcase(label, pattern):
+                self.unsupported[pattern] += 1
+                return
+        self.cells[label.split("/")[0]] += 1
+        try:
+            body()
+        except Exception as error:  # whatever a peer raises is that cell's finding
+            self.failed.append(label)
+            print(f"FAILED {label}: {explain(error)}")
+
+    @functools.cache
+    def written(self, writer, key, mode, size, part_size=PART):
+        """The name and the content of an object, written at the first call; a failure is raised anew at every one."""
+        name = f"{mode}/{key}/{size}/{writer}"
+        data = ramp(size)
+        peer = self.peers[writer]
+        try:
+            if mode == "parts":
+                peer.put_parts(self.keys[key], name, data, part_size)
+            elif mode == "stream":
+                peer.put_stream(self.keys[key], name, data)
+            elif mode == "managed":
+                file = self.work / f"managed-{writer}"
+                file.write_bytes(data)
+                peer.put_managed(self.keys[key], name, file, part_size)
+            else:
+                peer.put(self.keys[key], name, data)
+        except Exception as error:
+            return name, data, error
+        return name, data, None
+
+    def object(self, *arguments):
+        name, data, error = self.written(*arguments)
+        if error:
+            raise AssertionError(f"not written: {explain(error)}")
+        return name, data
+
+    def read(self, reader, key, *rest, wanted=None, via="get", writer):
+        """One read of one object, compared."""
+        name, data = self.object(writer, key, *rest)
+        peer = self.peers[reader]
+        if wanted:
+            same(peer.get_range(self.keys[key], name, wanted), cut(data, wanted))
+        elif via == "managed":
+            file = self.work / f"managed-{reader}-{writer}"
+            same(peer.get_managed(self.keys[key], name, file, PART), data)
+        else:
+            same(getattr(peer, via)(self.keys[key], name), data)
+
+    def pairs(self):
+        return [(writer, reader) for writer in self.peers for reader in self.peers]
+
+    def run(self):
+        self.osseal.make_bucket()
+        self.sizes()
+        self.wraps()
+        self.ranges()
+        self.streams()
+        self.managers()
+        self.stored()
+        self.stats()
+        self.refusals()
+        self.controls()
+
+    def sizes(self):
+        for writer, reader in self.pairs():
+            for size in SIZES:
+                read = functools.partial(self.read, reader, "bare", "put", size, writer=writer)
+                self.cell(f"size/put/{size}/{writer}>{reader}", read)
+            for size, part_size in PARTS:
+                read = functools.partial(self.read, reader, "bare", "parts", size, part_size, writer=writer)
+                self.cell(f"size/parts/{size}/{writer}>{reader}", read)
+
+    def wraps(self):
+        """Wrap algorithms and material descriptions."""
+        for writer, reader in self.pairs():
+            for key in self.keys:
+                for mode, size in (("put", SMALL), ("parts", LARGE)):
+                    read = functools.partial(self.read, reader, key, mode, size, writer=writer)
+                    self.cell(f"key/{key}/{mode}/{writer}>{reader}", read)
+
+    def ranges(self):
+        for writer, reader in self.pairs():
+            for mode, size in (("put", SMALL), ("parts", LARGE)):
+                for wanted in RANGES[mode]:
+                    read = functools.partial(self.read, reader, "one", mode, size, wanted=wanted, writer=writer)
+                    self.cell(f"range/{mode}/{wanted}/{writer}>{reader}", read)
+
+    def streams(self):
+        """osseal from standard input and to standard output, where lengths are not known beforehand."""
+        for size in (0, SMALL, 5 * MIB + 3):
+            for reader in self.peers:
+                read = functools.partial(self.read, reader, "one", "stream", size, writer="osseal")
+                self.cell(f"stream/in/{size}/osseal>{reader}", read)
+            for writer in self.peers:
+                read = functools.partial(self.read, "osseal", "one", "put", size, via="get_stream", writer=writer)
+                self.cell(f"stream/out/{size}/{writer}>osseal", read)
+
+    def managers(self):
+        """The transfer managers of the SDKs: threads, checkpoints, pinned ranges."""
+        for writer, reader in self.pairs():
+            if writer != "osseal":
+                read = functools.partial(self.read, reader, "one", "managed", LARGE, writer=writer)
+                self.cell(f"managed/upload/{writer}>{reader}", read)
+            if reader != "osseal":
+                read = functools.partial(self.read, reader, "one", "parts", LARGE, via="managed", writer=writer)
+                self.cell(f"managed/download/{writer}>{reader}", read)
+
+    def stored(self):
+        """What osseal leaves in the store is what docs/format.md says, to the letter."""
+        for key in self.keys:
+            for mode, size in (("put", SMALL), ("parts", LARGE)):
+                self.cell(f"stored/{key}/{mode}/osseal", functools.partial(self.stored_form, key, mode, size))
+
+    def stored_form(self, key, mode, size):
+        name, data = self.object("osseal", key, mode, size)
+        key = self.keys[key]
+        reply = self.store.get_object(name)
+        stored = reply.read()
+        envelope = {
+            header.lower().removeprefix(PREFIX): value
+            for header, value in reply.headers.items()
+            if header.lower().startswith("x-oss-meta-")
+        }
+        data_key, start = (unwrap(key, base64.b64decode(envelope.pop(name), validate=True)) for name in ("key", "start"))
+        assert len(data_key) == 32, f"a data key of {len(data_key)} bytes"
+        assert len(start) == 16, f"a counter of {len(start)} bytes"
+        assert start[8:12] == bytes(4), "bytes 8 to 11 of the counter are not zero"
+        assert len(stored) == size, f"{len(stored)} stored bytes for {size}"
+        assert stored != data, "the store holds the plaintext"
+        want = {
+            "cek-alg": "AES/CTR/NoPadding",
+            "wrap-alg": WRAPS[key.padding],
+            "unencrypted-content-length": str(size),
+        }
+        if key.description:
+            want["matdesc"] = json.dumps(key.description, sort_keys=True, separators=(",", ":"))
+        if mode == "parts":
+            want |= {"data-size": str(size), "part-size": str(PART)}
+        assert envelope == want, f"the envelope is {envelope}, not {want}"
+
+    def stats(self):
+        for writer in self.peers:
+            for key in self.keys:
+                self.cell(f"stat/{key}/stat/{writer}>osseal", functools.partial(self.stat, writer, key))
+
+    def stat(self, writer, key):
+        name, data = self.object(writer, key, "put", SMALL)
+        want = {
+            "size": len(data),
+            "stored_size": len(data),
+            "suite": "aes-ctr",
+            "wrap": WRAPS[self.keys[key].padding],
+            "key": key,
+            "authenticated": False,
+        }
+        have = self.osseal.stat(self.keys[key], name)
+        have = {field: have.get(field) for field in want}
+        assert have == want, f"{have}, not {want}"
+
+    def refusals(self):
+        """What osseal must not open, and must leave no file of."""
+        stranger = make_key("bare", *KEYS["bare"], self.work / "strangers")
+        for writer in self.peers:
+            for case, keyring, key in (
+                ("another-key", [stranger], "bare"),
+                ("no-description", [self.keys["bare"]], "one"),
+                ("another-description", [self.keys["one"]], "several"),
+                ("a-description", [self.keys["one"]], "bare"),
+                ("another-padding", [self.keys["oaep-sha1"]], "bare"),
+            ):
+                self.cell(f"refuse/{case}/{writer}>osseal", functools.partial(self.refuse, keyring, writer, key))
+        self.cell("refuse/not-encrypted/oss2>osseal", self.refuse_plain)
+
+    def refuse(self, keyring, writer, key):
+        name, _ = self.object(writer, key, "put", SMALL)
+        self.osseal.refusal(keyring, name)
+
+    def refuse_plain(self):
+        self.store.put_object("plain", ramp(SMALL))
+        self.osseal.refusal(list(self.keys.values()), "plain")
+
+    def controls(self):
+        """One stored bit is flipped: every reader returns other bytes without a word, and the comparison must notice."""
+        for reader in self.peers:
+            self.cell(f"control/{reader}", functools.partial(self.control, reader))
+
+    def control(self, reader):
+        name, data = self.object("oss2", "bare", "put", SMALL)
+        reply = self.store.get_object(name)
+        stored = bytearray(reply.read())
+        stored[100] ^= 1
+        envelope = {header: value for header, value in reply.headers.items() if header.lower().startswith("x-oss-meta-")}
+        self.store.put_object("flipped", bytes(stored), headers=envelope)
+        got = self.peers[reader].get(self.keys["bare"], "flipped")
+        try:
+            same(got, data)
+        except AssertionError as error:
+            assert str(error).endswith("from byte 100 on"), error
+        else:
+            raise AssertionError("a flipped bit was not noticed")
+
+    def report(self):
+        """Prints the result; true when all cells are there and none has failed."""
+        complaints = [f"UNSUPPORTED names no cell: {pattern}" for pattern in UNSUPPORTED if not self.unsupported[pattern]]
+        found = dict(self.cells) | {"unsupported": self.unsupported.total()}
+        if found != EXPECTED:
+            complaints.append(f"the number of cells is {found}, not {EXPECTED}")
+        for pattern, count in self.unsupported.items():
+            print(f"unsupported: {count:3} {pattern}: {UNSUPPORTED[pattern]}")
+        for complaint in complaints:
+            print(f"interop: {complaint}")
+        print(f"interop: {self.cells.total()} cells, {len(self.failed)} failed")
+        return not complaints and not self.failed
+
+
+def make_key(name, scheme, description, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    key = peers.Key(name, scheme, description, folder)
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key.private.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    key.public.write_bytes(
+        private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return key
+
+
+def unwrap(key, wrapped):
+    private = serialization.load_pem_private_key(key.private.read_bytes(), None)
+    if key.padding == "pkcs1":
+        return private.decrypt(wrapped, padding.PKCS1v15())
+    digest = {"oaep-sha1": hashes.SHA1, "oaep-sha256": hashes.SHA256}[key.padding]()
+    return private.decrypt(wrapped, padding.OAEP(padding.MGF1(digest), digest, None))
+
+
+def explain(error):
+    if isinstance(error, subprocess.CalledProcessError):
+        said = " | ".join(error.stderr.decode(errors="replace").split("\n")).strip(" |")
+        return f"{' '.join(map(str, error.cmd[3:]))}: exit code {error.returncode}: {said}"
+    return f"{type(error).__name__}: {error}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--endpoint", required=True)
+    parser.add_argument("--region", default="cn-hangzhou")
+    parser.add_argument("--osseal", required=True, help="the command under test")
+    parser.add_argument("--work", required=True, type=pathlib.Path, help="an empty folder for keys and files")
+    arguments = parser.parse_args()
+    service = peers.Service(
+        endpoint=arguments.endpoint,
+        region=arguments.region,
+        bucket="interop",
+        access_key_id=os.environ["OSS_ACCESS_KEY_ID"],
+        access_key_secret=os.environ["OSS_ACCESS_KEY_SECRET"],
+    )
+    begin = time.monotonic()
+    matrix = Matrix(service, arguments.osseal, arguments.work.resolve())
+    matrix.run()
+    print(f"interop: {time.monotonic() - begin:.0f} s", file=sys.stderr)
+    sys.exit(0 if matrix.report() else 1)
+
+
+if __name__ == "__main__":
+    main()
