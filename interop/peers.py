@@ -1,10 +1,11 @@
 """osseal and the two official Python SDKs behind one small interface.
 
-A peer writes and reads encrypted objects with one key, through the interface that its users call. Nothing here encrypts or decrypts:
-what a peer cannot do is listed in matrix.py, not worked around here.
+A peer writes and reads encrypted objects with one key, through the interface that its users call. Nothing here encrypts
+or decrypts: what a peer cannot do is listed in matrix.py, not worked around here.
 """
 
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -94,10 +95,12 @@ class Osseal:
     def refusal(self, keyring, name):
         """What the command says when it cannot open an object; an error if it opens it or leaves a file."""
         target = self.file()
+        self.config(keyring)
+        before = set(self.work.iterdir())
         try:
             self.run(None, "cp", self.url(name), target, keyring=keyring)
         except subprocess.CalledProcessError as error:
-            left = [file.name for file in self.work.iterdir() if file.name.startswith(target.name)]
+            left = [file.name for file in set(self.work.iterdir()) - before]
             if left:
                 raise AssertionError(f"refused, but left {left}") from error
             return error.stderr.decode()
@@ -111,7 +114,7 @@ class Osseal:
 
     def config(self, keyring):
         """Writes osseal.toml for a keyring, once; the first key writes. The strings of JSON are strings of TOML too."""
-        quote = json.dumps
+        quote = functools.partial(json.dumps, ensure_ascii=False)
         file = self.work / f"{'+'.join(key.name for key in keyring)}-{keyring[0].folder.name}.toml"
         if not file.exists():
             lines = [
@@ -129,7 +132,7 @@ class Osseal:
                     f"padding = {quote(key.padding)}",
                     *([f"description = {{ {pairs} }}"] if pairs else []),
                 ]
-            file.write_text("\n".join(lines) + "\n")
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return file
 
     def file(self, data=None):
