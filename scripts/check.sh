@@ -67,7 +67,7 @@ dependencies() {
 }
 
 interoperability() {
-    cargo build --locked --package osseal-cli
+    cargo build --workspace --locked --bins --tests # as the tests built it: nothing is compiled anew
     OSSEAL=$target/debug/osseal interop/run.sh
 }
 
