@@ -259,6 +259,15 @@ class OssV2:
             )
         )
 
+    def put_managed(self, key, name, file, part_size):
+        uploader = oss.Uploader(self.client(key), part_size=part_size)
+        uploader.upload_file(oss.PutObjectRequest(bucket=self.bucket, key=name), str(file))
+
+    def get_managed(self, key, name, file, part_size):
+        downloader = oss.Downloader(self.client(key), part_size=part_size)
+        downloader.download_file(oss.GetObjectRequest(bucket=self.bucket, key=name), str(file))
+        return file.read_bytes()
+
     def get(self, key, name):
         return self.read(key, oss.GetObjectRequest(bucket=self.bucket, key=name))
 
