@@ -1,1 +1,30 @@
-//! Skeleton.
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod bucket;
+mod error;
+mod get;
+mod info;
+mod multipart;
+mod options;
+mod put;
+mod retry;
+mod store;
+pub mod transport;
+
+pub use body::PutBody;
+pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
+pub use error::{Error, ErrorKind};
+pub use get::GetObject;
+pub use info::{Encryption, ObjectInfo};
+pub use options::{CopyOptions, GetOptions, HeadOptions, ListOptions, Progress, PutOptions};
+pub use put::PutReport;
+pub use retry::RetryPolicy;
+pub use store::{BucketEntry, Clock, Store, StoreBuilder};
+
+pub use osseal_core::{
+    AesKey, ByteRange, Chunk, KeyError, KeyFileError, KeyFuture, Keyring, KeyringError, MaterialDescription,
+    NamedKey, ReadPolicy, RsaKey, RsaPadding, Secret, StoredDescription, Suite, UnwrapKey, UnwrapRequest,
+    WrapAlgorithm, WrapKey, Wrapped, WrappedContent, dangerous,
+};
+pub use osseal_wire::oss::{Addressing, Credentials, Endpoint, EndpointError, ListedObject, Page};

@@ -108,7 +108,7 @@ impl ContentKey {
 
     /// Opens content. Any number of readers may share it.
     pub fn opener(self) -> Opener {
-        Opener { key: Arc::new(self) }
+        Opener { key: Some(Arc::new(self)) }
     }
 
     fn seal_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ContentError> {
@@ -265,19 +265,26 @@ fn seal_and_sum(key: &ContentKey, offset: u64, buf: &mut [u8], crc: &mut Digest)
 /// Opens stored bytes of one object. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Opener {
-    key: Arc<ContentKey>,
+    /// None opens what is not sealed, see [`crate::dangerous`].
+    key: Option<Arc<ContentKey>>,
 }
 
 impl Opener {
-    /// The suite of the content.
-    pub fn suite(&self) -> Suite {
-        self.key.suite
+    /// An opener of what is not sealed; made by [`crate::dangerous::plaintext_opener`].
+    pub(crate) const fn plaintext() -> Opener {
+        Opener { key: None }
+    }
+
+    /// The suite of the content; none when it is not sealed.
+    pub fn suite(&self) -> Option<Suite> {
+        self.key.as_ref().map(|key| key.suite)
     }
 
     /// Opens `buf`, which holds the stored bytes at byte `offset`, in place.
     pub fn open_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ContentError> {
-        match &self.key.cipher {
-            Cipher::Ctr(ctr) => ctr.open_at(offset, buf),
+        match self.key.as_ref().map(|key| &key.cipher) {
+            Some(Cipher::Ctr(ctr)) => ctr.open_at(offset, buf),
+            None => Ok(()),
         }
     }
 }

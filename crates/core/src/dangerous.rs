@@ -2,7 +2,7 @@
 //!
 //! One module, so that one search finds every use and one lint can forbid them.
 
-use crate::content::{ContentError, ContentKey};
+use crate::content::{ContentError, ContentKey, Opener};
 use crate::secret::Secret;
 
 /// Says that objects without an envelope are to be read as they are. Whoever can strip metadata can then pass off any bytes.
@@ -15,4 +15,9 @@ pub struct AllowPlaintextObjects;
 /// Sealing two objects with one key and counter reveals both.
 pub fn fixed_content_key(data_key: [u8; 32], iv: [u8; 16]) -> Result<ContentKey, ContentError> {
     ContentKey::aes_ctr(&Secret::new(data_key.to_vec()), iv)
+}
+
+/// An opener for objects without an envelope: it hands out stored bytes as they are. Nothing says who wrote them.
+pub fn plaintext_opener(_: AllowPlaintextObjects) -> Opener {
+    Opener::plaintext()
 }

@@ -227,7 +227,7 @@ fn h22_the_key_of_one_object_with_the_counter_of_another() {
     let keyring = Keyring::new(vec![named("archive", key.clone())]).unwrap();
     let mixed = envelope(key.algorithm(), &wrap(&*key, &[1; 32]), &wrap(&*key, &[9; 16]));
     let opener = open(&keyring, &mixed).unwrap().opener();
-    assert!(!opener.suite().is_authenticated());
+    assert!(!opener.suite().unwrap().is_authenticated());
     let mut bytes = [0; 16];
     opener.open_at(0, &mut bytes).unwrap();
     assert_ne!(bytes, [0; 16]);

@@ -92,7 +92,7 @@ fn keyring_for(object: &str, pem: &str, padding: RsaPadding) -> Keyring {
 }
 
 fn open(opener: &Opener, stored: &Bytes, range: &ByteRange, reply: Window) -> Vec<u8> {
-    let reading = Reading::plan(opener.suite().layout(), range, reply).unwrap();
+    let reading = Reading::plan(opener.suite().unwrap().layout(), range, reply).unwrap();
     let release = reading.release();
     let mut stream = reading.into_stream(opener.clone());
     let (start, end) = (usize::try_from(reply.start).unwrap(), usize::try_from(reply.end).unwrap());

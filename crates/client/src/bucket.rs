@@ -1,0 +1,251 @@
+//! [`EncryptedBucket`]: what it is made of, and the operations that move no content.
+
+use std::sync::Arc;
+
+use osseal_core::{Keyring, ReadPolicy, Suite};
+use osseal_wire::oss::reply::{ReplyError, late_error};
+use osseal_wire::oss::request::{Call, Conditions, CopyObject, DeleteObject, GetObject, ListObjects};
+use osseal_wire::oss::xml::{CopyResult, ListObjectsResult};
+use osseal_wire::oss::{Page, RangeSpec};
+
+use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::info::{Described, ObjectInfo};
+use crate::options::{CopyOptions, HeadOptions, ListOptions};
+use crate::store::{Payload, Store};
+
+/// Largest body that is put in one request unless said, bytes.
+const DEFAULT_THRESHOLD: u64 = 32 << 20;
+/// Part size unless said, bytes.
+const DEFAULT_PART: u64 = 16 << 20;
+/// Most bytes of one request's body, by the service's rules.
+pub(crate) const MAX_SINGLE: u64 = 5 << 30;
+
+/// A bucket whose objects are encrypted before they are sent and decrypted after they have come. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct EncryptedBucket(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) bucket: String,
+    pub(crate) keyring: Option<Keyring>,
+    pub(crate) suite: Suite,
+    pub(crate) policy: ReadPolicy,
+    pub(crate) threshold: u64,
+    pub(crate) part_size: u64,
+}
+
+/// Puts an [`EncryptedBucket`] together.
+#[derive(Debug)]
+pub struct EncryptedBucketBuilder {
+    store: Store,
+    bucket: String,
+    keyring: Option<Keyring>,
+    suite: Suite,
+    policy: Option<ReadPolicy>,
+    threshold: u64,
+    part_size: u64,
+}
+
+impl EncryptedBucketBuilder {
+    /// The keys. Without them nothing can be put or got.
+    #[must_use]
+    pub fn keyring(self, keyring: Keyring) -> Self {
+        EncryptedBucketBuilder { keyring: Some(keyring), ..self }
+    }
+
+    /// The suite to write; [`Suite::AesCtr`] unless said.
+    #[must_use]
+    pub fn suite(self, suite: Suite) -> Self {
+        EncryptedBucketBuilder { suite, ..self }
+    }
+
+    /// What may be read; what the suite to write promises, and nothing weaker, unless said.
+    #[must_use]
+    pub fn read_policy(self, policy: ReadPolicy) -> Self {
+        EncryptedBucketBuilder { policy: Some(policy), ..self }
+    }
+
+    /// Largest body that is put in one request, bytes; held in memory while it is. At most 5 GiB; 32 MiB unless said.
+    #[must_use]
+    pub fn multipart_threshold(self, threshold: u64) -> Self {
+        EncryptedBucketBuilder { threshold, ..self }
+    }
+
+    /// Plaintext bytes of a part; one is held in memory. Rounded up to a multiple of 16, to 100 KiB, and to what makes at most 10,000 parts.
+    /// 16 MiB unless said.
+    #[must_use]
+    pub fn part_size(self, part_size: u64) -> Self {
+        EncryptedBucketBuilder { part_size, ..self }
+    }
+
+    /// The bucket.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: not a bucket name, a threshold above 5 GiB, a part size above what a part may have.
+    pub fn build(self) -> Result<EncryptedBucket, Error> {
+        let scene = Scene { operation: "open the bucket", bucket: Some(&self.bucket), key: None };
+        let usage = |message: String| Failure::new(ErrorKind::Usage, message).at(scene);
+        osseal_wire::oss::names::check_bucket(&self.bucket).map_err(|error| usage(error.to_string()))?;
+        if self.threshold > MAX_SINGLE {
+            return Err(usage(format!(
+                "a multipart threshold of {} bytes is above the service's {MAX_SINGLE} for one request",
+                self.threshold
+            )));
+        }
+        if self.part_size == 0 || self.part_size > osseal_core::MAX_PART {
+            return Err(usage(format!("a part has 1 to {} bytes", osseal_core::MAX_PART)));
+        }
+        Ok(EncryptedBucket(Arc::new(Inner {
+            policy: self.policy.unwrap_or_else(|| ReadPolicy::for_writer_of(self.suite)),
+            store: self.store,
+            bucket: self.bucket,
+            keyring: self.keyring,
+            suite: self.suite,
+            threshold: self.threshold,
+            part_size: self.part_size,
+        })))
+    }
+}
+
+impl EncryptedBucket {
+    /// Begins an encrypted view of a bucket.
+    pub fn builder(store: Store, bucket: impl Into<String>) -> EncryptedBucketBuilder {
+        EncryptedBucketBuilder {
+            store,
+            bucket: bucket.into(),
+            keyring: None,
+            suite: Suite::AesCtr,
+            policy: None,
+            threshold: DEFAULT_THRESHOLD,
+            part_size: DEFAULT_PART,
+        }
+    }
+
+    /// What the store says about an object. Nothing is unwrapped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::NotEncrypted`] unless the read policy admits plaintext objects; [`ErrorKind::Envelope`] or
+    /// [`ErrorKind::Unsupported`] for envelopes that cannot be read; [`ErrorKind::Integrity`] when sizes contradict each other.
+    pub async fn head(&self, key: &str, options: HeadOptions) -> Result<ObjectInfo, Error> {
+        let scene = self.scene("look at", Some(key));
+        let described = self.describe(key, options.version_id).await.map_err(|failure| failure.at(scene))?;
+        described.info(key, self.0.keyring.as_ref()).map_err(|failure| failure.at(scene))
+    }
+
+    /// One page of objects. A listing has no metadata: sizes are stored sizes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, out of order, or from another bucket.
+    pub async fn list(&self, options: &ListOptions) -> Result<Page, Error> {
+        let scene = self.scene("list", None);
+        let request = ListObjects {
+            prefix: options.prefix.clone(),
+            delimiter: options.delimiter.clone(),
+            start_after: options.start_after.clone(),
+            continuation_token: options.continuation.clone().unwrap_or_default(),
+            max_keys: Some(options.max_keys.unwrap_or(1000)),
+            url_encoding: true,
+            version_1: false,
+        };
+        let document = self
+            .document(None, Call::ListObjects(request.clone()))
+            .await
+            .map_err(|failure| failure.at(scene))?;
+        let after = Some(options.start_after.as_str()).filter(|key| !key.is_empty());
+        let page = ListObjectsResult::from_xml(&document)
+            .map_err(ReplyError::Xml)
+            .and_then(|page| page.checked(&self.0.bucket, &request, after));
+        page.map_err(|error| Failure::from(error).at(scene))
+    }
+
+    /// Removes an object. One that is not there is no error, as with the service.
+    pub async fn delete(&self, key: &str) -> Result<(), Error> {
+        let call = Call::DeleteObject(DeleteObject::default());
+        self.document(Some(key), call)
+            .await
+            .map(drop)
+            .map_err(|failure| failure.at(self.scene("remove", Some(key))))
+    }
+
+    /// Copies an object inside the bucket, on the service's side, envelope included: the copy opens with the same key.
+    ///
+    /// # Errors
+    /// As [`EncryptedBucket::head`] for the source; [`ErrorKind::Exists`] when that was asked for; [`ErrorKind::Changed`] when the source was
+    /// replaced meanwhile; [`ErrorKind::Protocol`] when the copy is not what the source is.
+    pub async fn copy(&self, source_key: &str, target_key: &str, options: CopyOptions) -> Result<(), Error> {
+        let source_scene = self.scene("copy", Some(source_key));
+        let source = self.describe(source_key, None).await.map_err(|failure| failure.at(source_scene))?;
+        let scene = self.scene("copy to", Some(target_key));
+        self.copy_described(&source, source_key, target_key, &options)
+            .await
+            .map_err(|failure| failure.at(scene))
+    }
+
+    async fn copy_described(
+        &self,
+        source: &Described,
+        source_key: &str,
+        target_key: &str,
+        options: &CopyOptions,
+    ) -> Result<(), Failure> {
+        let etag = Some(source.reply.etag.clone()).filter(|etag| !etag.is_empty());
+        let call = Call::CopyObject(CopyObject {
+            source_bucket: self.0.bucket.clone(),
+            source_key: source_key.to_owned(),
+            forbid_overwrite: options.forbid_overwrite,
+            conditions: Conditions { if_match: etag, ..Conditions::default() },
+            ..CopyObject::default()
+        });
+        let reply = self.0.store.call(Some(&self.0.bucket), Some(target_key), call, Payload::None).await?;
+        let (status, headers) = (reply.status, reply.headers.clone());
+        let document = reply.document().await?;
+        if let Some(error) = late_error(status, &headers, &document) {
+            return Err(error.into());
+        }
+        CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
+        let target = self.describe(target_key, None).await?;
+        if target.envelope != source.envelope || target.reply.range.total != source.reply.range.total {
+            return Err(Failure::new(
+                ErrorKind::Protocol,
+                "the copy's envelope or size is not the source's; do not rely on the copy",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn scene<'a>(&'a self, operation: &'static str, key: Option<&'a str>) -> Scene<'a> {
+        Scene { operation, bucket: Some(&self.0.bucket), key }
+    }
+
+    pub(crate) async fn document(&self, key: Option<&str>, call: Call) -> Result<bytes::Bytes, Failure> {
+        self.0.store.document(Some(&self.0.bucket), key, call).await
+    }
+
+    /// A HEAD, with its envelope.
+    pub(crate) async fn describe(&self, key: &str, version_id: Option<String>) -> Result<Described, Failure> {
+        let call = Call::HeadObject(GetObject { version_id, ..GetObject::default() });
+        let reply = self.0.store.call(Some(&self.0.bucket), Some(key), call, Payload::None).await?;
+        Described::read(reply.status, &reply.headers, self.0.policy)
+    }
+
+    /// The request for stored bytes.
+    pub(crate) fn ask(range: Option<RangeSpec>, version_id: Option<&str>, if_match: Option<&str>) -> Call {
+        Call::GetObject(GetObject {
+            standard_range: range.is_some(),
+            range,
+            conditions: Conditions { if_match: if_match.map(str::to_owned), ..Conditions::default() },
+            version_id: version_id.map(str::to_owned),
+        })
+    }
+
+    pub(crate) fn keyring(&self) -> Result<&Keyring, Failure> {
+        let none = || {
+            Failure::new(
+                ErrorKind::Usage,
+                "no keyring was given; content cannot be encrypted or decrypted without keys",
+            )
+        };
+        self.0.keyring.as_ref().ok_or_else(none)
+    }
+}

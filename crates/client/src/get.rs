@@ -1,0 +1,257 @@
+//! Get: the reply positions decryption, the request decides what is released.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use osseal_core::{Chunk, ContentKey, OpenStream, Opener, RangeError, Reading, StoredAsk, Window, dangerous};
+use osseal_wire::oss::{Crc64, RangeSpec};
+
+use crate::bucket::EncryptedBucket;
+use crate::error::{Error, ErrorKind, Failure};
+use crate::info::{Described, ObjectInfo};
+use crate::options::GetOptions;
+use crate::store::{Payload, Reply};
+use crate::transport::{Body, TransportError};
+
+/// Longest wait for the next bytes of a body.
+const STALL: Duration = Duration::from_secs(30);
+/// How often a body that broke off is asked for again without a byte having come.
+const RESUMES: u32 = 5;
+
+/// An object on its way in: chunks of plaintext in order.
+///
+/// For suites that are not authenticated nothing proves a chunk; of a whole object the end proves that the store sent what it has. Act on the
+/// bytes only after [`GetObject::next_chunk`] has said that there are no more.
+pub struct GetObject {
+    bucket: EncryptedBucket,
+    key: String,
+    version_id: Option<String>,
+    info: ObjectInfo,
+    range: Range<u64>,
+    body: Body,
+    stream: Option<OpenStream>,
+    /// The sum of all stored bytes so far, where all of them come.
+    crc64: Option<Crc64>,
+    /// Where the reply's bytes end.
+    end: u64,
+    failures: u32,
+    is_over: bool,
+}
+
+impl EncryptedBucket {
+    /// Begins to read an object or a range of it; the head has arrived and the key is unwrapped when this returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Range`], [`ErrorKind::NotEncrypted`], [`ErrorKind::Envelope`], [`ErrorKind::Unsupported`],
+    /// [`ErrorKind::NoMatchingKey`], [`ErrorKind::UnwrapFailed`], [`ErrorKind::Unauthenticated`], [`ErrorKind::Integrity`],
+    /// [`ErrorKind::Changed`]: each says what to do.
+    pub async fn get(&self, key: &str, options: GetOptions) -> Result<GetObject, Error> {
+        self.begin(key, options).await.map_err(|failure| failure.at(self.scene("get", Some(key))))
+    }
+
+    async fn begin(&self, key: &str, options: GetOptions) -> Result<GetObject, Failure> {
+        self.keyring()?;
+        options.range.check()?;
+        let guess = self
+            .0
+            .policy
+            .admits(self.0.suite)
+            .map_or_else(|_| self.0.policy.suites().next(), |()| Some(self.0.suite));
+        let layout = guess.unwrap_or(self.0.suite).layout();
+        let first = ask_for(layout.ask(&options.range));
+        let (described, body) =
+            self.fetch(key, first, options.version_id.as_deref(), options.if_match.as_deref()).await?;
+        described.plain_size()?;
+        let (described, reading, body) =
+            match Reading::plan(described.layout(), &options.range, window(&described)) {
+                // The object has another layout than was guessed, and the reply does not hold what it takes.
+                Err(RangeError::WrongRange { .. }) if described.layout() != layout => {
+                    let again = ask_for(described.layout().ask(&options.range));
+                    let (etag, version) = (described.reply.etag.clone(), described.reply.version_id.clone());
+                    let (described, body) = self.fetch(key, again, version.as_deref(), Some(&etag)).await?;
+                    let reading = Reading::plan(described.layout(), &options.range, window(&described))?;
+                    (described, reading, body)
+                }
+                reading => (described, reading?, body),
+            };
+        let opener = self.opener(&described).await?;
+        let whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
+        Ok(GetObject {
+            bucket: self.clone(),
+            key: key.to_owned(),
+            version_id: options.version_id,
+            info: described.info(key, self.0.keyring.as_ref())?,
+            range: reading.release(),
+            end: reading.window().end,
+            crc64: whole.then(Crc64::default),
+            stream: Some(reading.into_stream(opener)),
+            body,
+            failures: 0,
+            is_over: false,
+        })
+    }
+
+    async fn fetch(
+        &self,
+        key: &str,
+        range: Option<RangeSpec>,
+        version_id: Option<&str>,
+        if_match: Option<&str>,
+    ) -> Result<(Described, Body), Failure> {
+        let call = Self::ask(range, version_id, if_match);
+        let Reply { status, headers, body, .. } =
+            self.0.store.call(Some(&self.0.bucket), Some(key), call, Payload::None).await?;
+        Ok((Described::read(status, &headers, self.0.policy)?, body))
+    }
+
+    async fn opener(&self, described: &Described) -> Result<Opener, Failure> {
+        match &described.envelope {
+            Some(envelope) => {
+                Ok(self.keyring()?.open(self.0.policy, envelope).await.map(ContentKey::opener)?)
+            }
+            None => Ok(dangerous::plaintext_opener(dangerous::AllowPlaintextObjects)),
+        }
+    }
+}
+
+impl GetObject {
+    /// What the store says about the object.
+    pub fn info(&self) -> &ObjectInfo {
+        &self.info
+    }
+
+    /// The plaintext bytes that come, half-open.
+    pub fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// The next bytes; none when all have come and, of a whole object, the checksum is right. A connection that breaks is replaced, pinned to the
+    /// same object.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`]: the stored bytes are not those the store's checksum is of. [`ErrorKind::Changed`]: the object was replaced.
+    /// [`ErrorKind::Transient`]: the rest did not come. [`ErrorKind::Protocol`]: other bytes came than were asked for.
+    pub async fn next_chunk(&mut self) -> Result<Option<Chunk>, Error> {
+        let outcome = self.advance().await;
+        if !matches!(outcome, Ok(Some(_))) {
+            self.is_over = true;
+        }
+        outcome.map_err(|failure| failure.at(self.bucket.scene("get", Some(&self.key))))
+    }
+
+    /// All bytes of the range at once.
+    pub async fn bytes(mut self) -> Result<Bytes, Error> {
+        let Some(first) = self.next_chunk().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.next_chunk().await? else { return Ok(first.bytes) };
+        let mut all = BytesMut::from(first.bytes);
+        all.extend_from_slice(&second.bytes);
+        while let Some(chunk) = self.next_chunk().await? {
+            all.extend_from_slice(&chunk.bytes);
+        }
+        Ok(all.freeze())
+    }
+
+    async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
+        while let (false, Some(stream)) = (self.is_over, &mut self.stream) {
+            // What a reply has beyond the range that was asked for does not matter.
+            if stream.is_complete() && (self.crc64.is_none() || stream.position() == self.end) {
+                return self.finish();
+            }
+            let broken = match tokio::time::timeout(STALL, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    if data.is_empty() {
+                        continue;
+                    }
+                    self.failures = 0;
+                    if let Some(crc64) = &mut self.crc64 {
+                        crc64.update(&data);
+                    }
+                    match stream.push(data)? {
+                        Some(chunk) => return Ok(Some(chunk)),
+                        None => continue,
+                    }
+                }
+                Ok(None) => {
+                    TransportError::broken("the reply ended early", format!("at byte {}", stream.position()))
+                }
+                Ok(Some(Err(error))) => TransportError::broken("the reply broke off", error),
+                Err(_) => TransportError::late(STALL),
+            };
+            self.resume(broken).await?;
+        }
+        Ok(None)
+    }
+
+    fn finish(&mut self) -> Result<Option<Chunk>, Failure> {
+        let Some(stream) = self.stream.take() else { return Ok(None) };
+        let Some(crc64) = self.crc64.take() else { return Ok(None) };
+        let last = stream.finish()?;
+        if self.info.crc64.is_some_and(|theirs| theirs != crc64.value()) {
+            let message = "the stored bytes do not have the checksum that the store gives for them; what was handed out is not to be trusted";
+            return Err(Failure::new(ErrorKind::Integrity, message));
+        }
+        Ok(last)
+    }
+
+    /// Asks for the rest of the same object.
+    async fn resume(&mut self, broken: TransportError) -> Result<(), Failure> {
+        let Some(stream) = &self.stream else { return Ok(()) };
+        let position = stream.position();
+        self.failures += 1;
+        if self.failures > RESUMES || self.info.etag.is_empty() {
+            return Err(broken.into());
+        }
+        tracing::debug!(key = self.key, position, error = %broken, "asking for the rest");
+        let range = if position == 0 && self.end == self.info.stored_size {
+            None
+        } else {
+            Some(RangeSpec::Bounded(position..self.end))
+        };
+        let fetched =
+            self.bucket.fetch(&self.key, range, self.version_id.as_deref(), Some(&self.info.etag)).await;
+        let (described, body) = fetched?;
+        let same = described.info(&self.key, self.bucket.0.keyring.as_ref())?;
+        if same.etag != self.info.etag
+            || same.stored_size != self.info.stored_size
+            || same.encryption != self.info.encryption
+        {
+            return Err(Failure::new(
+                ErrorKind::Changed,
+                "the object was replaced while it was read; read it again",
+            ));
+        }
+        let got = described.reply.range;
+        if (got.start, got.end) != (position, self.end) {
+            let error = RangeError::WrongRange { start: got.start, end: got.end, total: got.total };
+            return Err(error.into());
+        }
+        self.body = body;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for GetObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetObject")
+            .field("info", &self.info)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}
+
+fn window(described: &Described) -> Window {
+    let range = described.reply.range;
+    Window { start: range.start, end: range.end, total: range.total }
+}
+
+fn ask_for(ask: StoredAsk) -> Option<RangeSpec> {
+    match ask {
+        StoredAsk::Whole => None,
+        StoredAsk::From(start) => Some(RangeSpec::From(start)),
+        StoredAsk::Suffix(count) => Some(RangeSpec::Suffix(count)),
+        StoredAsk::Bounded(range) => Some(RangeSpec::Bounded(range)),
+    }
+}

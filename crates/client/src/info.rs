@@ -1,0 +1,129 @@
+//! What is known of an object from the headers of its reply.
+
+use http::HeaderMap;
+use osseal_core::{
+    Envelope, EnvelopeError, Keyring, Layout, ReadPolicy, Suite, WrapAlgorithm, is_envelope_header,
+};
+use osseal_wire::oss::ObjectReply;
+use osseal_wire::oss::meta::USER_PREFIX;
+
+use crate::error::{ErrorKind, Failure};
+
+/// An object as the store describes it. None of it is proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its key.
+    pub key: String,
+    /// Plaintext bytes.
+    pub plain_size: u64,
+    /// Stored bytes.
+    pub stored_size: u64,
+    /// How it is encrypted. None only under a read policy that admits plaintext objects.
+    pub encryption: Option<Encryption>,
+    /// Quoted; empty when the store sent none.
+    pub etag: String,
+    /// CRC-64/XZ of the stored bytes.
+    pub crc64: Option<u64>,
+    /// An HTTP date; may be empty.
+    pub last_modified: String,
+    /// `Normal`, `Multipart`, …; may be empty.
+    pub object_type: String,
+    /// Such as `Standard`; may be empty.
+    pub storage_class: String,
+    /// Of the plaintext, as its writer said.
+    pub content_type: Option<String>,
+    /// User metadata without the envelope, names without `x-oss-meta-`.
+    pub metadata: Vec<(String, Vec<u8>)>,
+    /// Its version, in buckets that have them.
+    pub version_id: Option<String>,
+}
+
+/// What an envelope says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// The suite of the content.
+    pub suite: Suite,
+    /// How the data key was wrapped.
+    pub wrap: WrapAlgorithm,
+    /// The material description as it is stored, fit to print.
+    pub description: String,
+    /// The key of the keyring that it names, if there is one.
+    pub key_name: Option<String>,
+    /// Whether changed content is noticed.
+    pub is_authenticated: bool,
+}
+
+/// The head of a reply about an object, with its envelope.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) reply: ObjectReply,
+    /// None for plaintext objects that the policy admits.
+    pub(crate) envelope: Option<Envelope>,
+}
+
+impl Described {
+    /// Reads head and envelope. A missing envelope is an error unless the policy says otherwise.
+    pub(crate) fn read(
+        status: http::StatusCode,
+        headers: &HeaderMap,
+        policy: ReadPolicy,
+    ) -> Result<Described, Failure> {
+        let reply = ObjectReply::from_head(status, headers)?;
+        let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let envelope = match Envelope::from_metadata(pairs) {
+            Ok(envelope) => Some(envelope),
+            Err(EnvelopeError::NotEncrypted) if policy.admits_plaintext() => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Described { reply, envelope })
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        // Plaintext objects are stored byte for byte, as AES/CTR's are.
+        self.envelope.as_ref().map_or(Suite::AesCtr, |envelope| envelope.suite).layout()
+    }
+
+    /// The plaintext size, if what the writer recorded agrees with what is stored.
+    pub(crate) fn plain_size(&self) -> Result<u64, Failure> {
+        let stored = self.reply.range.total;
+        let integrity = |message: String| Failure::new(ErrorKind::Integrity, message);
+        let plain = self.layout().plain_len(stored).map_err(|error| integrity(error.to_string()))?;
+        match self.envelope.as_ref().and_then(|envelope| envelope.plain_len) {
+            Some(claimed) if claimed != plain => Err(integrity(format!(
+                "its writer recorded {claimed} plaintext bytes, and {plain} are stored; the object was cut or extended"
+            ))),
+            _ => Ok(plain),
+        }
+    }
+
+    pub(crate) fn info(&self, key: &str, keyring: Option<&Keyring>) -> Result<ObjectInfo, Failure> {
+        let text = |name: &str| {
+            self.reply.metadata.value(name).map(|value| String::from_utf8_lossy(value).into_owned())
+        };
+        let user = self.reply.metadata.user().filter(|(name, _)| !is_envelope_header(name));
+        Ok(ObjectInfo {
+            key: key.to_owned(),
+            plain_size: self.plain_size()?,
+            stored_size: self.reply.range.total,
+            encryption: self.envelope.as_ref().map(|envelope| Encryption {
+                suite: envelope.suite,
+                wrap: envelope.wrap,
+                description: envelope.description.to_string(),
+                key_name: keyring
+                    .and_then(|keyring| keyring.select(envelope).ok())
+                    .map(|key| key.name().to_owned()),
+                is_authenticated: envelope.suite.is_authenticated(),
+            }),
+            etag: self.reply.etag.clone(),
+            crc64: self.reply.crc64,
+            last_modified: self.reply.last_modified.clone(),
+            object_type: self.reply.object_type.clone(),
+            storage_class: self.reply.storage_class.clone(),
+            content_type: text("content-type"),
+            metadata: user
+                .map(|(name, value)| (name[USER_PREFIX.len()..].to_owned(), value.to_vec()))
+                .collect(),
+            version_id: self.reply.version_id.clone(),
+        })
+    }
+}

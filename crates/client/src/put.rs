@@ -1,0 +1,342 @@
+//! Put: one request up to the threshold, parts above it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::rand;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use osseal_core::{ContentRandom, Envelope, PartPlan, Sealer, Secret, Suite, is_envelope_header};
+use osseal_wire::oss::meta::USER_PREFIX;
+use osseal_wire::oss::request::{Call, PutObject};
+use osseal_wire::oss::{Metadata, PutReply};
+
+use crate::body::{self, BoxReader, PutBody, Reader, Source};
+use crate::bucket::{EncryptedBucket, MAX_SINGLE};
+use crate::error::{Error, ErrorKind, Failure};
+use crate::options::PutOptions;
+use crate::store::Payload;
+use crate::transport::{self, BoxError};
+
+/// What was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutReport {
+    /// Plaintext bytes.
+    pub plain_size: u64,
+    /// Stored bytes.
+    pub stored_size: u64,
+    /// Parts; 1 for a body that went in one request.
+    pub parts: u32,
+    /// The suite of the content.
+    pub suite: Suite,
+    /// The key that wrapped the data key.
+    pub key_name: String,
+    /// Quoted; empty when the store sent none.
+    pub etag: String,
+    /// CRC-64/XZ of the stored bytes: ours, and the service's the same.
+    pub crc64: u64,
+    /// The service's identifier of the last request.
+    pub request_id: String,
+}
+
+/// An object about to be stored: its data key, used once, and its envelope.
+pub(crate) struct Fresh {
+    pub(crate) sealer: Sealer,
+    pub(crate) envelope: Envelope,
+}
+
+impl EncryptedBucket {
+    /// Encrypts and stores an object, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: metadata with reserved names or above 8 KB, a body above what the service takes, no keyring. [`ErrorKind::Local`]:
+    /// the source fails, or is shorter or longer than declared. [`ErrorKind::Exists`] when that was asked for. [`ErrorKind::Integrity`]:
+    /// the service's CRC64 is not ours. Whatever the error, no object and no unfinished upload is left, unless the error names one.
+    pub async fn put(
+        &self,
+        key: &str,
+        body: impl Into<PutBody>,
+        options: PutOptions,
+    ) -> Result<PutReport, Error> {
+        let outcome = self.put_body(key, body.into(), &options).await;
+        outcome.map_err(|failure| failure.at(self.scene("put", Some(key))))
+    }
+
+    async fn put_body(&self, key: &str, body: PutBody, options: &PutOptions) -> Result<PutReport, Failure> {
+        let metadata = user_metadata(options)?;
+        match body.0 {
+            Source::Bytes(bytes) if bytes.len() as u64 <= self.0.threshold => {
+                let plain = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+                self.put_single(key, plain, metadata, options).await
+            }
+            Source::Bytes(bytes) => {
+                let length = bytes.len() as u64;
+                self.put_parts(key, Box::new(std::io::Cursor::new(bytes)), length, metadata, options).await
+            }
+            Source::Reader(Reader { mut reader, length: Some(length) }) if length <= self.0.threshold => {
+                let plain = body::read_exactly(&mut reader, length).await?;
+                body::expect_end(&mut reader).await?;
+                self.put_single(key, plain, metadata, options).await
+            }
+            Source::Reader(Reader { reader, length: Some(length) }) => {
+                self.put_parts(key, reader, length, metadata, options).await
+            }
+            Source::Reader(Reader { mut reader, length: None }) => {
+                // One byte more than fits says whether it goes on.
+                let first = body::read_up_to(&mut reader, self.0.threshold.saturating_add(1)).await?;
+                if first.len() as u64 <= self.0.threshold {
+                    self.put_single(key, first, metadata, options).await
+                } else {
+                    self.put_stream(key, first, reader, metadata, options).await
+                }
+            }
+        }
+    }
+
+    async fn put_single(
+        &self,
+        key: &str,
+        plain: BytesMut,
+        metadata: Metadata,
+        options: &PutOptions,
+    ) -> Result<PutReport, Failure> {
+        let length = plain.len() as u64;
+        let Fresh { mut sealer, envelope } = self.fresh(Some(length)).await?;
+        let metadata = with_envelope(metadata, &envelope, None)?;
+        let sealed = sealer.reserve(length)?.seal(plain)?;
+        let stored = sealed.bytes.len() as u64;
+        let call = Call::PutObject(PutObject {
+            metadata,
+            forbid_overwrite: options.forbid_overwrite,
+            content_length: Some(stored),
+            content_md5: None,
+            crc64: Some(sealed.crc64),
+        });
+        let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, &envelope).await?;
+        report_progress(options, length);
+        self.report(length, stored, 1, sealed.crc64, reply)
+    }
+
+    /// Sends sealed bytes until the service has them as they are.
+    pub(crate) async fn store_bytes(
+        &self,
+        key: &str,
+        call: &Call,
+        sealed: &Bytes,
+        crc64: u64,
+        envelope: &Envelope,
+    ) -> Result<PutReply, Failure> {
+        let bucket = Some(self.0.bucket.as_str());
+        for _ in 0..2 {
+            let reply = match self
+                .0
+                .store
+                .call(bucket, Some(key), call.clone(), Payload::Bytes(sealed.clone()))
+                .await
+            {
+                Ok(reply) => PutReply::from_head(&reply.headers)?,
+                // An earlier attempt stored it and its reply was lost; then the object that is in the way is ours.
+                Err(failure) if failure.kind == ErrorKind::Exists && failure.attempts > 1 => {
+                    return self.find_ours(key, envelope).await?.ok_or(failure);
+                }
+                Err(failure) => return Err(failure),
+            };
+            if reply.crc64.is_none_or(|theirs| theirs == crc64) {
+                return Ok(reply);
+            }
+            tracing::warn!(key, "the service's CRC64 is not ours; sending the same bytes again");
+        }
+        Err(damaged("what was stored"))
+    }
+
+    /// The reply that a call would have got whose work turns out to be done: the object there has our envelope, which nobody else has.
+    pub(crate) async fn find_ours(
+        &self,
+        key: &str,
+        envelope: &Envelope,
+    ) -> Result<Option<PutReply>, Failure> {
+        match self.describe(key, None).await {
+            Ok(found)
+                if found.envelope.as_ref().is_some_and(|theirs| theirs.data_key == envelope.data_key) =>
+            {
+                let reply = found.reply;
+                Ok(Some(PutReply {
+                    etag: reply.etag,
+                    crc64: reply.crc64,
+                    version_id: reply.version_id,
+                    request_id: reply.request_id,
+                }))
+            }
+            Err(failure) if failure.is_transient() => Err(failure),
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    async fn put_stream(
+        &self,
+        key: &str,
+        first: BytesMut,
+        reader: BoxReader,
+        metadata: Metadata,
+        options: &PutOptions,
+    ) -> Result<PutReport, Failure> {
+        let Fresh { sealer, envelope } = self.fresh(None).await?;
+        let metadata = with_envelope(metadata, &envelope, None)?;
+        let call = Call::PutObject(PutObject {
+            metadata,
+            forbid_overwrite: options.forbid_overwrite,
+            ..PutObject::default()
+        });
+        let state = Arc::new(Mutex::new(Streamed::default()));
+        let source = (Some(first), reader, sealer.into_stream(), state.clone(), options.progress.clone());
+        let pieces = stream::try_unfold(
+            source,
+            |(first, mut reader, mut seal, state, progress)| async move {
+                let plain = match first {
+                    Some(first) => first,
+                    None => body::read_stride(&mut reader)
+                        .await
+                        .map_err(|error| stop(&state, "the source cannot be read", Some(error)))?,
+                };
+                if plain.is_empty() {
+                    return Ok(None);
+                }
+                let length = plain.len() as u64;
+                if seal.stored() + length > MAX_SINGLE {
+                    let message = "the source has more than 5 GiB, which is the most that can be stored without knowing the size before";
+                    return Err(stop(&state, message, None));
+                }
+                let sealed = seal.push(plain).map_err(BoxError::from)?;
+                {
+                    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                    (state.length, state.crc64) = (seal.stored(), seal.crc64());
+                }
+                if let Some(progress) = &progress {
+                    progress(length);
+                }
+                Ok::<_, BoxError>(Some((sealed, (None, reader, seal, state, progress))))
+            },
+        );
+        let sent = self
+            .0
+            .store
+            .call(Some(&self.0.bucket), Some(key), call, Payload::Stream(transport::stream(pieces)))
+            .await;
+        let state = std::mem::take(&mut *state.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(failure) = state.failure {
+            return Err(failure);
+        }
+        let reply = PutReply::from_head(&sent?.headers)?;
+        if reply.crc64.is_some_and(|theirs| theirs != state.crc64) {
+            return Err(damaged("what was stored"));
+        }
+        self.report(state.length, state.length, 1, state.crc64, reply)
+    }
+
+    /// Makes a data key and its envelope.
+    pub(crate) async fn fresh(&self, plain_len: Option<u64>) -> Result<Fresh, Failure> {
+        let keyring = self.keyring()?;
+        let random =
+            || Failure::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted");
+        let (mut data_key, mut iv) = (vec![0; 32], [0; 12]);
+        rand::fill(&mut data_key).and_then(|()| rand::fill(&mut iv)).map_err(|_| random())?;
+        let random = ContentRandom { data_key: Secret::new(data_key), iv };
+        let (content, envelope) = keyring.new_content(self.0.suite, random, plain_len).await?;
+        Ok(Fresh { sealer: content.sealer(plain_len), envelope })
+    }
+
+    pub(crate) fn report(
+        &self,
+        plain_size: u64,
+        stored_size: u64,
+        parts: u32,
+        crc64: u64,
+        reply: PutReply,
+    ) -> Result<PutReport, Failure> {
+        let key_name = self.keyring()?.keys().first().map(|key| key.name().to_owned()).unwrap_or_default();
+        let PutReply { etag, request_id, .. } = reply;
+        Ok(PutReport {
+            plain_size,
+            stored_size,
+            parts,
+            suite: self.0.suite,
+            key_name,
+            etag,
+            crc64,
+            request_id,
+        })
+    }
+}
+
+/// How far a streamed request has come.
+#[derive(Default)]
+struct Streamed {
+    length: u64,
+    crc64: u64,
+    failure: Option<Failure>,
+}
+
+fn stop(state: &Mutex<Streamed>, message: &str, source: Option<std::io::Error>) -> BoxError {
+    let failure = Failure { source: source.map(BoxError::from), ..Failure::new(ErrorKind::Local, message) };
+    state.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(failure);
+    message.into()
+}
+
+pub(crate) fn report_progress(options: &PutOptions, bytes: u64) {
+    if let Some(progress) = &options.progress {
+        progress(bytes);
+    }
+}
+
+pub(crate) fn damaged(what: &str) -> Failure {
+    let message =
+        format!("the service's CRC64 of {what} is not ours, twice; remove the object or put it again");
+    Failure::new(ErrorKind::Integrity, message)
+}
+
+/// The caller's headers, checked.
+fn user_metadata(options: &PutOptions) -> Result<Metadata, Failure> {
+    let usage = |message: String| Failure::new(ErrorKind::Usage, message);
+    let mut metadata = Metadata::default();
+    if let Some(content_type) = &options.content_type {
+        metadata.push("content-type", content_type.as_bytes());
+    }
+    for (name, value) in &options.metadata {
+        let full = format!("{USER_PREFIX}{}", name.to_ascii_lowercase());
+        if is_envelope_header(&full) {
+            return Err(usage(format!(
+                "the metadata name {name:?} is reserved for encryption; choose another"
+            )));
+        }
+        if !value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || value.trim() != value {
+            return Err(usage(format!(
+                "the metadata {name:?} has a value other than printable ASCII without outer spaces; encode it"
+            )));
+        }
+        if metadata.value(&full).is_some() {
+            return Err(usage(format!("the metadata name {name:?} is given twice")));
+        }
+        metadata.push(full, value.as_bytes());
+    }
+    metadata.check().map_err(|error| usage(error.message))?;
+    Ok(metadata)
+}
+
+/// All headers of an object, within the service's 8 KB.
+pub(crate) fn with_envelope(
+    mut metadata: Metadata,
+    envelope: &Envelope,
+    parts: Option<PartPlan>,
+) -> Result<Metadata, Failure> {
+    for (name, value) in envelope.to_metadata(parts) {
+        metadata.push(name, value);
+    }
+    let too_much = |_| {
+        let size = metadata.user_size();
+        let message = format!(
+            "metadata and envelope have {size} bytes together, and the service takes 8192; shorten metadata or description"
+        );
+        Failure::new(ErrorKind::Usage, message)
+    };
+    metadata.check().map_err(too_much)?;
+    Ok(metadata)
+}

@@ -1,0 +1,203 @@
+//! The joint between the client and the bytes of HTTP: [`Transport`].
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use http_body::Body as _;
+use http_body_util::{BodyDataStream, BodyExt, Empty, Full, StreamBody};
+
+/// A body on its way out or in.
+pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
+/// What breaks a body off.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Longest that making a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends one request and gives back the reply as soon as its head is there.
+///
+/// A transport does not retry, follow redirects, decompress or sign: all that lies above it. Requests come with `Host`, and with
+/// `Content-Length` whenever their length is known. Dropping the future or the reply's body gives the connection up.
+pub trait Transport: Send + Sync {
+    /// Sends a request.
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>>;
+}
+
+/// A request that got no reply.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct TransportError {
+    message: String,
+    is_retryable: bool,
+    #[source]
+    source: Option<BoxError>,
+}
+
+impl TransportError {
+    /// The connection could not be made, or ended early.
+    pub fn broken(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
+        TransportError { message: message.into(), is_retryable: true, source: Some(source.into()) }
+    }
+
+    /// The other side does not speak the protocol, or is not who it says it is.
+    pub fn fatal(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
+        TransportError { message: message.into(), is_retryable: false, source: Some(source.into()) }
+    }
+
+    /// The reply did not come in time.
+    pub(crate) fn late(limit: Duration) -> TransportError {
+        TransportError {
+            message: format!("no reply within {} s", limit.as_secs()),
+            is_retryable: true,
+            source: None,
+        }
+    }
+
+    /// Whether another attempt may succeed.
+    pub const fn is_retryable(&self) -> bool {
+        self.is_retryable
+    }
+}
+
+/// HTTP/1.1 over TLS, or in the clear. Certificates are checked against the system's roots. Redirects are not followed, replies not
+/// decompressed, proxies of the environment not used.
+#[derive(Clone, Debug)]
+pub struct Https {
+    client: reqwest::Client,
+}
+
+impl Https {
+    /// A transport with a pool of connections of its own.
+    pub fn new() -> Result<Https, TransportError> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .http1_only()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("osseal/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Https { client: client.map_err(|error| TransportError::fatal("TLS cannot be set up", error))? })
+    }
+}
+
+impl Transport for Https {
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
+        let client = self.client.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let nothing = body.is_end_stream() && !head.headers.contains_key(http::header::CONTENT_LENGTH);
+            let request = http::Request::from_parts(head, outgoing(body).await?);
+            let mut request = reqwest::Request::try_from(request)
+                .map_err(|error| TransportError::fatal("the request is malformed", error))?;
+            if nothing {
+                *request.body_mut() = None;
+            }
+            let response = client.execute(request).await.map_err(classify)?;
+            let broken = |error: reqwest::Error| BoxError::from(error.without_url());
+            Ok(http::Response::<reqwest::Body>::from(response)
+                .map(|body| body.map_err(broken).boxed_unsync()))
+        }
+        .boxed()
+    }
+}
+
+/// Bodies that are there already stay in one piece; others are streamed.
+async fn outgoing(body: Body) -> Result<reqwest::Body, TransportError> {
+    if body.is_end_stream() {
+        return Ok(reqwest::Body::from(Bytes::new()));
+    }
+    match body.size_hint().exact() {
+        Some(_) => {
+            let whole = body
+                .collect()
+                .await
+                .map_err(|error| TransportError::broken("the request's body broke off", error))?;
+            Ok(reqwest::Body::from(whole.to_bytes()))
+        }
+        None => Ok(reqwest::Body::wrap_stream(BodyDataStream::new(body))),
+    }
+}
+
+fn classify(error: reqwest::Error) -> TransportError {
+    let error = error.without_url();
+    // A builder's error or a certificate that is not good does not get better by trying again.
+    let tls = root_text(&error).contains("certificate");
+    let message = if error.is_connect() { "no connection to the endpoint" } else { "the connection broke" };
+    if error.is_builder() || tls {
+        TransportError::fatal(
+            if tls { "the endpoint's TLS certificate is not accepted" } else { message },
+            error,
+        )
+    } else {
+        TransportError::broken(message, error)
+    }
+}
+
+fn root_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text.to_lowercase()
+}
+
+/// Hands requests to a function in this process, such as a development server's.
+pub struct InProcess {
+    handler: Arc<Handler>,
+}
+
+type Handler = dyn Fn(http::Request<Body>) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>>
+    + Send
+    + Sync;
+
+impl InProcess {
+    /// A transport to `handler`, whose error is a connection that ends without a reply.
+    pub fn new<F, R, E>(handler: F) -> InProcess
+    where
+        F: Fn(http::Request<Body>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<http::Response<Body>, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let handler = move |request| {
+            let reply = handler(request);
+            async move { reply.await.map_err(|error| TransportError::broken("the connection broke", error)) }
+                .boxed()
+        };
+        InProcess { handler: Arc::new(handler) }
+    }
+}
+
+impl Transport for InProcess {
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
+        (self.handler)(request)
+    }
+}
+
+pub(crate) fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+pub(crate) fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+pub(crate) fn stream(
+    pieces: impl futures_util::Stream<Item = Result<Bytes, BoxError>> + Send + 'static,
+) -> Body {
+    StreamBody::new(pieces.map_ok(http_body::Frame::data)).boxed_unsync()
+}
