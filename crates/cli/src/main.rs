@@ -1,2 +1,64 @@
-//! Placeholder.
-fn main() {}
+//! `osseal`: client-side encryption for Alibaba Cloud OSS, from the command line.
+
+mod args;
+mod cmd;
+mod config;
+mod download;
+mod environment;
+mod exit;
+mod keys;
+mod local;
+mod output;
+mod progress;
+mod session;
+mod signals;
+mod smallfile;
+mod target;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::args::Args;
+use crate::exit::Failure;
+use crate::session::Context;
+
+/// Longest that the end waits for an interrupted upload to be aborted.
+const GRACE: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(run(args));
+            // A read of standard input that nobody waits for any more must not hold the end up.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(Failure::local("no threads can be started", error)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Runs the command until it ends or is interrupted; what it leaves behind is cleaned up either way.
+async fn run(args: Args) -> Result<(), Failure> {
+    let context = Context::new(args.globals);
+    let outcome = if args.command.handles_signals() {
+        cmd::run(&context, args.command).await
+    } else {
+        let end = signals::end()?;
+        tokio::select! {
+            outcome = cmd::run(&context, args.command) => outcome,
+            () = end => Err(Failure::interrupted()),
+        }
+    };
+    if let Some(store) = context.opened() {
+        drop(tokio::time::timeout(GRACE, store.idle()).await);
+    }
+    outcome
+}

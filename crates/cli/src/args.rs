@@ -1,0 +1,291 @@
+//! Arguments: what may be said, and how it is refused.
+
+mod values;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use osseal::ByteRange;
+
+use crate::exit::{self, Failure};
+
+pub(crate) use values::Pair;
+
+/// Longest piece of an argument that an error repeats, in characters.
+const SHOWN: usize = 400;
+
+/// Client-side encryption for Alibaba Cloud OSS.
+///
+/// Objects are encrypted before they leave and decrypted after they arrive; the store sees neither plaintext nor keys.
+#[derive(Debug, Parser)]
+#[command(name = "osseal", version, after_help = exit::TABLE, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of all commands. A flag goes before the environment, the environment before the file.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Globals {
+    /// Configuration file [default: $OSSEAL_CONFIG, osseal.toml, the user's osseal/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Profile of the configuration [default: $OSSEAL_PROFILE, then "default"]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Host of the service [default: $OSS_ENDPOINT, then the profile's]
+    #[arg(long, global = true, value_name = "HOST")]
+    pub(crate) endpoint: Option<String>,
+    /// Region that requests are signed for [default: $OSS_REGION, then the profile's]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Use an embedded store in a folder, with a key of its own [default: the user's osseal/local]
+    #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true,
+          conflicts_with_all = ["config", "profile", "endpoint", "region", "path_style", "cname"])]
+    pub(crate) local: Option<Option<PathBuf>>,
+    /// Name buckets in the path of requests, not in the host
+    #[arg(long, global = true, conflicts_with = "cname")]
+    pub(crate) path_style: bool,
+    /// The endpoint is a domain of its own of one bucket
+    #[arg(long, global = true)]
+    pub(crate) cname: bool,
+    /// Let requests travel without TLS to other machines
+    #[arg(long, global = true)]
+    pub(crate) allow_plain_http: bool,
+    /// Print data and reports as JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print no reports, remarks or progress
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Copy a file into the store, an object out of it, or an object inside a bucket
+    Cp(Copy),
+    /// Write an object, or a range of it, to standard output
+    Cat(Cat),
+    /// List buckets, or the objects of a bucket
+    Ls(List),
+    /// Show what is known about an object
+    Stat {
+        /// The object, oss://bucket/key
+        object: OsString,
+    },
+    /// Delete objects
+    Rm {
+        /// The objects, oss://bucket/key
+        #[arg(required = true)]
+        objects: Vec<OsString>,
+    },
+    /// Make a bucket
+    Mb {
+        /// The bucket, oss://bucket
+        bucket: OsString,
+    },
+    /// Remove an empty bucket
+    Rb {
+        /// The bucket, oss://bucket
+        bucket: OsString,
+    },
+    /// Make, list and check wrapping keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Serve an OSS-compatible development store over HTTP
+    Serve(Serve),
+    /// Encrypt a file into an embedded store, show what the store holds, read it back and compare
+    Demo {
+        /// The file [default: a text made up for the purpose]
+        file: Option<PathBuf>,
+    },
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Copy {
+    /// A file, oss://bucket/key, or - for standard input
+    pub(crate) source: OsString,
+    /// A file or folder, oss://bucket/key or oss://bucket/folder/, or - for standard output
+    pub(crate) target: OsString,
+    /// Bytes of a part of a multipart upload, such as 8MiB
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) part_size: Option<u64>,
+    /// Upload in parts above this size, such as 100MiB
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) multipart_threshold: Option<u64>,
+    /// Content type of the object
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) content_type: Option<String>,
+    /// A pair of metadata, stored in the clear; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::pair)]
+    pub(crate) meta: Vec<Pair>,
+    /// Fail if the target exists
+    #[arg(long)]
+    pub(crate) forbid_overwrite: bool,
+    /// Fail unless the source object has this ETag
+    #[arg(long, value_name = "ETAG")]
+    pub(crate) if_match: Option<String>,
+    /// Show no progress
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Cat {
+    /// The object, oss://bucket/key
+    pub(crate) object: OsString,
+    /// Plaintext bytes FIRST-LAST (both included), FIRST- (to the end) or -COUNT (the last ones)
+    #[arg(long, value_name = "RANGE", value_parser = values::range, allow_hyphen_values = true)]
+    pub(crate) range: Option<ByteRange>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// A bucket or a prefix, oss://bucket[/prefix]; without it, the buckets are listed
+    pub(crate) place: Option<OsString>,
+    /// List all keys instead of grouping them by /
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key file that only you can read; an existing file is never replaced
+    New {
+        /// Kind of key
+        kind: KeyKind,
+        /// The file; an RSA key's public half goes into a second one beside it
+        file: PathBuf,
+        /// Bits of the modulus of an RSA key [default: 3072]
+        #[arg(long, value_parser = ["2048", "3072", "4096", "8192"])]
+        bits: Option<String>,
+    },
+    /// List the keys of the configuration
+    List,
+    /// Wrap and unwrap with every key of the profile's keyring
+    Check,
+    /// Print the public half of an RSA key
+    Public {
+        /// Name of a key in the configuration, or a key file
+        key: OsString,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    Rsa,
+    Aes,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
+    pub(crate) listen: String,
+    /// Keep objects in this folder [default: in memory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+impl Command {
+    /// Whether the command ends by itself on Ctrl-C.
+    pub(crate) fn handles_signals(&self) -> bool {
+        matches!(self, Command::Serve(_))
+    }
+}
+
+/// The command as a whole, for completions and the manual.
+pub(crate) fn command() -> clap::Command {
+    Args::command()
+}
+
+/// Reads the arguments. Help and refusals are printed here.
+pub(crate) fn parse() -> Result<Args, ExitCode> {
+    let error = match Args::try_parse() {
+        Ok(args) => {
+            args.globals.color.apply();
+            return Ok(args);
+        }
+        Err(error) => error,
+    };
+    if !error.use_stderr() {
+        // Help and version: a closed pipe is no failure of ours.
+        drop(error.print());
+        return Err(ExitCode::SUCCESS);
+    }
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        drop(error.print());
+        return Err(ExitCode::from(exit::Exit::Usage as u8));
+    }
+    Err(refusal(&error).report())
+}
+
+/// One line that names the argument, and what the parser proposes instead.
+fn refusal(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("the arguments are not understood");
+    let mut message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    let mut hint = None;
+    for line in lines {
+        if let Some(tip) = line.strip_prefix("tip: ") {
+            hint = Some(tip.to_owned());
+        } else if line.starts_with("Usage:") || line.starts_with("For more information") {
+            break;
+        } else {
+            message = format!("{message} {line}");
+        }
+    }
+    let hint = hint.unwrap_or_else(|| "osseal --help shows what is understood".to_owned());
+    Failure::usage(shortened(&message)).hint(shortened(&hint))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+impl Color {
+    fn apply(self) {
+        let choice = match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_is_consistent() {
+        super::command().debug_assert();
+    }
+}

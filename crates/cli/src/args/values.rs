@@ -1,0 +1,113 @@
+//! Values of arguments: sizes, ranges, pairs.
+
+use osseal::ByteRange;
+
+/// NAME=VALUE.
+pub(crate) type Pair = (String, String);
+
+/// A count of bytes: a number, alone or with KiB, MiB or GiB.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err("a size is a number of bytes, alone or with KiB, MiB or GiB, such as 8MiB".into()),
+    };
+    let number: u64 = match number {
+        "" => return Err("a size begins with a number".into()),
+        number => number.parse().map_err(|_| "the size is too large".to_owned())?,
+    };
+    match number.checked_mul(1 << shift) {
+        Some(0) => Err("a size is at least one byte".into()),
+        Some(size) => Ok(size),
+        None => Err("the size is too large".into()),
+    }
+}
+
+/// FIRST-LAST with both ends included, FIRST- or -COUNT.
+pub(super) fn range(text: &str) -> Result<ByteRange, String> {
+    let number = |digits: &str| match digits.parse::<u64>() {
+        Ok(number) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(number),
+        _ if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            Err("a number of the range is too large".to_owned())
+        }
+        _ => Err("a range is FIRST-LAST, FIRST- or -COUNT, such as 0-99 for the first 100 bytes".to_owned()),
+    };
+    match text.split_once('-') {
+        Some(("", count)) => number(count).map(ByteRange::Suffix),
+        Some((first, "")) => number(first).map(ByteRange::From),
+        Some((first, last)) => {
+            let (first, last) = (number(first)?, number(last)?);
+            if last < first {
+                return Err("the range ends before its start".into());
+            }
+            Ok(ByteRange::Bounded(first..last.saturating_add(1)))
+        }
+        None => number("").map(ByteRange::From),
+    }
+}
+
+/// NAME=VALUE; whether the store takes the name is the store's rule.
+pub(super) fn pair(text: &str) -> Result<Pair, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("metadata is written NAME=VALUE".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [("1", 1), ("7B", 7), ("100KiB", 102_400), ("8MiB", 8 << 20), ("5GiB", 5 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "0MiB",
+            "-1",
+            "+1",
+            "1.5MiB",
+            "8MB",
+            "8 MiB",
+            "MiB",
+            "18446744073709551616",
+            "99999999999GiB",
+            "８",
+        ] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_include_both_ends() {
+        for (text, wanted) in [
+            ("0-99", ByteRange::Bounded(0..100)),
+            ("5-5", ByteRange::Bounded(5..6)),
+            ("7-", ByteRange::From(7)),
+            ("-50", ByteRange::Suffix(50)),
+            ("3-18446744073709551615", ByteRange::Bounded(3..u64::MAX)),
+        ] {
+            assert_eq!(range(text), Ok(wanted), "{text}");
+        }
+        for text in
+            ["", "-", "5", "9-5", "a-b", "0-9,20-29", "--5", "0--5", "+1-5", "18446744073709551616-", " 1-2"]
+        {
+            assert!(range(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs() {
+        assert_eq!(pair("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(pair("a="), Ok(("a".into(), String::new())));
+        assert!(pair("a").is_err() && pair("=b").is_err());
+    }
+}

@@ -1,0 +1,43 @@
+//! The commands.
+
+mod cat;
+mod copy;
+mod demo;
+mod keys;
+mod list;
+mod serve;
+mod small;
+mod stat;
+
+use crate::args::{Command, command};
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::session::Context;
+
+/// Runs one.
+pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Cp(args) => copy::run(context, args).await,
+        Command::Cat(args) => cat::run(context, args).await,
+        Command::Ls(args) => list::run(context, args).await,
+        Command::Stat { object } => stat::run(context, &object).await,
+        Command::Rm { objects } => small::remove(context, objects).await,
+        Command::Mb { bucket } => small::make_bucket(context, &bucket).await,
+        Command::Rb { bucket } => small::remove_bucket(context, &bucket).await,
+        Command::Keys(args) => keys::run(context, args).await,
+        Command::Serve(args) => serve::run(context, args).await,
+        Command::Demo { file } => demo::run(file.as_deref()).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut self::command(), "osseal", &mut script);
+            Output::raw(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(self::command())
+                .render(&mut page)
+                .map_err(|error| Failure::local("the manual page could not be written", error))?;
+            Output::raw(&page)
+        }
+    }
+}

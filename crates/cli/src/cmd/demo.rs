@@ -1,0 +1,154 @@
+//! `demo`: the whole way of a file, in an embedded store, with the store's side shown.
+
+mod plain;
+mod shelf;
+mod timing;
+
+use std::path::Path;
+
+use osseal::{
+    ByteRange, EncryptedBucket, GetOptions, Keyring, MaterialDescription, NamedKey, PutBody, PutOptions,
+    RsaKey, RsaPadding, Suite, WrapKey,
+};
+
+use crate::exit::{Exit, Failure};
+use crate::keys;
+use crate::output::{Output, printable, size};
+
+use plain::Plain;
+use shelf::Shelf;
+use timing::Stopwatch;
+
+const BUCKET: &str = "demo";
+/// Bytes of the hex dumps.
+const SHOWN: usize = 64;
+/// Longest stretch that is read by range.
+const STRETCH: u64 = 100;
+
+pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
+    let mut plain = Plain::open(file)?;
+    let key = plain.key();
+    say(format_args!("file      {}, {}", printable(plain.shown()), size(plain.len())))?;
+
+    let shelf = Shelf::new();
+    let bucket = bucket(&shelf)?;
+    let clock = Stopwatch::start();
+    let body = PutBody::reader(tokio::fs::File::from_std(plain.source()?), plain.len());
+    let report = bucket.put(&key, body, PutOptions::default()).await?;
+    say(format_args!(
+        "stored    oss://{BUCKET}/{}: {}, sealed with {}, {}",
+        printable(&key),
+        size(report.stored_size),
+        report.suite.wire_name(),
+        clock.shown(plain.len())
+    ))?;
+
+    show_store(&shelf, &key, &mut plain).await?;
+
+    let clock = Stopwatch::start();
+    let whole = compare(&bucket, &key, ByteRange::Whole, &mut plain).await?;
+    say(format_args!("read back whole: {}, {}", whole.shown(), clock.shown(plain.len())))?;
+    let mut is_good = whole.is_same;
+    for (name, range) in stretches(plain.len()) {
+        let part = compare(&bucket, &key, range, &mut plain).await?;
+        say(format_args!("read back {name}: {}", part.shown()))?;
+        is_good &= part.is_same;
+    }
+    if is_good {
+        return say(format_args!("\nall bytes are the file's"));
+    }
+    say(format_args!("\nBYTES DIFFER FROM THE FILE'S"))?;
+    Err(Failure::new(Exit::Wrong, "what was read back is not what was stored"))
+}
+
+fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+    Output::line(line)
+}
+
+/// An encrypted bucket on the shelf, with a key of this moment.
+fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
+    let pem = keys::rsa(keys::BITS)?;
+    let key = RsaKey::from_pem(pem.as_bytes(), RsaPadding::Pkcs1)
+        .map_err(|error| Failure::local("the RSA key cannot be used", error))?;
+    let key = std::sync::Arc::new(key);
+    let description: MaterialDescription = [("purpose", "demo")].into_iter().collect();
+    say(format_args!(
+        "key       RSA-{}, made for this run, {}",
+        key.modulus_bits(),
+        key.algorithm().wire_name()
+    ))?;
+    let named = NamedKey::new("demo", description).wrapping(key.clone()).unwrapping(key);
+    let keyring = Keyring::new(vec![named]).map_err(|error| Failure::local("no keyring", error))?;
+    let builder = EncryptedBucket::builder(shelf.client()?, BUCKET).keyring(keyring).suite(Suite::AesCtr);
+    Ok(builder.build()?)
+}
+
+/// What somebody sees who can read the store's disks.
+async fn show_store(shelf: &Shelf, key: &str, plain: &mut Plain) -> Result<(), Failure> {
+    let seen = shelf.look(BUCKET, key, SHOWN).await?;
+    say(format_args!("\nThe store holds this metadata:"))?;
+    for (name, value) in &seen.metadata {
+        say(format_args!("  {name}: {}", printable(value)))?;
+    }
+    if plain.len() == 0 {
+        return say(format_args!("and no bytes: the file is empty.\n"));
+    }
+    let mine = plain.at(0, seen.bytes.len())?;
+    say(format_args!("and these bytes (the file's on the right):"))?;
+    for (stored, mine) in seen.bytes.chunks(16).zip(mine.chunks(16)) {
+        say(format_args!("  {:47}  |  {:47}  {}", hex(stored), hex(mine), letters(mine)))?;
+    }
+    say(format_args!(""))
+}
+
+/// How a comparison went.
+struct Comparison {
+    first: u64,
+    count: u64,
+    is_same: bool,
+}
+
+impl Comparison {
+    fn shown(&self) -> String {
+        let verdict = if self.is_same { "same as the file" } else { "DIFFERENT FROM THE FILE" };
+        match self.count {
+            0 => format!("no bytes, {verdict}"),
+            count => format!("bytes {}-{}, {verdict}", self.first, self.first + count - 1),
+        }
+    }
+}
+
+/// Reads a range and compares it with the file, piece by piece.
+async fn compare(
+    bucket: &EncryptedBucket,
+    key: &str,
+    range: ByteRange,
+    plain: &mut Plain,
+) -> Result<Comparison, Failure> {
+    let wanted = range.resolve(plain.len()).map_err(|error| Failure::local("no such range", error))?;
+    let mut object = bucket.get(key, GetOptions { range, ..GetOptions::default() }).await?;
+    let (mut next, mut is_same) = (wanted.start, true);
+    while let Some(chunk) = object.next_chunk().await? {
+        is_same &= chunk.offset == next && plain.is_at(next, &chunk.bytes)?;
+        next += chunk.bytes.len() as u64;
+    }
+    Ok(Comparison { first: wanted.start, count: next - wanted.start, is_same: is_same && next == wanted.end })
+}
+
+/// Stretches that begin and end where no block of the cipher does.
+fn stretches(len: u64) -> Vec<(&'static str, ByteRange)> {
+    if len == 0 {
+        return Vec::new();
+    }
+    let start = len / 3;
+    let end = (start + STRETCH + 1).min(len);
+    vec![("by range", ByteRange::Bounded(start..end)), ("the end", ByteRange::Suffix(STRETCH.min(len)))]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn letters(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' }).collect()
+}

@@ -1,0 +1,72 @@
+//! `serve`: the development server on a socket.
+
+use osseal::Credentials;
+use osseal_server::Service;
+use tokio::net::TcpListener;
+
+use crate::args::Serve;
+use crate::environment;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::session::Context;
+use crate::signals;
+
+/// Random bytes of a made-up secret.
+const SECRET_BYTES: usize = 20;
+
+pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
+    if context.local()?.is_some() {
+        return Err(Failure::usage("serve has no --local").hint("serve --dir DIR keeps objects in a folder"));
+    }
+    let region = environment::text(environment::REGION)?.unwrap_or_else(|| crate::local::REGION.to_owned());
+    let credentials = match environment::credentials()? {
+        Some(credentials) => credentials,
+        None => made_up()?,
+    };
+    let mut builder = Service::builder().credentials(vec![credentials]).region(region);
+    if let Some(folder) = &args.dir {
+        builder = builder.disk(folder).map_err(|error| {
+            Failure::new(Exit::Local, format!("cannot open the store in {}", folder.display()))
+                .caused_by(&error)
+                .hint("one process uses a folder at a time; name another with --dir")
+        })?;
+    }
+    // Signals are caught before anybody learns that the server is there.
+    let end = signals::end()?;
+    let listener = bind(&args.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::local("the address of the socket is not known", error))?;
+    if !address.ip().is_loopback() {
+        Output::warn(format_args!("other machines can reach {address}, without TLS"));
+    }
+    Output::line(format_args!("listening on http://{address}"))?;
+    osseal_server::serve(listener, builder.build(), end)
+        .await
+        .map_err(|error| Failure::local("the server stopped", error))
+}
+
+fn made_up() -> Result<Credentials, Failure> {
+    let mut secret = [0; SECRET_BYTES];
+    aws_lc_rs::rand::fill(&mut secret)
+        .map_err(|_| Failure::new(Exit::Local, "the system gives no random bytes"))?;
+    let (id, secret) = ("osseal-serve", data_encoding::HEXLOWER.encode(&secret));
+    // Printed even when quiet: nobody could use the server without them.
+    drop(std::io::Write::write_fmt(
+        &mut std::io::stderr(),
+        format_args!("export OSS_ACCESS_KEY_ID={id} OSS_ACCESS_KEY_SECRET={secret}\n"),
+    ));
+    Ok(Credentials::new(id, secret))
+}
+
+async fn bind(address: &str) -> Result<TcpListener, Failure> {
+    let is_address =
+        address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if !is_address {
+        return Err(Failure::usage(format!("{address:?} is no address to listen on"))
+            .hint("an address is written HOST:PORT, such as 127.0.0.1:9000; port 0 takes a free one"));
+    }
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::local(format!("cannot listen on {address}"), error).hint("port 0 takes a free one")
+    })
+}

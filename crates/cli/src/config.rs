@@ -1,0 +1,149 @@
+//! The configuration file: where it is found and what it says.
+
+mod check;
+mod key;
+mod locate;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use osseal::{Addressing, Suite};
+use serde::Deserialize;
+
+use crate::exit::Failure;
+use crate::smallfile;
+
+use check::nearest;
+pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, rsa};
+use locate::{Found, locate};
+
+/// Largest configuration file.
+const MAX: usize = 1 << 20;
+
+/// A configuration file that has been read.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The file; `None` when there is none.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) profiles: BTreeMap<String, Profile>,
+    pub(crate) keys: BTreeMap<String, KeyEntry>,
+}
+
+/// `[profile.NAME]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Profile {
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: Option<String>,
+    #[serde(default)]
+    pub(crate) keyring: Vec<String>,
+    #[serde(default, deserialize_with = "suite")]
+    pub(crate) suite: Option<Suite>,
+    pub(crate) addressing: Option<Style>,
+}
+
+/// How buckets are named in requests.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Style {
+    VirtualHost,
+    Path,
+    Cname,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    profile: BTreeMap<String, Profile>,
+    #[serde(default)]
+    key: BTreeMap<String, KeyEntry>,
+}
+
+impl Config {
+    /// Reads the file that the flag, the environment or the folders lead to.
+    pub(crate) fn load(flag: Option<&Path>) -> Result<Config, Failure> {
+        match locate(flag)? {
+            Some(found) => Config::read(&found),
+            None => Ok(Config { path: None, profiles: BTreeMap::new(), keys: BTreeMap::new() }),
+        }
+    }
+
+    fn read(found: &Found) -> Result<Config, Failure> {
+        let path = &found.path;
+        let bytes = smallfile::read(path, "configuration", MAX)?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Failure::usage(format!("the configuration {} is not UTF-8", path.display())))?;
+        check::names(text, found)?;
+        let file: File = toml::from_str(text).map_err(|error| check::malformed(text, found, &error))?;
+        Ok(Config { path: Some(path.clone()), profiles: file.profile, keys: file.key })
+    }
+
+    /// The profile of that name. Only the default one may be missing.
+    pub(crate) fn profile(&self, name: &str, is_asked_for: bool) -> Result<Profile, Failure> {
+        if let Some(profile) = self.profiles.get(name) {
+            return Ok(profile.clone());
+        }
+        if !is_asked_for {
+            return Ok(Profile::default());
+        }
+        let failure = Failure::usage(format!("there is no profile {name:?} in {}", self.shown()));
+        Err(match (nearest(name, self.profiles.keys()), self.profiles.is_empty()) {
+            (Some(near), _) => failure.hint(format!("did you mean {near:?}?")),
+            (None, true) => failure.hint(format!("add a section [profile.{name}]")),
+            (None, false) => failure.hint(format!("there are: {}", listing(self.profiles.keys()))),
+        })
+    }
+
+    /// The keys of a keyring, in order.
+    pub(crate) fn keyring(&self, names: &[String]) -> Result<Vec<LoadedKey>, Failure> {
+        names.iter().map(|name| self.key(name)).collect()
+    }
+
+    /// Reads the key of that name.
+    pub(crate) fn key(&self, name: &str) -> Result<LoadedKey, Failure> {
+        let Some(entry) = self.keys.get(name) else {
+            let failure = Failure::usage(format!("there is no key {name:?} in {}", self.shown()));
+            return Err(match nearest(name, self.keys.keys()) {
+                Some(near) => failure.hint(format!("did you mean {near:?}?")),
+                None => failure.hint(format!("add a section [key.{name}]")),
+            });
+        };
+        entry.load(name, self.folder())
+    }
+
+    /// The folder that relative paths start from.
+    fn folder(&self) -> &Path {
+        self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+    }
+
+    /// The file, for people.
+    pub(crate) fn shown(&self) -> String {
+        match &self.path {
+            Some(path) => format!("the configuration {}", path.display()),
+            None => "the configuration (no file was found)".to_owned(),
+        }
+    }
+}
+
+impl From<Style> for Addressing {
+    fn from(style: Style) -> Addressing {
+        match style {
+            Style::VirtualHost => Addressing::VirtualHost,
+            Style::Path => Addressing::Path,
+            Style::Cname => Addressing::Cname,
+        }
+    }
+}
+
+fn listing<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn suite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Suite>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Suite::from_name(&name).map(Some).ok_or_else(|| {
+        let known = Suite::ALL.map(Suite::name).join(", ");
+        serde::de::Error::custom(format!("unknown suite {name:?}; there is: {known}"))
+    })
+}

@@ -1,0 +1,94 @@
+//! Names in the configuration file: what may be there, and what was probably meant.
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::Found;
+use crate::exit::Failure;
+
+const SECTIONS: [&str; 2] = ["profile", "key"];
+const PROFILE: [&str; 5] = ["endpoint", "region", "keyring", "suite", "addressing"];
+const KEY: [&str; 6] = ["kind", "private", "public", "file", "padding", "description"];
+
+/// Checks every name of the file before any value is looked at. Values are not repeated: they may be secrets.
+pub(super) fn names(text: &str, found: &Found) -> Result<(), Failure> {
+    let document = DeTable::parse(text).map_err(|error| malformed(text, found, &error))?;
+    let checker = Checker { text, found };
+    let root = document.get_ref();
+    checker.known(root, &SECTIONS, "section")?;
+    for (section, names) in [("profile", PROFILE.as_slice()), ("key", KEY.as_slice())] {
+        let Some(DeValue::Table(entries)) = root.get(section).map(Spanned::get_ref) else { continue };
+        for (_, entry) in entries {
+            if let DeValue::Table(entry) = entry.get_ref() {
+                checker.known(entry, names, "key")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A file that is no TOML, or has a value of a wrong type.
+pub(super) fn malformed(text: &str, found: &Found, error: &toml::de::Error) -> Failure {
+    let at = error.span().map_or(0, |span| span.start);
+    let name = name_at(text, at).map(|name| format!("{name}: ")).unwrap_or_default();
+    let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+    Failure::usage(format!("{}: {name}{message}", place(&found.path, text, at)))
+}
+
+/// The known name that is closest to `name`, if any is close.
+pub(crate) fn nearest<'a, S: AsRef<str> + 'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a S>,
+) -> Option<&'a str> {
+    if name.len() > 64 {
+        return None;
+    }
+    let scored = known.into_iter().map(|known| (strsim::damerau_levenshtein(name, known.as_ref()), known));
+    let (distance, best) = scored.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 1 + name.len() / 4).then_some(best.as_ref())
+}
+
+struct Checker<'a> {
+    text: &'a str,
+    found: &'a Found,
+}
+
+impl Checker<'_> {
+    fn known(&self, table: &DeTable<'_>, known: &[&str], what: &str) -> Result<(), Failure> {
+        let unknown =
+            |entry: &(&Spanned<std::borrow::Cow<'_, str>>, _)| !known.contains(&entry.0.get_ref().as_ref());
+        let Some((name, _)) = table.iter().find(unknown) else { return Ok(()) };
+        let place = place(&self.found.path, self.text, name.span().start);
+        let name = name.get_ref().as_ref();
+        if self.found.is_discovered && names_a_command(name) {
+            let reason = "a configuration found in the working directory may not name commands to run";
+            return Err(Failure::usage(format!("{place}: {name:?} is refused: {reason}"))
+                .hint("name the file with --config if you trust it"));
+        }
+        let failure = Failure::usage(format!("{place}: unknown {what} {name:?}"));
+        Err(match nearest(name, known) {
+            Some(near) => failure.hint(format!("did you mean {near:?}?")),
+            None => failure.hint(format!("there are: {}", known.join(", "))),
+        })
+    }
+}
+
+fn names_a_command(name: &str) -> bool {
+    ["command", "exec", "program", "helper"].iter().any(|word| name.to_ascii_lowercase().contains(word))
+}
+
+fn place(path: &Path, text: &str, at: usize) -> String {
+    let line = text.as_bytes().iter().take(at).filter(|&&byte| byte == b'\n').count() + 1;
+    format!("{}, line {line}", path.display())
+}
+
+/// What stands before the `=` of the line at a position.
+fn name_at(text: &str, at: usize) -> Option<&str> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let line = text.get(start..)?.lines().next()?;
+    let name = line.split_once('=')?.0.trim();
+    (name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-\"".contains(&b)))
+        .then_some(name)
+}

@@ -1,0 +1,125 @@
+//! Downloads land under a temporary name in the target's folder and take the target's name when every byte has been checked.
+
+use std::ffi::OsStr;
+use std::fs::{Metadata, Permissions};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+
+use crate::exit::{Exit, Failure};
+use crate::keys::{folder_of, sync_folder};
+
+/// A file that is not there yet. Dropping it leaves nothing behind.
+pub(crate) struct Download {
+    target: PathBuf,
+    temporary: NamedTempFile,
+    file: File,
+    may_replace: bool,
+}
+
+impl Download {
+    /// Begins a download to `target`; into a folder it goes by the name `name`.
+    pub(crate) fn create(target: &Path, name: &str, may_replace: bool) -> Result<Download, Failure> {
+        let into_folder = target.is_dir() || ends_with_separator(target);
+        let target = if into_folder { target.join(name) } else { target.to_owned() };
+        let (target, replaced) = resolve(target)?;
+        if replaced.is_some() && !may_replace {
+            return Err(exists(&target));
+        }
+        let failed = |error| {
+            Failure::local(format!("cannot write into the folder {}", folder_of(&target).display()), error)
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".osseal-");
+        if let Some(permissions) = permissions(replaced.as_ref()) {
+            builder.permissions(permissions);
+        }
+        let temporary = builder.tempfile_in(folder_of(&target)).map_err(failed)?;
+        let file = File::from_std(temporary.as_file().try_clone().map_err(failed)?);
+        Ok(Download { target, temporary, file, may_replace })
+    }
+
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(bytes).await.map_err(|error| self.failed(error))
+    }
+
+    /// Puts the file in its place, when all bytes are on the disk.
+    pub(crate) async fn finish(mut self) -> Result<PathBuf, Failure> {
+        let written = match self.file.flush().await {
+            Ok(()) => self.file.sync_all().await,
+            Err(error) => Err(error),
+        };
+        written.map_err(|error| self.failed(error))?;
+        let Download { target, temporary, may_replace, .. } = self;
+        let placed =
+            if may_replace { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };
+        match placed {
+            Ok(_) => {}
+            Err(error) if !may_replace && error.error.kind() == std::io::ErrorKind::AlreadyExists => {
+                return Err(exists(&target));
+            }
+            Err(error) => {
+                return Err(Failure::local(format!("cannot write {}", target.display()), error.error));
+            }
+        }
+        sync_folder(folder_of(&target));
+        Ok(target)
+    }
+
+    fn failed(&self, error: std::io::Error) -> Failure {
+        Failure::local(format!("cannot write {}", self.target.display()), error)
+    }
+}
+
+fn exists(target: &Path) -> Failure {
+    Failure::new(Exit::NotThere, format!("{} exists", target.display()))
+        .hint("leave --forbid-overwrite out to replace it")
+}
+
+/// Follows symbolic links and refuses what must not be replaced by a file. Gives what is there.
+fn resolve(target: PathBuf) -> Result<(PathBuf, Option<Metadata>), Failure> {
+    let refused = |text: String| Err(Failure::new(Exit::Local, text));
+    let link = match target.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((target, None)),
+        Err(error) => return Err(Failure::local(format!("cannot write {}", target.display()), error)),
+        Ok(metadata) => metadata.file_type().is_symlink(),
+    };
+    let resolved = if link {
+        target.canonicalize().map_err(|error| {
+            Failure::local(format!("the symbolic link {} leads nowhere", target.display()), error)
+        })?
+    } else {
+        target
+    };
+    let shown = resolved.display();
+    match resolved.metadata() {
+        Err(error) => Err(Failure::local(format!("cannot write {shown}"), error)),
+        Ok(metadata) if metadata.is_dir() => refused(format!("{shown} is a directory")),
+        Ok(metadata) if !metadata.is_file() => {
+            Err(Failure::new(Exit::Local, format!("{shown} is not a regular file"))
+                .hint("write to - and redirect standard output instead"))
+        }
+        Ok(metadata) => Ok((resolved, Some(metadata))),
+    }
+}
+
+/// Those of the file that is replaced, else what the user's mask leaves of reading and writing.
+fn permissions(replaced: Option<&Metadata>) -> Option<Permissions> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        Some(Permissions::from_mode(replaced.map_or(0o666, |old| old.permissions().mode() & 0o777)))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = replaced;
+        None
+    }
+}
+
+fn ends_with_separator(path: &Path) -> bool {
+    let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
+    OsStr::as_encoded_bytes(path.as_os_str()).last().is_some_and(is_separator)
+}

@@ -1,0 +1,154 @@
+//! How the command ends: eight codes, one table, and the words on stderr.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use osseal::ErrorKind;
+
+use crate::output::printable;
+
+/// Exit codes. `TABLE` says the same to people, and so does `docs/cli.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Local = 1,
+    Usage = 2,
+    NotThere = 3,
+    Refused = 4,
+    CannotOpen = 5,
+    Wrong = 6,
+    Unavailable = 7,
+}
+
+/// The table for `osseal --help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  0  done
+  1  something on this machine failed: a file, the disk, a closed pipe, an interruption
+  2  wrong usage or configuration, or a range outside the object
+  3  not there (object, bucket), or there although it must not be
+  4  refused by the service: credentials, permission, clock, a rule of the service
+  5  cannot be opened with these keys: no key fits, not encrypted, half an envelope, unknown algorithm
+  6  not what it should be: bytes differ, changed meanwhile, a reply that breaks the protocol
+  7  service or network unavailable: try again
+
+Data goes to standard output, everything else to standard error.";
+
+/// A command that failed: one line, its causes, and what to do.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    is_quiet: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Failure {
+        Failure { exit, message: message.into(), causes: Vec::new(), hint: None, is_quiet: false }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(Exit::Usage, message)
+    }
+
+    /// Something on this machine.
+    pub(crate) fn local(message: impl Into<String>, cause: impl StdError) -> Failure {
+        Failure::new(Exit::Local, message).caused_by(&cause)
+    }
+
+    /// Standard output does not take more. A closed pipe is the reader's choice and needs no words.
+    pub(crate) fn stdout(error: &std::io::Error) -> Failure {
+        let is_quiet = error.kind() == std::io::ErrorKind::BrokenPipe;
+        Failure { is_quiet, ..Failure::new(Exit::Local, "cannot write to standard output").caused_by(error) }
+    }
+
+    pub(crate) fn interrupted() -> Failure {
+        Failure::new(Exit::Local, "interrupted")
+    }
+
+    #[must_use]
+    pub(crate) fn caused_by(mut self, cause: &dyn StdError) -> Failure {
+        let mut next = Some(cause);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Some libraries repeat their cause in their own text.
+            if self.causes.last().is_none_or(|last| !last.ends_with(&text)) {
+                self.causes.push(text);
+            }
+            next = cause.source();
+        }
+        self
+    }
+
+    /// Says first what the failure is about.
+    #[must_use]
+    pub(crate) fn about(self, what: &str) -> Failure {
+        Failure { message: format!("{what}: {}", self.message), ..self }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Failure {
+        Failure { hint: Some(hint.into()), ..self }
+    }
+
+    /// Prints the failure and gives its code. Nothing from outside reaches the terminal unescaped.
+    pub(crate) fn report(&self) -> ExitCode {
+        if !self.is_quiet {
+            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            let mut text = format!("{red}osseal:{red:#} {}\n", printable(&self.message));
+            for cause in &self.causes {
+                _ = writeln!(text, "  caused by: {}", printable(cause));
+            }
+            if let Some(hint) = &self.hint {
+                _ = writeln!(text, "  hint: {}", printable(hint));
+            }
+            drop(std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes()));
+        }
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+/// The first line and its causes, in one.
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.causes.iter().try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}
+
+impl From<osseal::Error> for Failure {
+    fn from(error: osseal::Error) -> Failure {
+        let failure = Failure::new(code(error.kind()), error.to_string());
+        let failure = match error.source() {
+            Some(source) => failure.caused_by(source),
+            None => failure,
+        };
+        match error.kind() {
+            ErrorKind::NoMatchingKey => failure.hint("`osseal keys list` shows the keys of this profile"),
+            ErrorKind::UnwrapFailed => failure.hint("`osseal keys check` tries every key of this profile"),
+            _ => failure,
+        }
+    }
+}
+
+fn code(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::Usage | ErrorKind::Range => Exit::Usage,
+        ErrorKind::NotFound | ErrorKind::Exists => Exit::NotThere,
+        ErrorKind::Denied | ErrorKind::Service => Exit::Refused,
+        ErrorKind::NotEncrypted
+        | ErrorKind::Envelope
+        | ErrorKind::Unsupported
+        | ErrorKind::NoMatchingKey
+        | ErrorKind::UnwrapFailed
+        | ErrorKind::Unauthenticated => Exit::CannotOpen,
+        ErrorKind::Integrity | ErrorKind::Changed | ErrorKind::Protocol => Exit::Wrong,
+        ErrorKind::Transient => Exit::Unavailable,
+        _ => Exit::Local,
+    }
+}

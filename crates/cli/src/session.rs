@@ -1,0 +1,175 @@
+//! From flags, environment and file to a store and a keyring.
+
+use std::sync::OnceLock;
+
+use osseal::{
+    Addressing, Credentials, EncryptedBucket, Endpoint, Keyring, KeyringError, ReadPolicy, Store, Suite,
+};
+
+use crate::args::Globals;
+use crate::config::{Config, LoadedKey, Profile};
+use crate::environment;
+use crate::exit::Failure;
+use crate::local::Local;
+use crate::output::Output;
+
+/// What a command runs in.
+pub(crate) struct Context {
+    globals: Globals,
+    /// The store that was opened: it may have something to clean up when the command has ended.
+    opened: OnceLock<Store>,
+}
+
+/// Sizes of uploads, when they are not to be the library's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tuning {
+    pub(crate) part_size: Option<u64>,
+    pub(crate) multipart_threshold: Option<u64>,
+}
+
+/// An open store and the keys for it.
+pub(crate) struct Session {
+    store: Store,
+    suite: Suite,
+    keys: KeySource,
+}
+
+enum KeySource {
+    Local(Local),
+    Config(Config, Profile),
+}
+
+impl Context {
+    pub(crate) fn new(globals: Globals) -> Context {
+        Context { globals, opened: OnceLock::new() }
+    }
+
+    pub(crate) fn output(&self) -> Output {
+        Output { is_json: self.globals.json, is_quiet: self.globals.quiet }
+    }
+
+    /// The store, once [`Context::session`] has opened it.
+    pub(crate) fn opened(&self) -> Option<&Store> {
+        self.opened.get()
+    }
+
+    /// The folder of `--local`, if that was asked for.
+    pub(crate) fn local(&self) -> Result<Option<Local>, Failure> {
+        self.globals.local.as_ref().map(|folder| Local::new(folder.as_deref())).transpose()
+    }
+
+    /// The configuration and the profile that is in use.
+    pub(crate) fn config(&self) -> Result<(Config, Profile), Failure> {
+        let config = Config::load(self.globals.config.as_deref())?;
+        let named = match &self.globals.profile {
+            Some(name) => Some(name.clone()),
+            None => environment::text(environment::PROFILE)?,
+        };
+        let profile = config.profile(named.as_deref().unwrap_or("default"), named.is_some())?;
+        Ok((config, profile))
+    }
+
+    /// Opens the store. Keys are read only when a command needs them.
+    pub(crate) fn session(&self) -> Result<Session, Failure> {
+        let session = match self.local()? {
+            Some(local) => {
+                Session { store: local.store()?, suite: Suite::AesCtr, keys: KeySource::Local(local) }
+            }
+            None => self.remote()?,
+        };
+        // A command opens one store: there is nothing to replace.
+        drop(self.opened.set(session.store.clone()));
+        Ok(session)
+    }
+
+    fn remote(&self) -> Result<Session, Failure> {
+        let (config, profile) = self.config()?;
+        let first = |flag: &Option<String>, variable: &str, file: &Option<String>| {
+            Ok::<_, Failure>(match flag {
+                Some(value) => Some(value.clone()),
+                None => environment::text(variable)?.or_else(|| file.clone()),
+            })
+        };
+        let endpoint = first(&self.globals.endpoint, environment::ENDPOINT, &profile.endpoint)?;
+        let endpoint = endpoint.ok_or_else(|| missing("endpoint", environment::ENDPOINT, &config))?;
+        let region = first(&self.globals.region, environment::REGION, &profile.region)?;
+        let region = region.ok_or_else(|| missing("region", environment::REGION, &config))?;
+        let credentials = environment::credentials()?.ok_or_else(environment::no_credentials)?;
+        let store = self.connect(self.endpoint(&endpoint, &profile)?, region, credentials)?;
+        let suite = profile.suite.unwrap_or(Suite::AesCtr);
+        Ok(Session { store, suite, keys: KeySource::Config(config, profile) })
+    }
+
+    fn endpoint(&self, text: &str, profile: &Profile) -> Result<Endpoint, Failure> {
+        let endpoint = Endpoint::parse(text)
+            .map_err(|error| Failure::usage("the endpoint is not understood").caused_by(&error))?;
+        let style = match (self.globals.path_style, self.globals.cname) {
+            (true, _) => Some(Addressing::Path),
+            (_, true) => Some(Addressing::Cname),
+            _ => profile.addressing.map(Addressing::from),
+        };
+        Ok(match style {
+            Some(style) => endpoint.with_addressing(style),
+            None => endpoint,
+        })
+    }
+
+    fn connect(
+        &self,
+        endpoint: Endpoint,
+        region: String,
+        credentials: Credentials,
+    ) -> Result<Store, Failure> {
+        let is_refused =
+            endpoint.is_plain_http() && !endpoint.is_loopback() && !self.globals.allow_plain_http;
+        if is_refused {
+            return Err(Failure::usage(format!("{endpoint} is another machine, and http is not encrypted"))
+                .hint("use https://, or --allow-plain-http if the network is yours"));
+        }
+        let mut builder = Store::builder(endpoint, region).credentials(credentials);
+        if self.globals.allow_plain_http {
+            builder = builder.allow_plain_http();
+        }
+        Ok(builder.build()?)
+    }
+}
+
+impl Session {
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// A bucket with the keyring, for reading and writing content.
+    pub(crate) fn bucket(&self, name: &str, tuning: Tuning) -> Result<EncryptedBucket, Failure> {
+        let mut builder = EncryptedBucket::builder(self.store.clone(), name)
+            .keyring(self.keyring()?)
+            .suite(self.suite)
+            .read_policy(ReadPolicy::for_writer_of(self.suite));
+        if let Some(size) = tuning.part_size {
+            builder = builder.part_size(size);
+        }
+        if let Some(size) = tuning.multipart_threshold {
+            builder = builder.multipart_threshold(size);
+        }
+        Ok(builder.build()?)
+    }
+
+    fn keyring(&self) -> Result<Keyring, Failure> {
+        let keys = match &self.keys {
+            KeySource::Local(local) => vec![local.key()?],
+            KeySource::Config(config, profile) => config.keyring(&profile.keyring)?,
+        };
+        Keyring::new(keys.iter().map(LoadedKey::named).collect()).map_err(|error| match (&error, &self.keys) {
+            (KeyringError::Empty, KeySource::Config(config, _)) => {
+                Failure::usage(format!("the profile has no keyring in {}", config.shown()))
+                    .hint("make a key with `osseal keys new`, give it a section [key.NAME], and name it in keyring = [\"NAME\"]")
+            }
+            _ => Failure::usage("the keyring cannot be used").caused_by(&error),
+        })
+    }
+}
+
+fn missing(what: &str, variable: &str, config: &Config) -> Failure {
+    Failure::usage(format!("no {what} is given"))
+        .hint(format!("use --{what}, {variable} or the profile in {}; --local needs none", config.shown()))
+}
