@@ -47,6 +47,7 @@ pub(crate) struct Globals {
     /// Use an embedded store in a folder, with a key of its own [default: the user's osseal/local]
     #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true,
           conflicts_with_all = ["config", "profile", "endpoint", "region", "path_style", "cname"])]
+    #[expect(clippy::option_option, reason = "absent, without a value and with one are three things")]
     pub(crate) local: Option<Option<PathBuf>>,
     /// Name buckets in the path of requests, not in the host
     #[arg(long, global = true, conflicts_with = "cname")]
@@ -57,6 +58,14 @@ pub(crate) struct Globals {
     /// Let requests travel without TLS to other machines
     #[arg(long, global = true)]
     pub(crate) allow_plain_http: bool,
+    #[command(flatten)]
+    pub(crate) printing: Printing,
+}
+
+/// What is printed, and how.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Printing {
     /// Print data and reports as JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -227,7 +236,7 @@ pub(crate) fn command() -> clap::Command {
 pub(crate) fn parse() -> Result<Args, ExitCode> {
     let error = match Args::try_parse() {
         Ok(args) => {
-            args.globals.color.apply();
+            args.globals.printing.color.apply();
             return Ok(args);
         }
         Err(error) => error,

@@ -1,7 +1,7 @@
 //! Downloads land under a temporary name in the target's folder and take the target's name when every byte has been checked.
 
 use std::ffi::OsStr;
-use std::fs::{Metadata, Permissions};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -20,10 +20,14 @@ pub(crate) struct Download {
 }
 
 impl Download {
-    /// Begins a download to `target`; into a folder it goes by the name `name`.
-    pub(crate) fn create(target: &Path, name: &str, may_replace: bool) -> Result<Download, Failure> {
+    /// Begins a download to `target`; into a folder it goes by `name`.
+    pub(crate) fn create<'a>(
+        target: &Path,
+        name: impl FnOnce() -> Result<&'a str, Failure>,
+        may_replace: bool,
+    ) -> Result<Download, Failure> {
         let into_folder = target.is_dir() || ends_with_separator(target);
-        let target = if into_folder { target.join(name) } else { target.to_owned() };
+        let target = if into_folder { target.join(name()?) } else { target.to_owned() };
         let (target, replaced) = resolve(target)?;
         if replaced.is_some() && !may_replace {
             return Err(exists(&target));
@@ -33,9 +37,7 @@ impl Download {
         };
         let mut builder = tempfile::Builder::new();
         builder.prefix(".osseal-");
-        if let Some(permissions) = permissions(replaced.as_ref()) {
-            builder.permissions(permissions);
-        }
+        permit(&mut builder, replaced.as_ref());
         let temporary = builder.tempfile_in(folder_of(&target)).map_err(failed)?;
         let file = File::from_std(temporary.as_file().try_clone().map_err(failed)?);
         Ok(Download { target, temporary, file, may_replace })
@@ -105,19 +107,16 @@ fn resolve(target: PathBuf) -> Result<(PathBuf, Option<Metadata>), Failure> {
     }
 }
 
-/// Those of the file that is replaced, else what the user's mask leaves of reading and writing.
-fn permissions(replaced: Option<&Metadata>) -> Option<Permissions> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        Some(Permissions::from_mode(replaced.map_or(0o666, |old| old.permissions().mode() & 0o777)))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = replaced;
-        None
-    }
+/// Gives the file the permissions of the one that it replaces, else what the user's mask leaves of reading and writing.
+#[cfg(unix)]
+fn permit(builder: &mut tempfile::Builder<'_, '_>, replaced: Option<&Metadata>) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = replaced.map_or(0o666, |old| old.permissions().mode() & 0o777);
+    builder.permissions(std::fs::Permissions::from_mode(mode));
 }
+
+#[cfg(not(unix))]
+fn permit(_: &mut tempfile::Builder<'_, '_>, _: Option<&Metadata>) {}
 
 fn ends_with_separator(path: &Path) -> bool {
     let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));

@@ -65,10 +65,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_dangerous) {
         return Cow::Borrowed(text);
     }
-    let escape = |c: char| match is_dangerous(c) {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
+    let escape = |c: char| if is_dangerous(c) { c.escape_default().to_string() } else { c.to_string() };
     Cow::Owned(text.chars().map(escape).collect())
 }
 
@@ -77,9 +74,12 @@ fn is_dangerous(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// A count of bytes for people: `12 bytes`, `3.4 MiB`.
+/// A count of bytes for people, rounded down: `12 bytes`, `3.4 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes == 1 {
+        return "1 byte".to_owned();
+    }
     if bytes < 1024 {
         return format!("{bytes} bytes");
     }

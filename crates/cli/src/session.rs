@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use osseal::{
-    Addressing, Credentials, EncryptedBucket, Endpoint, Keyring, KeyringError, ReadPolicy, Store, Suite,
+    Addressing, Credentials, EncryptedBucket, EncryptedBucketBuilder, Endpoint, Keyring, KeyringError,
+    ReadPolicy, Store, Suite,
 };
 
 use crate::args::Globals;
@@ -45,7 +46,7 @@ impl Context {
     }
 
     pub(crate) fn output(&self) -> Output {
-        Output { is_json: self.globals.json, is_quiet: self.globals.quiet }
+        Output { is_json: self.globals.printing.json, is_quiet: self.globals.printing.quiet }
     }
 
     /// The store, once [`Context::session`] has opened it.
@@ -139,12 +140,22 @@ impl Session {
         &self.store
     }
 
+    /// A bucket without keys, for what moves no content through this process.
+    pub(crate) fn closed_bucket(&self, name: &str) -> Result<EncryptedBucket, Failure> {
+        Ok(self.builder(name).build()?)
+    }
+
+    /// A bucket with whatever keys there are, to say which one fits.
+    pub(crate) fn labelled_bucket(&self, name: &str) -> Result<EncryptedBucket, Failure> {
+        match &self.keys {
+            KeySource::Config(_, profile) if profile.keyring.is_empty() => self.closed_bucket(name),
+            _ => self.bucket(name, Tuning::default()),
+        }
+    }
+
     /// A bucket with the keyring, for reading and writing content.
     pub(crate) fn bucket(&self, name: &str, tuning: Tuning) -> Result<EncryptedBucket, Failure> {
-        let mut builder = EncryptedBucket::builder(self.store.clone(), name)
-            .keyring(self.keyring()?)
-            .suite(self.suite)
-            .read_policy(ReadPolicy::for_writer_of(self.suite));
+        let mut builder = self.builder(name).keyring(self.keyring()?);
         if let Some(size) = tuning.part_size {
             builder = builder.part_size(size);
         }
@@ -152,6 +163,12 @@ impl Session {
             builder = builder.multipart_threshold(size);
         }
         Ok(builder.build()?)
+    }
+
+    fn builder(&self, name: &str) -> EncryptedBucketBuilder {
+        EncryptedBucket::builder(self.store.clone(), name)
+            .suite(self.suite)
+            .read_policy(ReadPolicy::for_writer_of(self.suite))
     }
 
     fn keyring(&self) -> Result<Keyring, Failure> {

@@ -75,15 +75,13 @@ async fn up(context: &Context, args: &Copy, source: Place, target: ObjectUrl) ->
 
 async fn down(context: &Context, args: &Copy, source: &ObjectUrl, target: &Path) -> Result<(), Failure> {
     refuse_upload_flags(args)?;
-    let name = if source.is_folder() { "" } else { source.file_name().unwrap_or_default() };
-    if name.is_empty() && target.is_dir() {
-        source.file_name()?;
-    }
+    // The target is refused before the store is asked.
+    let name = || source.file_name();
+    let mut file = Download::create(target, name, !args.forbid_overwrite)?;
     let bucket = context.session()?.bucket(&source.bucket, Tuning::default())?;
     let mut object = bucket.get(&source.key, reading(args)).await?;
     let range = object.range();
     let bar = Bar::new(context.output(), !args.no_progress, Some(range.end - range.start));
-    let mut file = Download::create(target, name, !args.forbid_overwrite)?;
     let mut written = 0;
     while let Some(chunk) = object.next_chunk().await? {
         file.write(&chunk.bytes).await?;
@@ -117,7 +115,7 @@ async fn inside(
     if target.is_folder() {
         target.key.push_str(source.file_name()?);
     }
-    let bucket = context.session()?.bucket(&source.bucket, Tuning::default())?;
+    let bucket = context.session()?.closed_bucket(&source.bucket)?;
     let options = CopyOptions { forbid_overwrite: args.forbid_overwrite };
     bucket.copy(&source.key, &target.key, options).await?;
     let report = json!({ "source": source.to_string(), "target": target.to_string() });

@@ -31,7 +31,7 @@ pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     say(format_args!("file      {}, {}", printable(plain.shown()), size(plain.len())))?;
 
     let shelf = Shelf::new();
-    let bucket = bucket(&shelf)?;
+    let bucket = bucket(&shelf).await?;
     let clock = Stopwatch::start();
     let body = PutBody::reader(tokio::fs::File::from_std(plain.source()?), plain.len());
     let report = bucket.put(&key, body, PutOptions::default()).await?;
@@ -66,7 +66,7 @@ fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
 }
 
 /// An encrypted bucket on the shelf, with a key of this moment.
-fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
+async fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
     let pem = keys::rsa(keys::BITS)?;
     let key = RsaKey::from_pem(pem.as_bytes(), RsaPadding::Pkcs1)
         .map_err(|error| Failure::local("the RSA key cannot be used", error))?;
@@ -79,7 +79,9 @@ fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
     ))?;
     let named = NamedKey::new("demo", description).wrapping(key.clone()).unwrapping(key);
     let keyring = Keyring::new(vec![named]).map_err(|error| Failure::local("no keyring", error))?;
-    let builder = EncryptedBucket::builder(shelf.client()?, BUCKET).keyring(keyring).suite(Suite::AesCtr);
+    let store = shelf.client()?;
+    store.create_bucket(BUCKET).await?;
+    let builder = EncryptedBucket::builder(store, BUCKET).keyring(keyring).suite(Suite::AesCtr);
     Ok(builder.build()?)
 }
 
@@ -88,7 +90,7 @@ async fn show_store(shelf: &Shelf, key: &str, plain: &mut Plain) -> Result<(), F
     let seen = shelf.look(BUCKET, key, SHOWN).await?;
     say(format_args!("\nThe store holds this metadata:"))?;
     for (name, value) in &seen.metadata {
-        say(format_args!("  {name}: {}", printable(value)))?;
+        say(format_args!("  {name}: {}", beginning(&printable(value))))?;
     }
     if plain.len() == 0 {
         return say(format_args!("and no bytes: the file is empty.\n"));
@@ -143,6 +145,14 @@ fn stretches(len: u64) -> Vec<(&'static str, ByteRange)> {
     let start = len / 3;
     let end = (start + STRETCH + 1).min(len);
     vec![("by range", ByteRange::Bounded(start..end)), ("the end", ByteRange::Suffix(STRETCH.min(len)))]
+}
+
+/// Wrapped keys are long, and every part of them looks alike.
+fn beginning(value: &str) -> String {
+    match value.char_indices().nth(SHOWN) {
+        None => value.to_owned(),
+        Some((end, _)) => format!("{}… ({} characters)", &value[..end], value.chars().count()),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

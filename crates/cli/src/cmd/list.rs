@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::args::List;
 use crate::exit::Failure;
 use crate::output::{Output, printable};
-use crate::session::{Context, Session, Tuning};
+use crate::session::{Context, Session};
 use crate::target::ObjectUrl;
 
 pub(crate) async fn run(context: &Context, args: List) -> Result<(), Failure> {
@@ -38,7 +38,7 @@ async fn objects(
     url: &ObjectUrl,
     is_recursive: bool,
 ) -> Result<(), Failure> {
-    let bucket = session.bucket(&url.bucket, Tuning::default())?;
+    let bucket = session.closed_bucket(&url.bucket)?;
     let delimiter = if is_recursive { "" } else { "/" };
     let mut options =
         ListOptions { prefix: url.key.clone(), delimiter: delimiter.to_owned(), ..ListOptions::default() };

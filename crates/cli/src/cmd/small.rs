@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use serde_json::json;
 
 use crate::exit::Failure;
-use crate::session::{Context, Tuning};
+use crate::session::Context;
 use crate::target::ObjectUrl;
 
 /// Deletes objects, one after the other, and stops at the first failure.
@@ -15,7 +15,7 @@ pub(super) async fn remove(context: &Context, objects: Vec<OsString>) -> Result<
     let urls = urls.collect::<Result<Vec<_>, _>>()?;
     let session = context.session()?;
     for url in urls {
-        session.bucket(&url.bucket, Tuning::default())?.delete(&url.key).await?;
+        session.closed_bucket(&url.bucket)?.delete(&url.key).await?;
         let report = json!({ "deleted": { "bucket": url.bucket, "key": url.key } });
         context.output().report(&report, format_args!("deleted {url}"))?;
     }

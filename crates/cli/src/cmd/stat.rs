@@ -8,12 +8,12 @@ use serde_json::json;
 
 use crate::exit::Failure;
 use crate::output::{Output, printable};
-use crate::session::{Context, Tuning};
+use crate::session::Context;
 use crate::target::ObjectUrl;
 
 pub(crate) async fn run(context: &Context, object: &OsStr) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(object)?.with_key()?;
-    let bucket = context.session()?.bucket(&url.bucket, Tuning::default())?;
+    let bucket = context.session()?.labelled_bucket(&url.bucket)?;
     let info = bucket.head(&url.key, HeadOptions::default()).await?;
     if context.output().is_json { print_json(&info) } else { print_words(&url, &info) }
 }

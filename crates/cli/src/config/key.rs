@@ -70,15 +70,18 @@ impl KeyEntry {
     fn path(&self, name: &str) -> Result<&Path, Failure> {
         let wrong = |text: &str| Err(Failure::usage(format!("[key.{name}]: {text}")));
         match (self.kind, &self.private, &self.public, &self.file) {
-            (Kind::Rsa, Some(path), _, None) | (Kind::Rsa, None, Some(path), None) => Ok(path),
             (Kind::Rsa, _, _, Some(_)) => wrong("an RSA key has private or public, not file"),
             (Kind::Rsa, None, None, None) => {
                 wrong("an RSA key needs private or public, the path of its file")
             }
-            (Kind::Aes, None, None, Some(_)) if self.padding.is_some() => wrong("an AES key has no padding"),
-            (Kind::Aes, None, None, Some(path)) => Ok(path),
+            (Kind::Aes, Some(_), _, _) | (Kind::Aes, _, Some(_), _) => {
+                wrong("an AES key has file, neither private nor public")
+            }
+            (Kind::Aes, None, None, _) if self.padding.is_some() => wrong("an AES key has no padding"),
             (Kind::Aes, None, None, None) => wrong("an AES key needs file, the path of its file"),
-            (Kind::Aes, _, _, _) => wrong("an AES key has file, neither private nor public"),
+            (Kind::Rsa, Some(path), _, None)
+            | (Kind::Rsa, None, Some(path), None)
+            | (Kind::Aes, None, None, Some(path)) => Ok(path),
         }
     }
 }

@@ -21,10 +21,15 @@ impl Stopwatch {
     pub(super) fn shown(&self, bytes: u64) -> String {
         let (wall, cpu) = (self.wall.elapsed(), self.cpu.elapsed());
         if bytes < MEANINGFUL {
-            return format!("{} ms", wall.as_millis());
+            return format!("{:.1} ms", milliseconds(wall));
         }
-        format!("{} ms, {:.2} CPU seconds per GB", wall.as_millis(), per_gigabyte(cpu, bytes))
+        let cpu = per_gigabyte(cpu, bytes);
+        format!("{:.1} ms, {cpu:.2} CPU seconds per GB", milliseconds(wall))
     }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
