@@ -1,0 +1,58 @@
+//! Asks of everything the server ever received whether one stretch of a key stream hid two texts.
+
+use futures_util::FutureExt;
+use osseal_core::{Envelope, Start, UnwrapKey, UnwrapRequest, Wrapped, WrappedContent};
+use osseal_server::ledger::{BodyRecord, Ledger, conflicts};
+
+/// Panics when a position of a key stream carried two texts, or a body came without an envelope that the test's keys open.
+pub(crate) fn check(ledger: &Ledger) {
+    let found = violations(ledger);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// What [`check`] complains about.
+pub(crate) fn violations(ledger: &Ledger) -> Vec<String> {
+    let mut bodies: Vec<(Vec<u8>, Vec<u8>, BodyRecord)> = Vec::new();
+    let mut found = Vec::new();
+    for record in ledger.records() {
+        if record.envelope.is_empty() {
+            continue;
+        }
+        let pairs = record.envelope.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+        let Ok(envelope) = Envelope::from_metadata(pairs) else { continue };
+        let Start::WrappedIv(start) = &envelope.start else { continue };
+        let Some(key) = ["test", "old", "other"]
+            .into_iter()
+            .find_map(|name| unwrap(name, &envelope, &envelope.data_key, WrappedContent::DataKey))
+        else {
+            continue;
+        };
+        let Some(iv) = ["test", "old", "other"]
+            .into_iter()
+            .find_map(|name| unwrap(name, &envelope, start, WrappedContent::Iv))
+        else {
+            continue;
+        };
+        for (other_key, other_iv, other) in &bodies {
+            if *other_key != key {
+                continue;
+            }
+            if *other_iv != iv {
+                found.push(format!("one data key with two counters: {} and {}", other.key, record.key));
+            } else if let Some(offset) = conflicts(other, &record) {
+                found.push(format!(
+                    "two texts at byte {offset} of one key stream: {} and {}",
+                    other.key, record.key
+                ));
+            }
+        }
+        bodies.push((key, iv, record));
+    }
+    found
+}
+
+fn unwrap(name: &str, envelope: &Envelope, wrapped: &Wrapped, content: WrappedContent) -> Option<Vec<u8>> {
+    let key = super::aes(name);
+    let request = UnwrapRequest { wrap: envelope.wrap, wrapped, content };
+    key.unwrap(request).now_or_never()?.ok().map(|secret| secret.expose().to_vec())
+}
