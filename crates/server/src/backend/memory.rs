@@ -25,6 +25,9 @@ pub struct Memory {
     index: Mutex<Index<Content>>,
 }
 
+/// Longest piece that is handed out at once: what a reader does with it stays in the processor's cache.
+const PIECE: usize = 256 << 10;
+
 /// The chunks of a body, in order.
 type Content = Arc<[Bytes]>;
 
@@ -213,7 +216,11 @@ fn slices(content: &Content, range: Range<u64>) -> ContentStream {
         if from < to {
             let within =
                 |offset: u64| usize::try_from(offset - start).expect("an offset within a chunk in memory");
-            pieces.push(Ok(chunk.slice(within(from)..within(to))));
+            let mut rest = chunk.slice(within(from)..within(to));
+            while rest.len() > PIECE {
+                pieces.push(Ok(rest.split_to(PIECE)));
+            }
+            pieces.push(Ok(rest));
         }
         start = end;
     }
