@@ -284,7 +284,7 @@ class Matrix:
             "stored_size": len(data),
             "suite": "aes-ctr",
             "wrap": WRAPS[self.keys[key].padding],
-            "key": key,
+            "key_name": key,
             "authenticated": False,
         }
         have = self.osseal.stat(self.keys[key], name)

@@ -26,7 +26,7 @@ fn print_json(info: &ObjectInfo) -> Result<(), Failure> {
         "key": info.key,
         "size": info.plain_size,
         "stored_size": info.stored_size,
-        "suite": seal.map(|seal| seal.suite.wire_name()),
+        "suite": seal.map(|seal| seal.suite.name()),
         "wrap": seal.map(|seal| seal.wrap.wire_name()),
         "description": seal.map(|seal| &seal.description),
         "key_name": seal.and_then(|seal| seal.key_name.as_ref()),
