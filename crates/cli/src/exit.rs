@@ -30,7 +30,7 @@ Exit codes:
   2  wrong usage or configuration, or a range outside the object
   3  not there (object, bucket), or there although it must not be
   4  refused by the service: credentials, permission, clock, a rule of the service
-  5  cannot be opened with these keys: no key fits, not encrypted, half an envelope, unknown algorithm
+  5  cannot be opened: no key fits, not encrypted, half an envelope, unknown algorithm
   6  not what it should be: bytes differ, changed meanwhile, a reply that breaks the protocol
   7  service or network unavailable: try again
 

@@ -1,0 +1,113 @@
+//! Transfers that do not come to their end.
+
+use std::fs::OpenOptions;
+use std::time::Duration;
+
+use osseal_server::Operation;
+use osseal_server::faults::{Action, Fault};
+
+use crate::support::{Home, Store, finish, ramp, signal, until};
+
+const IN_PARTS: [&str; 4] = ["--part-size", "1MiB", "--multipart-threshold", "1MiB"];
+
+fn home(store: &Store) -> Home {
+    let home = Home::with_store(&store.endpoint);
+    home.write("f", ramp(3 << 20));
+    std::fs::create_dir(home.path().join("into")).unwrap();
+    home
+}
+
+#[test]
+fn a_download_that_breaks_off_leaves_nothing() {
+    let store = Store::new();
+    let home = home(&store);
+    home.run(&["cp", "f", "oss://box/f"]).ok();
+    let cut = Action::CutReply { after: 100_000 };
+    store.faults.inject(Fault::new(cut).on(Operation::GetObject));
+    store
+        .faults
+        .inject(Fault::new(Action::refuse(403, "AccessDenied")).on(Operation::GetObject).skip(1).always());
+    home.run(&["cp", "oss://box/f", "into"]).fails(4, &["oss://box/f"]);
+    assert_eq!(home.names("into"), [""; 0]);
+    home.write("into/f", "what was there before");
+    store.faults.clear();
+    store.faults.inject(Fault::new(Action::CutReply { after: 100_000 }).on(Operation::GetObject));
+    store
+        .faults
+        .inject(Fault::new(Action::refuse(403, "AccessDenied")).on(Operation::GetObject).skip(1).always());
+    home.run(&["cp", "oss://box/f", "into"]).fails(4, &["oss://box/f"]);
+    assert_eq!(home.read("into/f"), b"what was there before");
+    assert_eq!(home.names("into"), ["f"]);
+    // One that breaks off and can go on is whole in the end.
+    store.faults.clear();
+    store.faults.inject(Fault::new(Action::CutReply { after: 100_000 }).on(Operation::GetObject));
+    home.run(&["cp", "oss://box/f", "into"]).ok();
+    assert_eq!(home.read("into/f"), ramp(3 << 20));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_download_leaves_nothing() {
+    let store = Store::new();
+    let home = home(&store);
+    home.run(&["cp", "f", "oss://box/f"]).ok();
+    for name in ["INT", "TERM"] {
+        let stall = Action::StallReply { after: 2 << 20 };
+        store.faults.inject(Fault::new(stall).on(Operation::GetObject));
+        let child = home.command(&["cp", "oss://box/f", "into/target"]).spawn().unwrap();
+        let written = || {
+            let entry = std::fs::read_dir(home.path().join("into")).unwrap().next()?;
+            (entry.unwrap().metadata().ok()?.len() > 1 << 20).then_some(())
+        };
+        until("some of it has been written", written);
+        signal(&child, name);
+        finish(child).fails(1, &["interrupted"]);
+        assert_eq!(home.names("into"), [""; 0], "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_upload_leaves_nothing() {
+    let store = Store::new();
+    let home = home(&store);
+    store.faults.inject(Fault::new(Action::Hang).on(Operation::UploadPart).skip(1));
+    let child = home.command(&[&["cp", "f", "oss://box/f"], &IN_PARTS[..]].concat()).spawn().unwrap();
+    until("the second part is on its way", || (store.faults.calls(Operation::UploadPart) > 1).then_some(()));
+    signal(&child, "INT");
+    finish(child).fails(1, &["interrupted"]);
+    assert!(store.was_empty());
+}
+
+#[test]
+fn a_failed_upload_leaves_nothing() {
+    let store = Store::new();
+    let home = home(&store);
+    let denied = || Fault::new(Action::refuse(403, "AccessDenied"));
+    store.faults.inject(denied().on(Operation::UploadPart).skip(1));
+    home.run(&[&["cp", "f", "oss://box/f"], &IN_PARTS[..]].concat())
+        .fails(4, &["oss://box/f", "AccessDenied"]);
+    store.faults.inject(denied().on(Operation::CompleteMultipartUpload));
+    home.run(&[&["cp", "f", "oss://box/f"], &IN_PARTS[..]].concat()).fails(4, &["oss://box/f"]);
+    store.faults.inject(denied().on(Operation::PutObject));
+    home.run(&["cp", "f", "oss://box/f"]).fails(4, &["oss://box/f"]);
+    store.faults.inject(Fault::new(Action::StopReading { after: 1000 }).on(Operation::PutObject).always());
+    home.feed(&["cp", "-", "oss://box/f", "--multipart-threshold", "1MiB"], &ramp(3 << 20))
+        .fails(7, &["oss://box/f"]);
+    assert!(store.was_empty());
+}
+
+#[test]
+fn a_source_that_changes_is_an_error() {
+    for (len, arguments) in [(1 << 20, &IN_PARTS[..]), (4 << 20, &IN_PARTS[..])] {
+        let store = Store::new();
+        let home = home(&store);
+        let wait = Fault::new(Action::Delay(Duration::from_millis(300)));
+        store.faults.inject(wait.on(Operation::InitiateMultipartUpload));
+        let child = home.command(&[&["cp", "f", "oss://box/f"], arguments].concat()).spawn().unwrap();
+        until("it has begun", || (store.faults.calls(Operation::InitiateMultipartUpload) > 0).then_some(()));
+        OpenOptions::new().write(true).open(home.path().join("f")).unwrap().set_len(len).unwrap();
+        finish(child).fails(1, &["oss://box/f"]);
+        assert!(store.was_empty());
+    }
+}

@@ -1,0 +1,14 @@
+//! The command as people and scripts run it: arguments in, bytes and exit codes out.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod arguments;
+mod config;
+mod demo;
+mod envelopes;
+mod interrupted;
+mod key_files;
+mod keys;
+mod local;
+mod pipes;
+mod serve;
+mod support;

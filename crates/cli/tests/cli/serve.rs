@@ -1,0 +1,109 @@
+//! `serve`: readiness, the end, and what survives it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Child;
+
+use crate::support::{Home, ID, SECRET, finish, ramp, signal};
+
+/// A server that is ready.
+struct Server {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+    endpoint: String,
+}
+
+impl Server {
+    fn start(home: &Home, arguments: &[&str]) -> Server {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut child = home.command(&arguments).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let endpoint = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}"));
+        let endpoint = endpoint.trim_end().to_owned();
+        Server { child, out, endpoint }
+    }
+
+    /// The rest of standard output, which is empty, and the end.
+    fn end(mut self) -> i32 {
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+        finish(self.child).code
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn it_says_where_it_listens_and_ends_when_asked() {
+    let home = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    for name in ["TERM", "INT"] {
+        let server = Server::start(&home, &[]);
+        assert!(server.endpoint.starts_with("http://127.0.0.1:") && !server.endpoint.ends_with(":0"));
+        signal(&server.child, name);
+        assert_eq!(server.end(), 0, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn acknowledged_objects_survive_a_kill() {
+    let store = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let server = Server::start(&store, &["--dir", "data"]);
+    let home = Home::with_store(&server.endpoint);
+    let plain = ramp(200_000);
+    home.write("f", &plain);
+    home.run(&["mb", "oss://box"]).ok();
+    home.run(&["cp", "f", "oss://box/f"]).ok();
+    let parts = ["--part-size", "100KiB", "--multipart-threshold", "100KiB"];
+    home.run(&[&["cp", "f", "oss://box/parts"], &parts[..]].concat()).ok();
+
+    let second = store.run(&["serve", "--listen", "127.0.0.1:0", "--dir", "data"]);
+    second.fails(1, &["data", "one process uses a folder at a time"]);
+
+    let mut child = server.child;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    home.run(&["cat", "--endpoint", &server.endpoint, "oss://box/f"]).fails(7, &["oss://box/f"]);
+
+    let server = Server::start(&store, &["--dir", "data"]);
+    for key in ["oss://box/f", "oss://box/parts"] {
+        assert_eq!(home.run(&["cat", "--endpoint", &server.endpoint, key]).ok(), plain, "{key}");
+    }
+    signal(&server.child, "TERM");
+    assert_eq!(server.end(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn credentials_are_made_up_and_asked_for() {
+    let store = Home::new();
+    let mut server = Server::start(&store, &[]);
+    let mut line = String::new();
+    BufReader::new(server.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let value = |name: &str| {
+        let words = line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        words.unwrap_or_else(|| panic!("{line:?}")).to_owned()
+    };
+    let (id, secret) = (value("OSS_ACCESS_KEY_ID"), value("OSS_ACCESS_KEY_SECRET"));
+    let ask = |secret: &str| {
+        let home = Home::new().set("OSS_ACCESS_KEY_ID", &id).set("OSS_ACCESS_KEY_SECRET", secret);
+        home.run(&["ls", "--endpoint", &server.endpoint, "--region", "cn-hangzhou"])
+    };
+    ask(&secret).ok();
+    ask("wrong").fails(4, &["check the access key secret"]);
+    signal(&server.child, "TERM");
+    assert_eq!(server.end(), 0);
+}
+
+#[test]
+fn addresses_that_are_none_are_refused() {
+    let home = Home::new();
+    for address in ["", "9000", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:-1", ":9000", "127.0.0.1:x"] {
+        home.run(&["serve", "--listen", address]).fails(2, &["HOST:PORT"]);
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    home.run(&["serve", "--listen", &address]).fails(1, &[&address]);
+    home.run(&["--local", "serve"]).fails(2, &["--dir"]);
+}

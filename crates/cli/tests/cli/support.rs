@@ -1,0 +1,238 @@
+//! A home of its own for every test, the command in it, and stores to point it at.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use osseal::Credentials;
+use osseal_server::Service;
+use osseal_server::backend::memory::Memory;
+use osseal_server::faults::Faults;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Longest that any run of the command may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+pub const ID: &str = "test-id";
+pub const SECRET: &str = "hunter2-must-never-be-printed";
+
+/// A folder that is home and working directory, and the environment of the command.
+pub struct Home {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// How the command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Home {
+    pub fn new() -> Home {
+        Home { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
+    }
+
+    /// A home whose profile leads to a store, with an AES key called `backup`.
+    pub fn with_store(endpoint: &str) -> Home {
+        let home = Home::new()
+            .set("OSS_ACCESS_KEY_ID", ID)
+            .set("OSS_ACCESS_KEY_SECRET", SECRET)
+            .set("OSS_ENDPOINT", endpoint);
+        home.run(&["keys", "new", "aes", "backup.key"]).ok();
+        home.write("osseal.toml", "[profile.default]\nregion = \"cn-hangzhou\"\nkeyring = [\"backup\"]\n\n[key.backup]\nkind = \"aes\"\nfile = \"backup.key\"\ndescription = { purpose = \"backup\" }\n");
+        home
+    }
+
+    pub fn set(mut self, name: &str, value: &str) -> Home {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path().join(name)).unwrap()
+    }
+
+    /// What lies in a folder of it.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path().join(folder)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_osseal"));
+        command.args(arguments).current_dir(self.path()).env_clear().env("HOME", self.path());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ended {
+        finish(self.command(arguments).spawn().unwrap())
+    }
+
+    /// Runs it with something on standard input.
+    pub fn feed(&self, arguments: &[&str], input: &[u8]) -> Ended {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let (mut pipe, input) = (child.stdin.take().unwrap(), input.to_vec());
+        // A command that refuses its arguments does not read.
+        let writer = std::thread::spawn(move || drop(pipe.write_all(&input)));
+        let ended = finish(child);
+        writer.join().unwrap();
+        ended
+    }
+
+    /// Runs it against an embedded store in the folder `store`.
+    pub fn local(&self, arguments: &[&str]) -> Ended {
+        self.run(&[&["--local=store"], arguments].concat())
+    }
+}
+
+impl Ended {
+    /// Asserts success and gives what was printed as data.
+    #[track_caller]
+    pub fn ok(self) -> Vec<u8> {
+        assert_eq!(self.code, 0, "{self:?}");
+        self.stdout
+    }
+
+    #[track_caller]
+    pub fn text(self) -> String {
+        String::from_utf8(self.ok()).unwrap()
+    }
+
+    /// Asserts a failure with this code that says all of these words.
+    #[track_caller]
+    pub fn fails(self, code: i32, words: &[&str]) -> String {
+        assert_eq!(self.code, code, "{self:?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not in {:?}", self.stderr);
+        }
+        self.stderr
+    }
+
+    /// What holds for every run, whatever happened.
+    #[track_caller]
+    fn check(self) -> Ended {
+        let stdout = String::from_utf8_lossy(&self.stdout);
+        for text in [stdout.as_ref(), &self.stderr] {
+            assert!(!text.contains("panicked") && !text.contains("RUST_BACKTRACE"), "{self:?}");
+            assert!(!text.contains(SECRET), "a secret was printed: {self:?}");
+        }
+        assert!((0..=7).contains(&self.code), "{self:?}");
+        let is_plain = |c: char| c == '\n' || !c.is_control();
+        assert!(self.stderr.chars().all(is_plain), "{self:?}");
+        self
+    }
+}
+
+/// Waits for the end of a command, with patience but not for ever.
+#[track_caller]
+pub fn finish(mut child: Child) -> Ended {
+    let stdout = child.stdout.take().map(|pipe| std::thread::spawn(move || drain(pipe)));
+    let stderr = child.stderr.take().map(|pipe| std::thread::spawn(move || drain(pipe)));
+    let status = until("the command has ended", || child.try_wait().unwrap());
+    let collect = |thread: Option<std::thread::JoinHandle<Vec<u8>>>| {
+        thread.map(|thread| thread.join().unwrap()).unwrap_or_default()
+    };
+    let (stdout, stderr) = (collect(stdout), String::from_utf8(collect(stderr)).unwrap());
+    let code = status.code().unwrap_or_else(|| panic!("ended by {status}: {stderr}"));
+    Ended { code, stdout, stderr }.check()
+}
+
+fn drain(mut pipe: impl std::io::Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Asks again and again until there is an answer.
+#[track_caller]
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited for {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sends a signal, such as `INT`, to a process of ours.
+pub fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap();
+    assert!(status.success());
+}
+
+/// A store on a socket, in this process: faults on order, and a door at the back that asks for no signature.
+pub struct Store {
+    pub endpoint: String,
+    pub faults: Faults,
+    back: Service,
+    runtime: Runtime,
+}
+
+impl Store {
+    /// A store with the bucket `box`.
+    pub fn new() -> Store {
+        let (memory, faults) = (Arc::new(Memory::new()), Faults::new());
+        let front = Service::builder()
+            .backend(memory.clone())
+            .credentials(vec![Credentials::new(ID, SECRET.to_owned())])
+            .faults(faults.clone())
+            .build();
+        let back = Service::builder().backend(memory).anonymous().build();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(osseal_server::serve(listener, front, std::future::pending()));
+        let store = Store { endpoint, faults, back, runtime };
+        store.put("", &[], "");
+        store
+    }
+
+    /// Puts something in at the back: an object, or the bucket when the key is empty.
+    pub fn put(&self, key: &str, headers: &[(&str, &str)], body: &str) {
+        let mut request = http::Request::put(format!("/box/{key}")).header("host", "localhost");
+        request = request.header("content-length", body.len());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(osseal_server::body::full(body.to_owned())).unwrap();
+        let reply = self.runtime.block_on(self.back.call(request)).unwrap();
+        assert!(reply.status().is_success(), "{}", reply.status());
+    }
+
+    /// Removes the bucket at the back; `true` says that neither objects nor unfinished uploads were in it.
+    pub fn was_empty(&self) -> bool {
+        let request = http::Request::delete("/box").header("host", "localhost");
+        let request = request.body(osseal_server::body::empty()).unwrap();
+        self.runtime.block_on(self.back.call(request)).unwrap().status().is_success()
+    }
+}
+
+/// Bytes in which every offset can be told from its neighbours: byte i is i mod 251.
+pub fn ramp(len: usize) -> Vec<u8> {
+    (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
