@@ -43,7 +43,6 @@ fn c2_values_that_may_be_secret_are_not_repeated() {
     for text in [
         format!("[profile.default]\naccess_key_secret = \"{SECRET}\"\n"),
         format!("[profile.default]\nkeyring = \"{SECRET}\n"),
-        format!("{SECRET} = [\n"),
     ] {
         let home = Home::new();
         home.write("osseal.toml", &text);

@@ -16,30 +16,30 @@ use tokio::runtime::Runtime;
 
 /// Longest that any run of the command may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-pub const ID: &str = "test-id";
-pub const SECRET: &str = "hunter2-must-never-be-printed";
+pub(crate) const ID: &str = "test-id";
+pub(crate) const SECRET: &str = "hunter2-must-never-be-printed";
 
 /// A folder that is home and working directory, and the environment of the command.
-pub struct Home {
+pub(crate) struct Home {
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
 
 /// How the command ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
 }
 
 impl Home {
-    pub fn new() -> Home {
+    pub(crate) fn new() -> Home {
         Home { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
 
     /// A home whose profile leads to a store, with an AES key called `backup`.
-    pub fn with_store(endpoint: &str) -> Home {
+    pub(crate) fn with_store(endpoint: &str) -> Home {
         let home = Home::new()
             .set("OSS_ACCESS_KEY_ID", ID)
             .set("OSS_ACCESS_KEY_SECRET", SECRET)
@@ -49,28 +49,28 @@ impl Home {
         home
     }
 
-    pub fn set(mut self, name: &str, value: &str) -> Home {
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Home {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
         path
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path().join(name)).unwrap()
     }
 
     /// What lies in a folder of it.
-    pub fn names(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path().join(folder)).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -78,7 +78,7 @@ impl Home {
         names
     }
 
-    pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_osseal"));
         command.args(arguments).current_dir(self.path()).env_clear().env("HOME", self.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -86,12 +86,12 @@ impl Home {
         command
     }
 
-    pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ended {
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ended {
         finish(self.command(arguments).spawn().unwrap())
     }
 
     /// Runs it with something on standard input.
-    pub fn feed(&self, arguments: &[&str], input: &[u8]) -> Ended {
+    pub(crate) fn feed(&self, arguments: &[&str], input: &[u8]) -> Ended {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         let (mut pipe, input) = (child.stdin.take().unwrap(), input.to_vec());
         // A command that refuses its arguments does not read.
@@ -102,7 +102,7 @@ impl Home {
     }
 
     /// Runs it against an embedded store in the folder `store`.
-    pub fn local(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn local(&self, arguments: &[&str]) -> Ended {
         self.run(&[&["--local=store"], arguments].concat())
     }
 }
@@ -110,19 +110,19 @@ impl Home {
 impl Ended {
     /// Asserts success and gives what was printed as data.
     #[track_caller]
-    pub fn ok(self) -> Vec<u8> {
+    pub(crate) fn ok(self) -> Vec<u8> {
         assert_eq!(self.code, 0, "{self:?}");
         self.stdout
     }
 
     #[track_caller]
-    pub fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         String::from_utf8(self.ok()).unwrap()
     }
 
     /// Asserts a failure with this code that says all of these words.
     #[track_caller]
-    pub fn fails(self, code: i32, words: &[&str]) -> String {
+    pub(crate) fn fails(self, code: i32, words: &[&str]) -> String {
         assert_eq!(self.code, code, "{self:?}");
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is not in {:?}", self.stderr);
@@ -147,7 +147,7 @@ impl Ended {
 
 /// Waits for the end of a command, with patience but not for ever.
 #[track_caller]
-pub fn finish(mut child: Child) -> Ended {
+pub(crate) fn finish(mut child: Child) -> Ended {
     let stdout = child.stdout.take().map(|pipe| std::thread::spawn(move || drain(pipe)));
     let stderr = child.stderr.take().map(|pipe| std::thread::spawn(move || drain(pipe)));
     let status = until("the command has ended", || child.try_wait().unwrap());
@@ -167,7 +167,7 @@ fn drain(mut pipe: impl std::io::Read) -> Vec<u8> {
 
 /// Asks again and again until there is an answer.
 #[track_caller]
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {
@@ -179,22 +179,22 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Sends a signal, such as `INT`, to a process of ours.
-pub fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap();
     assert!(status.success());
 }
 
 /// A store on a socket, in this process: faults on order, and a door at the back that asks for no signature.
-pub struct Store {
-    pub endpoint: String,
-    pub faults: Faults,
+pub(crate) struct Store {
+    pub(crate) endpoint: String,
+    pub(crate) faults: Faults,
     back: Service,
     runtime: Runtime,
 }
 
 impl Store {
     /// A store with the bucket `box`.
-    pub fn new() -> Store {
+    pub(crate) fn new() -> Store {
         let (memory, faults) = (Arc::new(Memory::new()), Faults::new());
         let front = Service::builder()
             .backend(memory.clone())
@@ -213,7 +213,7 @@ impl Store {
     }
 
     /// Puts something in at the back: an object, or the bucket when the key is empty.
-    pub fn put(&self, key: &str, headers: &[(&str, &str)], body: &str) {
+    pub(crate) fn put(&self, key: &str, headers: &[(&str, &str)], body: &str) {
         let mut request = http::Request::put(format!("/box/{key}")).header("host", "localhost");
         request = request.header("content-length", body.len());
         for (name, value) in headers {
@@ -225,7 +225,7 @@ impl Store {
     }
 
     /// Removes the bucket at the back; `true` says that neither objects nor unfinished uploads were in it.
-    pub fn was_empty(&self) -> bool {
+    pub(crate) fn was_empty(&self) -> bool {
         let request = http::Request::delete("/box").header("host", "localhost");
         let request = request.body(osseal_server::body::empty()).unwrap();
         self.runtime.block_on(self.back.call(request)).unwrap().status().is_success()
@@ -233,6 +233,6 @@ impl Store {
 }
 
 /// Bytes in which every offset can be told from its neighbours: byte i is i mod 251.
-pub fn ramp(len: usize) -> Vec<u8> {
+pub(crate) fn ramp(len: usize) -> Vec<u8> {
     (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect()
 }
