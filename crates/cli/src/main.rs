@@ -16,11 +16,13 @@ mod smallfile;
 mod target;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::args::Args;
 use crate::exit::Failure;
 use crate::session::Context;
+use crate::signals::Signals;
 
 /// Longest that the end waits for an interrupted upload to be aborted.
 const GRACE: Duration = Duration::from_secs(5);
@@ -45,20 +47,33 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command until it ends or is interrupted; what it leaves behind is cleaned up either way.
+/// Runs the command until it ends or is interrupted; what it leaves behind is cleaned up either way, unless somebody insists.
 async fn run(args: Args) -> Result<(), Failure> {
-    let context = Context::new(args.globals);
-    let outcome = if args.command.handles_signals() {
-        cmd::run(&context, args.command).await
-    } else {
-        let end = signals::end()?;
-        tokio::select! {
-            outcome = cmd::run(&context, args.command) => outcome,
-            () = end => Err(Failure::interrupted()),
+    let context = Arc::new(Context::new(args.globals));
+    let mut signals = Signals::catch()?;
+    let has_own_end = args.command.handles_signals();
+    let mut task = tokio::spawn({
+        let context = context.clone();
+        async move { cmd::run(&context, args.command).await }
+    });
+    let outcome = tokio::select! {
+        ended = &mut task => ended.unwrap_or_else(|error| Err(Failure::local("the command broke down", error))),
+        () = signals.next(), if !has_own_end => {
+            task.abort();
+            Err(Failure::interrupted())
         }
     };
-    if let Some(store) = context.opened() {
-        drop(tokio::time::timeout(GRACE, store.idle()).await);
+    let cleanup = async {
+        if !task.is_finished() {
+            drop(task.await);
+        }
+        if let Some(store) = context.opened() {
+            store.idle().await;
+        }
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(GRACE, cleanup) => {}
+        () = signals.next() => {}
     }
     outcome
 }

@@ -1,25 +1,43 @@
 //! Ctrl-C and requests to end.
 
-use std::future::Future;
-
 use crate::exit::Failure;
 
-/// Catches both from here on; the future waits for the first.
-pub(crate) fn end() -> Result<impl Future<Output = ()>, Failure> {
-    #[cfg(unix)]
-    {
+/// Both signals, caught from here on.
+#[cfg(unix)]
+pub(crate) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    pub(crate) fn catch() -> Result<Signals, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error| Failure::local("signals cannot be waited for", error);
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        Ok(async move {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        })
+        let catch =
+            |kind| signal(kind).map_err(|error| Failure::local("signals cannot be waited for", error));
+        Ok(Signals { interrupt: catch(SignalKind::interrupt())?, terminate: catch(SignalKind::terminate())? })
     }
-    #[cfg(not(unix))]
-    Ok(async {
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! { _ = self.interrupt.recv() => {}, _ = self.terminate.recv() => {} }
+    }
+}
+
+/// Ctrl-C, caught while it is waited for.
+#[cfg(not(unix))]
+pub(crate) struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    pub(crate) fn catch() -> Result<Signals, Failure> {
+        Ok(Signals)
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
-    })
+    }
 }

@@ -157,7 +157,9 @@ fn tuning(args: &Copy) -> Tuning {
 }
 
 fn reading(args: &Copy) -> GetOptions {
-    GetOptions { if_match: args.if_match.clone(), ..GetOptions::default() }
+    // ETags are quoted on the wire, and often not on a command line.
+    let quoted = |etag: &String| if etag.contains('"') { etag.clone() } else { format!("\"{etag}\"") };
+    GetOptions { if_match: args.if_match.as_ref().map(quoted), ..GetOptions::default() }
 }
 
 fn refuse_upload_flags(args: &Copy) -> Result<(), Failure> {

@@ -21,7 +21,7 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<(), Failure>
             Err(Failure::usage("--bits is for RSA keys; an AES key has 256"))
         }
         Keys::New { kind: KeyKind::Aes, file, .. } => new_aes(context, &file),
-        Keys::New { kind: KeyKind::Rsa, file, bits } => new_rsa(context, &file, bits.as_deref()),
+        Keys::New { kind: KeyKind::Rsa, file, bits } => new_rsa(context, &file, bits.as_deref()).await,
         Keys::List => list(context),
         Keys::Check => check(context).await,
         Keys::Public { key } => public(context, &key),
@@ -37,7 +37,7 @@ fn new_aes(context: &Context, file: &Path) -> Result<(), Failure> {
     )
 }
 
-fn new_rsa(context: &Context, file: &Path, bits: Option<&str>) -> Result<(), Failure> {
+async fn new_rsa(context: &Context, file: &Path, bits: Option<&str>) -> Result<(), Failure> {
     let bits = bits.and_then(|bits| bits.parse().ok()).unwrap_or(keys::BITS);
     let beside = keys::public_path(file);
     if beside.symlink_metadata().is_ok() {
@@ -47,7 +47,9 @@ fn new_rsa(context: &Context, file: &Path, bits: Option<&str>) -> Result<(), Fai
         )
         .hint("the public half goes there; choose another name, or move the file away"));
     }
-    let private = keys::rsa(bits)?;
+    // Large ones take seconds, in which an interruption has to be heard.
+    let made = tokio::task::spawn_blocking(move || keys::rsa(bits)).await;
+    let private = made.map_err(|error| Failure::local("the RSA key could not be made", error))??;
     keys::write_private(file, &private)?;
     keys::write_public(&beside, &keys::public_half(&private)?)?;
     let report = json!({

@@ -9,7 +9,7 @@ use crate::environment;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::session::Context;
-use crate::signals;
+use crate::signals::Signals;
 
 /// Random bytes of a made-up secret.
 const SECRET_BYTES: usize = 20;
@@ -32,7 +32,7 @@ pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
         })?;
     }
     // Signals are caught before anybody learns that the server is there.
-    let end = signals::end()?;
+    let mut signals = Signals::catch()?;
     let listener = bind(&args.listen).await?;
     let address = listener
         .local_addr()
@@ -41,7 +41,7 @@ pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
         Output::warn(format_args!("other machines can reach {address}, without TLS"));
     }
     Output::line(format_args!("listening on http://{address}"))?;
-    osseal_server::serve(listener, builder.build(), end)
+    osseal_server::serve(listener, builder.build(), async move { signals.next().await })
         .await
         .map_err(|error| Failure::local("the server stopped", error))
 }
