@@ -182,7 +182,7 @@ fn stored(target: &ObjectUrl, report: &PutReport) -> serde_json::Value {
         "size": report.plain_size,
         "stored_size": report.stored_size,
         "parts": report.parts,
-        "suite": report.suite.wire_name(),
+        "suite": report.suite.name(),
         "key_name": report.key_name,
         "etag": report.etag,
         // A string: JSON numbers do not hold 64 bits everywhere.

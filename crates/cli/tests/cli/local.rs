@@ -106,7 +106,7 @@ fn listings_and_reports() {
         ("key", "g".into()),
         ("size", 40.into()),
         ("stored_size", 40.into()),
-        ("suite", "AES/CTR/NoPadding".into()),
+        ("suite", "aes-ctr".into()),
         ("wrap", "RSA/NONE/PKCS1Padding".into()),
         ("description", "{\"purpose\":\"local\"}".into()),
         ("key_name", "local".into()),
