@@ -162,3 +162,41 @@ fn hex(bytes: &[u8]) -> String {
 fn letters(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(folder: &Path, content: &[u8]) -> Plain {
+        let path = folder.join("file");
+        std::fs::write(&path, content).expect("a file");
+        Plain::open(Some(&path)).expect("a file")
+    }
+
+    #[tokio::test]
+    async fn a_difference_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bucket = bucket(&Shelf::new()).await.expect("a bucket");
+        let stored = vec![7; 1000];
+        bucket.put("file", stored.clone(), PutOptions::default()).await.expect("stored");
+        let same = |len: usize, changed: Option<usize>| {
+            let mut content = vec![7; len];
+            if let Some(at) = changed {
+                content[at] = 8;
+            }
+            content
+        };
+        for (content, range, is_same) in [
+            (same(1000, None), ByteRange::Whole, true),
+            (same(1000, Some(999)), ByteRange::Whole, false),
+            (same(1000, Some(500)), ByteRange::Bounded(500..501), false),
+            (same(1000, Some(500)), ByteRange::Bounded(501..600), true),
+            (same(999, None), ByteRange::Whole, false),
+            (same(1001, None), ByteRange::Whole, false),
+        ] {
+            let mut plain = plain(folder.path(), &content);
+            let found = compare(&bucket, "file", range.clone(), &mut plain).await.expect("read");
+            assert_eq!(found.is_same, is_same, "{} bytes, {range:?}", content.len());
+        }
+    }
+}
