@@ -229,8 +229,15 @@ fn class(status: u16, code: &str) -> (ErrorKind, &'static str) {
 
 impl From<TransportError> for Failure {
     fn from(error: TransportError) -> Failure {
-        let kind = if error.is_retryable() { ErrorKind::Transient } else { ErrorKind::Protocol };
-        Failure { source: Some(error.into()), ..Failure::new(kind, "the connection failed") }
+        let (kind, advice) = if error.is_retryable() {
+            (ErrorKind::Transient, "check the endpoint and the network, or try again later")
+        } else {
+            (ErrorKind::Protocol, "check that the endpoint is the service's")
+        };
+        Failure {
+            source: Some(error.into()),
+            ..Failure::new(kind, format!("the connection failed; {advice}"))
+        }
     }
 }
 

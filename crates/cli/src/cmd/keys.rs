@@ -58,7 +58,7 @@ async fn new_rsa(context: &Context, file: &Path, bits: Option<&str>) -> Result<(
     context.output().report(
         &report,
         format_args!(
-            "wrote {}: RSA-{bits}; whoever loses it loses the objects\nwrote {}: its public half",
+            "wrote {}: RSA-{bits}; whoever loses it loses the objects; its public half is in {}",
             file.display(),
             beside.display()
         ),
