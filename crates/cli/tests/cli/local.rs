@@ -177,10 +177,14 @@ fn nothing_is_replaced_when_that_is_forbidden() {
 fn a_second_process_is_told_to_wait() {
     let home = Home::new();
     home.local(&["mb", "oss://box"]).ok();
-    let mut first =
-        home.command(&["--local=store", "cp", "-", "oss://box/f"]).stdin(Stdio::piped()).spawn().unwrap();
-    // The first process opens the store some time after its start.
+    let waiting =
+        || home.command(&["--local=store", "cp", "-", "oss://box/f"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut first = waiting();
     let refused = until("the store is in use", || {
+        // The first process opens the store some time after its start, and is itself refused when the second was quicker.
+        if first.try_wait().unwrap().is_some() {
+            first = waiting();
+        }
         let second = home.local(&["ls"]);
         (second.code != 0).then_some(second)
     });
