@@ -126,7 +126,7 @@ impl EncryptedBucket {
         envelope: &Envelope,
     ) -> Result<PutReply, Failure> {
         let bucket = Some(self.0.bucket.as_str());
-        for _ in 0..2 {
+        for round in 0..2 {
             let reply = match self
                 .0
                 .store
@@ -134,9 +134,9 @@ impl EncryptedBucket {
                 .await
             {
                 Ok(reply) => PutReply::from_head(&reply.headers)?,
-                // An earlier attempt stored it and its reply was lost; then the object that is in the way is ours.
-                Err(failure) if failure.kind == ErrorKind::Exists && failure.attempts > 1 => {
-                    return self.find_ours(key, envelope).await?.ok_or(failure);
+                // An earlier attempt stored it, and its reply was lost or wrong; then the object that is in the way is ours.
+                Err(failure) if failure.kind == ErrorKind::Exists && (failure.attempts > 1 || round > 0) => {
+                    self.find_ours(key, envelope).await?.ok_or(failure)?
                 }
                 Err(failure) => return Err(failure),
             };
@@ -288,8 +288,7 @@ pub(crate) fn report_progress(options: &PutOptions, bytes: u64) {
 }
 
 pub(crate) fn damaged(what: &str) -> Failure {
-    let message =
-        format!("the service's CRC64 of {what} is not ours, twice; remove the object or put it again");
+    let message = format!("the service's CRC64 of {what} is not ours; remove the object or put it again");
     Failure::new(ErrorKind::Integrity, message)
 }
 

@@ -229,6 +229,22 @@ async fn r12_a_wrong_checksum_of_what_was_stored_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_wrong_reply_to_a_write_that_may_not_replace_is_cleared_up() {
+    let world = World::new().await;
+    world.order(
+        Operation::PutObject,
+        Action::ReplyHeader { name: "x-oss-hash-crc64ecma", value: Some("1".into()) },
+    );
+    let options = PutOptions { forbid_overwrite: true, ..PutOptions::default() };
+    let report = world.bucket().put("k", ramp(100), options).await.unwrap();
+    assert_eq!(report.plain_size, 100);
+    assert_eq!(
+        world.bucket().get("k", GetOptions::default()).await.unwrap().bytes().await.unwrap(),
+        ramp(100)
+    );
+}
+
+#[tokio::test]
 async fn a_failed_put_leaves_nothing() {
     for (operation, action) in [
         (Operation::PutObject, Action::refuse(403, "AccessDenied")),
