@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use osseal_core::{Keyring, ReadPolicy, Suite};
-use osseal_wire::oss::reply::{ReplyError, late_error};
-use osseal_wire::oss::request::{Call, Conditions, CopyObject, DeleteObject, GetObject, ListObjects};
-use osseal_wire::oss::xml::{CopyResult, ListObjectsResult};
+use osseal_wire::oss::reply::ReplyError;
+use osseal_wire::oss::request::{Call, Conditions, DeleteObject, GetObject, ListObjects};
+use osseal_wire::oss::xml::ListObjectsResult;
 use osseal_wire::oss::{Page, RangeSpec};
 
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::info::{Described, ObjectInfo};
-use crate::options::{CopyOptions, HeadOptions, ListOptions};
+use crate::options::{HeadOptions, ListOptions};
 use crate::store::{Payload, Store};
 
 /// Largest body that is put in one request unless said, bytes.
@@ -159,59 +159,22 @@ impl EncryptedBucket {
         page.map_err(|error| Failure::from(error).at(scene))
     }
 
-    /// Removes an object. One that is not there is no error, as with the service.
+    /// Removes an object. One that is not there is no error, as with the service. In buckets with versions the object is only hidden.
     pub async fn delete(&self, key: &str) -> Result<(), Error> {
-        let call = Call::DeleteObject(DeleteObject::default());
+        self.delete_with(key, DeleteObject::default()).await
+    }
+
+    /// Removes one version of an object for good.
+    pub async fn delete_version(&self, key: &str, version_id: impl Into<String>) -> Result<(), Error> {
+        self.delete_with(key, DeleteObject { version_id: Some(version_id.into()) }).await
+    }
+
+    async fn delete_with(&self, key: &str, delete: DeleteObject) -> Result<(), Error> {
+        let call = Call::DeleteObject(delete);
         self.document(Some(key), call)
             .await
             .map(drop)
             .map_err(|failure| failure.at(self.scene("remove", Some(key))))
-    }
-
-    /// Copies an object inside the bucket, on the service's side, envelope included: the copy opens with the same key.
-    ///
-    /// # Errors
-    /// As [`EncryptedBucket::head`] for the source; [`ErrorKind::Exists`] when that was asked for; [`ErrorKind::Changed`] when the source was
-    /// replaced meanwhile; [`ErrorKind::Protocol`] when the copy is not what the source is.
-    pub async fn copy(&self, source_key: &str, target_key: &str, options: CopyOptions) -> Result<(), Error> {
-        let source_scene = self.scene("copy", Some(source_key));
-        let source = self.describe(source_key, None).await.map_err(|failure| failure.at(source_scene))?;
-        let scene = self.scene("copy to", Some(target_key));
-        self.copy_described(&source, source_key, target_key, &options)
-            .await
-            .map_err(|failure| failure.at(scene))
-    }
-
-    async fn copy_described(
-        &self,
-        source: &Described,
-        source_key: &str,
-        target_key: &str,
-        options: &CopyOptions,
-    ) -> Result<(), Failure> {
-        let etag = Some(source.reply.etag.clone()).filter(|etag| !etag.is_empty());
-        let call = Call::CopyObject(CopyObject {
-            source_bucket: self.0.bucket.clone(),
-            source_key: source_key.to_owned(),
-            forbid_overwrite: options.forbid_overwrite,
-            conditions: Conditions { if_match: etag, ..Conditions::default() },
-            ..CopyObject::default()
-        });
-        let reply = self.0.store.call(Some(&self.0.bucket), Some(target_key), call, Payload::None).await?;
-        let (status, headers) = (reply.status, reply.headers.clone());
-        let document = reply.document().await?;
-        if let Some(error) = late_error(status, &headers, &document) {
-            return Err(error.into());
-        }
-        CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
-        let target = self.describe(target_key, None).await?;
-        if target.envelope != source.envelope || target.reply.range.total != source.reply.range.total {
-            return Err(Failure::new(
-                ErrorKind::Protocol,
-                "the copy's envelope or size is not the source's; do not rely on the copy",
-            ));
-        }
-        Ok(())
     }
 
     pub(crate) fn scene<'a>(&'a self, operation: &'static str, key: Option<&'a str>) -> Scene<'a> {
@@ -224,8 +187,18 @@ impl EncryptedBucket {
 
     /// A HEAD, with its envelope.
     pub(crate) async fn describe(&self, key: &str, version_id: Option<String>) -> Result<Described, Failure> {
+        self.describe_in(&self.0.bucket, key, version_id).await
+    }
+
+    /// The same in any bucket of the account.
+    pub(crate) async fn describe_in(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<String>,
+    ) -> Result<Described, Failure> {
         let call = Call::HeadObject(GetObject { version_id, ..GetObject::default() });
-        let reply = self.0.store.call(Some(&self.0.bucket), Some(key), call, Payload::None).await?;
+        let reply = self.0.store.call(Some(bucket), Some(key), call, Payload::None).await?;
         Described::read(reply.status, &reply.headers, self.0.policy)
     }
 

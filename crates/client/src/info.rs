@@ -32,6 +32,8 @@ pub struct ObjectInfo {
     pub storage_class: String,
     /// Of the plaintext, as its writer said.
     pub content_type: Option<String>,
+    /// The other headers its writer chose, such as `cache-control`: lower-case name, value.
+    pub other_headers: Vec<(String, String)>,
     /// User metadata without the envelope, names without `x-oss-meta-`.
     pub metadata: Vec<(String, Vec<u8>)>,
     /// Its version, in buckets that have them.
@@ -97,9 +99,10 @@ impl Described {
     }
 
     pub(crate) fn info(&self, key: &str, keyring: Option<&Keyring>) -> Result<ObjectInfo, Failure> {
-        let text = |name: &str| {
-            self.reply.metadata.value(name).map(|value| String::from_utf8_lossy(value).into_owned())
-        };
+        let lossy = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let text = |name: &str| self.reply.metadata.value(name).map(lossy);
+        let is_other = |name: &str| name != "content-type" && !name.starts_with(USER_PREFIX);
+        let other = self.reply.metadata.pairs().filter(|(name, _)| is_other(name));
         let user = self.reply.metadata.user().filter(|(name, _)| !is_envelope_header(name));
         Ok(ObjectInfo {
             key: key.to_owned(),
@@ -120,6 +123,7 @@ impl Described {
             object_type: self.reply.object_type.clone(),
             storage_class: self.reply.storage_class.clone(),
             content_type: text("content-type"),
+            other_headers: other.map(|(name, value)| (name.to_owned(), lossy(value))).collect(),
             metadata: user
                 .map(|(name, value)| (name[USER_PREFIX.len()..].to_owned(), value.to_vec()))
                 .collect(),

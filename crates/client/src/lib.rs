@@ -2,8 +2,10 @@
 
 mod body;
 mod bucket;
+mod copy;
 mod error;
 mod get;
+mod headers;
 mod info;
 mod multipart;
 mod options;
@@ -16,8 +18,9 @@ pub use body::PutBody;
 pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
 pub use error::{Error, ErrorKind};
 pub use get::GetObject;
+pub use headers::{Acl, HeaderChange, ObjectHeaders, StorageClass, UnknownName};
 pub use info::{Encryption, ObjectInfo};
-pub use options::{CopyOptions, GetOptions, HeadOptions, ListOptions, Progress, PutOptions};
+pub use options::{CopyOptions, CopySource, GetOptions, HeadOptions, ListOptions, Progress, PutOptions};
 pub use put::PutReport;
 pub use retry::RetryPolicy;
 pub use store::{BucketEntry, Clock, Store, StoreBuilder};

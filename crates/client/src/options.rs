@@ -5,17 +5,22 @@ use std::sync::Arc;
 
 use osseal_core::ByteRange;
 
+use crate::headers::{Acl, HeaderChange, ObjectHeaders, StorageClass};
+
 /// Told how many more plaintext bytes have been stored, each time some have.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// For [`EncryptedBucket::put`](crate::EncryptedBucket::put).
 #[derive(Clone, Default)]
 pub struct PutOptions {
-    /// `Content-Type` of the plaintext; kept in the clear.
-    pub content_type: Option<String>,
-    /// User metadata, kept in the clear: names without `x-oss-meta-`, of letters, digits and hyphens; values of printable ASCII. All of it
-    /// and the envelope together have at most 8 KB.
-    pub metadata: Vec<(String, String)>,
+    /// Headers kept in the clear with the object.
+    pub headers: ObjectHeaders,
+    /// The bucket's unless said.
+    pub storage_class: Option<StorageClass>,
+    /// The bucket's unless said.
+    pub acl: Option<Acl>,
+    /// Tags, kept in the clear: at most 10, names of 1 to 128 characters, values of at most 256; letters, digits, spaces and `+-=._:/`.
+    pub tags: Vec<(String, String)>,
     /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) when there is an object of that key. Buckets with versions ignore it.
     pub forbid_overwrite: bool,
     /// Who to tell how far it is.
@@ -25,8 +30,10 @@ pub struct PutOptions {
 impl fmt::Debug for PutOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PutOptions")
-            .field("content_type", &self.content_type)
-            .field("metadata", &self.metadata)
+            .field("headers", &self.headers)
+            .field("storage_class", &self.storage_class)
+            .field("acl", &self.acl)
+            .field("tags", &self.tags)
             .field("forbid_overwrite", &self.forbid_overwrite)
             .finish_non_exhaustive()
     }
@@ -73,9 +80,32 @@ pub struct ListOptions {
     pub max_keys: Option<u32>,
 }
 
+/// The object that is copied: a key of the same bucket, or more exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CopySource {
+    /// Its bucket, in the same region; the target's unless said.
+    pub bucket: Option<String>,
+    /// Its key.
+    pub key: String,
+    /// Which version, in buckets that have them.
+    pub version_id: Option<String>,
+}
+
+impl From<&str> for CopySource {
+    fn from(key: &str) -> CopySource {
+        CopySource { key: key.to_owned(), ..CopySource::default() }
+    }
+}
+
 /// For [`EncryptedBucket::copy`](crate::EncryptedBucket::copy).
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
+    /// What becomes of the headers beside the envelope.
+    pub headers: HeaderChange,
+    /// The target bucket's unless said; that of the object when it is copied onto itself.
+    pub storage_class: Option<StorageClass>,
+    /// The target bucket's unless said, also when an object is copied onto itself.
+    pub acl: Option<Acl>,
     /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) when there is an object of the target key.
     pub forbid_overwrite: bool,
 }

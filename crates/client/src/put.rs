@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::rand;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
-use osseal_core::{ContentRandom, Envelope, PartPlan, Sealer, Secret, Suite, is_envelope_header};
-use osseal_wire::oss::meta::USER_PREFIX;
+use osseal_core::{ContentRandom, Envelope, PartPlan, Sealer, Secret, Suite};
 use osseal_wire::oss::request::{Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
 
 use crate::body::{self, BoxReader, PutBody, Reader, Source};
 use crate::bucket::{EncryptedBucket, MAX_SINGLE};
 use crate::error::{Error, ErrorKind, Failure};
+use crate::headers;
 use crate::options::PutOptions;
 use crate::store::Payload;
 use crate::transport::{self, BoxError};
@@ -34,6 +34,8 @@ pub struct PutReport {
     pub etag: String,
     /// CRC-64/XZ of the stored bytes: ours, and the service's the same.
     pub crc64: u64,
+    /// Its version, in buckets that have them.
+    pub version_id: Option<String>,
     /// The service's identifier of the last request.
     pub request_id: String,
 }
@@ -62,7 +64,7 @@ impl EncryptedBucket {
     }
 
     async fn put_body(&self, key: &str, body: PutBody, options: &PutOptions) -> Result<PutReport, Failure> {
-        let metadata = user_metadata(options)?;
+        let metadata = chosen(options)?;
         match body.0 {
             Source::Bytes(bytes) if bytes.len() as u64 <= self.0.threshold => {
                 let plain = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
@@ -253,7 +255,7 @@ impl EncryptedBucket {
         reply: PutReply,
     ) -> Result<PutReport, Failure> {
         let key_name = self.keyring()?.keys().first().map(|key| key.name().to_owned()).unwrap_or_default();
-        let PutReply { etag, request_id, .. } = reply;
+        let PutReply { etag, version_id, request_id, .. } = reply;
         Ok(PutReport {
             plain_size,
             stored_size,
@@ -262,6 +264,7 @@ impl EncryptedBucket {
             key_name,
             etag,
             crc64,
+            version_id,
             request_id,
         })
     }
@@ -293,30 +296,17 @@ pub(crate) fn damaged(what: &str) -> Failure {
 }
 
 /// The caller's headers, checked.
-fn user_metadata(options: &PutOptions) -> Result<Metadata, Failure> {
-    let usage = |message: String| Failure::new(ErrorKind::Usage, message);
-    let mut metadata = Metadata::default();
-    if let Some(content_type) = &options.content_type {
-        metadata.push("content-type", content_type.as_bytes());
+fn chosen(options: &PutOptions) -> Result<Metadata, Failure> {
+    let mut metadata = options.headers.to_metadata()?;
+    if let Some(class) = options.storage_class {
+        metadata.push("x-oss-storage-class", class.wire_name());
     }
-    for (name, value) in &options.metadata {
-        let full = format!("{USER_PREFIX}{}", name.to_ascii_lowercase());
-        if is_envelope_header(&full) {
-            return Err(usage(format!(
-                "the metadata name {name:?} is reserved for encryption; choose another"
-            )));
-        }
-        if !value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || value.trim() != value {
-            return Err(usage(format!(
-                "the metadata {name:?} has a value other than printable ASCII without outer spaces; encode it"
-            )));
-        }
-        if metadata.value(&full).is_some() {
-            return Err(usage(format!("the metadata name {name:?} is given twice")));
-        }
-        metadata.push(full, value.as_bytes());
+    if let Some(acl) = options.acl {
+        metadata.push("x-oss-object-acl", acl.wire_name());
     }
-    metadata.check().map_err(|error| usage(error.message))?;
+    if let Some(tagging) = headers::tagging(&options.tags)? {
+        metadata.push("x-oss-tagging", tagging);
+    }
     Ok(metadata)
 }
 

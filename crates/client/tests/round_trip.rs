@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use osseal::{
     ByteRange, CopyOptions, Credentials, EncryptedBucket, Endpoint, ErrorKind, GetOptions, HeadOptions,
-    ListOptions, PutBody, PutOptions, RsaKey, RsaPadding, Store, WrapAlgorithm,
+    ListOptions, ObjectHeaders, PutBody, PutOptions, RsaKey, RsaPadding, Store, WrapAlgorithm,
 };
 use osseal_server::Operation;
 use osseal_server::faults::Action;
@@ -146,8 +146,11 @@ async fn head_list_copy_and_delete() {
     let world = World::new().await;
     let bucket = world.bucket();
     let options = PutOptions {
-        content_type: Some("text/plain".into()),
-        metadata: vec![("Colour".into(), "red".into())],
+        headers: ObjectHeaders {
+            content_type: Some("text/plain".into()),
+            metadata: vec![("Colour".into(), "red".into())],
+            ..ObjectHeaders::default()
+        },
         ..PutOptions::default()
     };
     bucket.put("dir/a", ramp(100), options).await.unwrap();
@@ -165,7 +168,10 @@ async fn head_list_copy_and_delete() {
     assert_eq!(encryption.description, "{\"name\":\"test\"}");
 
     bucket.copy("dir/a", "dir/b", CopyOptions::default()).await.unwrap();
-    let refused = bucket.copy("dir/a", "dir/b", CopyOptions { forbid_overwrite: true }).await.unwrap_err();
+    let refused = bucket
+        .copy("dir/a", "dir/b", CopyOptions { forbid_overwrite: true, ..CopyOptions::default() })
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Exists);
     assert_eq!(bucket.get("dir/b", GetOptions::default()).await.unwrap().bytes().await.unwrap(), ramp(100));
     bucket.put("z", ramp(0), PutOptions::default()).await.unwrap();

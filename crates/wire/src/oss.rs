@@ -3,7 +3,7 @@
 pub mod crc64;
 pub mod endpoint;
 pub mod error;
-mod escape;
+pub mod escape;
 pub mod listing;
 pub mod meta;
 pub mod names;

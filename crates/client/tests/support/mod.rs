@@ -14,6 +14,7 @@ use osseal::{
 };
 use osseal_server::faults::{Action, Fault, Faults};
 use osseal_server::ledger::Ledger;
+use osseal_server::quirks::Quirks;
 use osseal_server::{Operation, Service};
 
 /// Smallest part that the service takes.
@@ -28,9 +29,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> World {
+        World::with(Quirks::default()).await
+    }
+
+    /// A store that answers otherwise where nobody knows how the service does.
+    pub(crate) async fn with(quirks: Quirks) -> World {
         let (faults, ledger) = (Faults::new(), Ledger::new());
         let service = Service::builder()
             .credentials(vec![credentials()])
+            .quirks(quirks)
             .faults(faults.clone())
             .ledger(ledger.clone())
             .build();

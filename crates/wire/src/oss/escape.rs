@@ -5,8 +5,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &STRICT.remove(b'/');
 
-/// A query name or value.
-pub(crate) fn query(text: &str) -> String {
+/// A name or value of a query, or of a header that is written like one (`x-oss-tagging`).
+pub fn query(text: &str) -> String {
     utf8_percent_encode(text, STRICT).to_string()
 }
 
