@@ -1,5 +1,6 @@
 //! Arguments: what may be said, and how it is refused.
 
+mod copy;
 mod values;
 
 use std::ffi::OsString;
@@ -11,7 +12,7 @@ use osseal::ByteRange;
 
 use crate::exit::{self, Failure};
 
-pub(crate) use values::Pair;
+pub(crate) use copy::{Copy, Headers, Many};
 
 /// Longest piece of an argument that an error repeats, in characters.
 const SHOWN: usize = 400;
@@ -94,16 +95,11 @@ pub(crate) enum Command {
     /// List buckets, or the objects of a bucket
     Ls(List),
     /// Show what is known about an object
-    Stat {
-        /// The object, oss://bucket/key
-        object: OsString,
-    },
+    Stat(Stat),
     /// Delete objects
-    Rm {
-        /// The objects, oss://bucket/key
-        #[arg(required = true)]
-        objects: Vec<OsString>,
-    },
+    Rm(Remove),
+    /// Change the headers and metadata of an object, on the service's side
+    SetMeta(SetMeta),
     /// Make a bucket
     Mb {
         /// The bucket, oss://bucket
@@ -135,41 +131,59 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Copy {
-    /// A file, oss://bucket/key, or - for standard input
-    pub(crate) source: OsString,
-    /// A file or folder, oss://bucket/key or oss://bucket/folder/, or - for standard output
-    pub(crate) target: OsString,
-    /// Bytes of a part of a multipart upload, such as 8MiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) part_size: Option<u64>,
-    /// Upload in parts above this size, such as 100MiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) multipart_threshold: Option<u64>,
-    /// Content type of the object
-    #[arg(long, value_name = "TYPE")]
-    pub(crate) content_type: Option<String>,
-    /// A pair of metadata, stored in the clear; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = values::pair)]
-    pub(crate) meta: Vec<Pair>,
-    /// Fail if the target exists
-    #[arg(long)]
-    pub(crate) forbid_overwrite: bool,
-    /// Fail unless the source object has this ETag
-    #[arg(long, value_name = "ETAG")]
-    pub(crate) if_match: Option<String>,
-    /// Show no progress
-    #[arg(long)]
-    pub(crate) no_progress: bool,
-}
-
-#[derive(Debug, clap::Args)]
 pub(crate) struct Cat {
     /// The object, oss://bucket/key
     pub(crate) object: OsString,
     /// Plaintext bytes FIRST-LAST (both included), FIRST- (to the end) or -COUNT (the last ones)
     #[arg(long, value_name = "RANGE", value_parser = values::range, allow_hyphen_values = true)]
     pub(crate) range: Option<ByteRange>,
+    /// Version of the object
+    #[arg(long, value_name = "ID")]
+    pub(crate) version_id: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stat {
+    /// The object, oss://bucket/key
+    pub(crate) object: OsString,
+    /// Version of the object
+    #[arg(long, value_name = "ID")]
+    pub(crate) version_id: Option<String>,
+    /// Read and decrypt all of it, and say what that proves
+    #[arg(long)]
+    pub(crate) verify: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Remove {
+    /// The objects, oss://bucket/key; with -r everything whose key begins so
+    #[arg(required = true)]
+    pub(crate) objects: Vec<OsString>,
+    /// Delete everything below the prefixes
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
+    /// With -r, ask nothing
+    #[arg(long, short)]
+    pub(crate) force: bool,
+    /// Delete this version of one object for good
+    #[arg(long, value_name = "ID", conflicts_with = "recursive")]
+    pub(crate) version_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) many: Many,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SetMeta {
+    /// The object, oss://bucket/key
+    pub(crate) object: OsString,
+    #[command(flatten)]
+    pub(crate) headers: Headers,
+    /// A header or the name of a pair of metadata to take away; may be repeated
+    #[arg(long, value_name = "NAME", conflicts_with = "replace")]
+    pub(crate) remove: Vec<String>,
+    /// Take everything away that is not given, the envelope apart
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -179,6 +193,12 @@ pub(crate) struct List {
     /// List all keys instead of grouping them by /
     #[arg(long, short)]
     pub(crate) recursive: bool,
+    /// Show plaintext sizes, which takes a request for each object
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Requests at the same time, of --plain
+    #[arg(long, short, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,9 @@ mod copy;
 mod demo;
 mod keys;
 mod list;
+mod remove;
 mod serve;
+mod set_meta;
 mod small;
 mod stat;
 
@@ -20,8 +22,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Cp(args) => copy::run(context, args).await,
         Command::Cat(args) => cat::run(context, args).await,
         Command::Ls(args) => list::run(context, args).await,
-        Command::Stat { object } => stat::run(context, &object).await,
-        Command::Rm { objects } => small::remove(context, objects).await,
+        Command::Stat(args) => stat::run(context, args).await,
+        Command::Rm(args) => remove::run(context, args).await,
+        Command::SetMeta(args) => set_meta::run(context, args).await,
         Command::Mb { bucket } => small::make_bucket(context, &bucket).await,
         Command::Rb { bucket } => small::remove_bucket(context, &bucket).await,
         Command::Keys(args) => keys::run(context, args).await,

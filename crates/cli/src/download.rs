@@ -43,6 +43,19 @@ impl Download {
         Ok(Download { target, temporary, file, may_replace })
     }
 
+    /// Begins a download to a path that is no folder and no link.
+    pub(crate) fn create_file(target: &Path, may_replace: bool) -> Result<Download, Failure> {
+        if target.is_dir() {
+            return Err(Failure::new(Exit::Local, format!("{} is a directory", target.display())));
+        }
+        Download::create(target, || Ok(""), may_replace)
+    }
+
+    /// The file that it will be.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.file.write_all(bytes).await.map_err(|error| self.failed(error))
     }

@@ -96,8 +96,19 @@ impl Failure {
         Failure { hint: Some(hint.into()), ..self }
     }
 
-    /// Prints the failure and gives its code. Nothing from outside reaches the terminal unescaped.
+    /// The failure of many, of which this one was the first and has been printed.
+    pub(crate) fn summed(self, failed: u64, all: u64) -> Failure {
+        Failure { message: format!("{failed} of {all} failed"), causes: Vec::new(), hint: None, ..self }
+    }
+
+    /// Prints the failure and gives its code.
     pub(crate) fn report(&self) -> ExitCode {
+        self.print();
+        ExitCode::from(self.exit as u8)
+    }
+
+    /// Prints the failure. Nothing from outside reaches the terminal unescaped.
+    pub(crate) fn print(&self) {
         if !self.is_quiet {
             let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
             let mut text = format!("{red}osseal:{red:#} {}\n", printable(&self.message));
@@ -109,7 +120,6 @@ impl Failure {
             }
             drop(std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes()));
         }
-        ExitCode::from(self.exit as u8)
     }
 }
 

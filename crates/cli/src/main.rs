@@ -1,15 +1,20 @@
 //! `osseal`: client-side encryption for Alibaba Cloud OSS, from the command line.
 
 mod args;
+mod batch;
 mod cmd;
 mod config;
+mod confine;
 mod download;
 mod environment;
 mod exit;
 mod keys;
+mod listing;
 mod local;
 mod output;
 mod progress;
+mod recent;
+mod select;
 mod session;
 mod signals;
 mod smallfile;

@@ -28,6 +28,13 @@ impl Bar {
         Bar(bar)
     }
 
+    /// How many bytes there are to be, once that is known.
+    pub(crate) fn expect(&self, total: u64) {
+        if self.0.length() == Some(0) {
+            self.0.set_length(total);
+        }
+    }
+
     pub(crate) fn add(&self, bytes: usize) {
         self.0.inc(bytes as u64);
     }

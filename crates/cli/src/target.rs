@@ -72,6 +72,11 @@ impl ObjectUrl {
         }
     }
 
+    /// What lies below this address by that name.
+    pub(crate) fn join(&self, name: &str) -> ObjectUrl {
+        ObjectUrl { bucket: self.bucket.clone(), key: format!("{}{name}", self.key) }
+    }
+
     /// This address if it names an object.
     pub(crate) fn with_key(self) -> Result<ObjectUrl, Failure> {
         if self.key.is_empty() {

@@ -11,7 +11,11 @@ use crate::target::ObjectUrl;
 pub(crate) async fn run(context: &Context, args: Cat) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(&args.object)?.with_key()?;
     let bucket = context.session()?.bucket(&url.bucket, Tuning::default())?;
-    let options = GetOptions { range: args.range.unwrap_or_default(), ..GetOptions::default() };
+    let options = GetOptions {
+        range: args.range.unwrap_or_default(),
+        version_id: args.version_id,
+        ..GetOptions::default()
+    };
     to_stdout(&bucket, &url.key, options).await.map(drop)
 }
 

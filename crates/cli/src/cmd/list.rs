@@ -1,6 +1,7 @@
 //! `ls`: buckets, or objects of a bucket.
 
-use osseal::{ListOptions, ListedObject, Page};
+use futures_util::stream::{self, StreamExt};
+use osseal::{EncryptedBucket, ErrorKind, HeadOptions, ListOptions, ListedObject, Page};
 use serde_json::json;
 
 use crate::args::List;
@@ -14,7 +15,7 @@ pub(crate) async fn run(context: &Context, args: List) -> Result<(), Failure> {
     let session = context.session()?;
     match url {
         None => buckets(&session, context.output()).await,
-        Some(url) => objects(&session, context.output(), &url, args.recursive).await,
+        Some(url) => objects(&session, context.output(), &args, &url).await,
     }
 }
 
@@ -32,29 +33,59 @@ async fn buckets(session: &Session, output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn objects(
-    session: &Session,
-    output: Output,
-    url: &ObjectUrl,
-    is_recursive: bool,
-) -> Result<(), Failure> {
+async fn objects(session: &Session, output: Output, args: &List, url: &ObjectUrl) -> Result<(), Failure> {
     let bucket = session.closed_bucket(&url.bucket)?;
-    let delimiter = if is_recursive { "" } else { "/" };
+    let delimiter = if args.recursive { "" } else { "/" };
     let mut options =
         ListOptions { prefix: url.key.clone(), delimiter: delimiter.to_owned(), ..ListOptions::default() };
     let mut has_head = output.is_json;
+    let mut failed = None;
     loop {
         let page = bucket.list(&options).await?;
-        for entry in in_order(&page) {
+        let lines = in_order(&page).into_iter().map(async |entry| {
+            let size = match &entry {
+                Entry::Object(object) if args.plain => plain_size(&bucket, &object.key).await,
+                _ => Ok(Size::Stored),
+            };
+            (entry, size)
+        });
+        let lines = stream::iter(lines.collect::<Vec<_>>());
+        // Printed in the order of the listing, whatever the order of the answers.
+        let mut lines = std::pin::pin!(lines.buffered(usize::from(args.jobs)));
+        while let Some((entry, size)) = lines.next().await {
             if !std::mem::replace(&mut has_head, true) {
-                Output::line(format_args!("{:>15}  {:24}  key", "stored bytes", "last modified"))?;
+                let sizes = if args.plain { "plaintext bytes" } else { "stored bytes" };
+                Output::line(format_args!("{sizes:>15}  {:24}  key", "last modified"))?;
             }
-            entry.print(output)?;
+            let size = size.unwrap_or_else(|failure| {
+                failure.print();
+                failed.get_or_insert(failure);
+                Size::Unknown
+            });
+            entry.print(output, size)?;
         }
-        match page.next {
-            Some(next) => options.continuation = Some(next),
-            None => return Ok(()),
+        match &page.next {
+            Some(next) => options.continuation = Some(next.clone()),
+            None => return failed.map_or(Ok(()), Err),
         }
+    }
+}
+
+/// Which size is shown of an object.
+#[derive(Clone, Copy)]
+enum Size {
+    /// That of the listing.
+    Stored,
+    Plain(u64),
+    /// The object is not encrypted, or could not be looked at.
+    Unknown,
+}
+
+async fn plain_size(bucket: &EncryptedBucket, key: &str) -> Result<Size, Failure> {
+    match bucket.head(key, HeadOptions::default()).await {
+        Ok(info) => Ok(Size::Plain(info.plain_size)),
+        Err(error) if error.kind() == ErrorKind::NotEncrypted => Ok(Size::Unknown),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -81,24 +112,43 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn print(&self, output: Output) -> Result<(), Failure> {
+    fn print(&self, output: Output, size: Size) -> Result<(), Failure> {
         match self {
-            Entry::Object(object) if output.is_json => Output::json(&json!({
-                "key": object.key,
-                "stored_size": object.stored_size,
-                "last_modified": object.last_modified,
-                "etag": object.etag,
-            })),
+            Entry::Object(object) if output.is_json => {
+                let mut line = json!({
+                    "key": object.key,
+                    "stored_size": object.stored_size,
+                    "last_modified": object.last_modified,
+                    "etag": object.etag,
+                    "storage_class": object.storage_class,
+                });
+                match size {
+                    Size::Stored => {}
+                    Size::Plain(bytes) => line["size"] = json!(bytes),
+                    Size::Unknown => line["size"] = json!(null),
+                }
+                Output::json(&line)
+            }
             Entry::Prefix(prefix) if output.is_json => Output::json(&json!({ "prefix": prefix })),
             Entry::Object(object) => Output::line(format_args!(
                 "{:>15}  {:24}  {}",
-                object.stored_size,
+                size.shown(object.stored_size),
                 printable(&object.last_modified),
                 printable(&object.key)
             )),
             Entry::Prefix(prefix) => {
                 Output::line(format_args!("{:>15}  {:24}  {}", "", "", printable(prefix)))
             }
+        }
+    }
+}
+
+impl Size {
+    fn shown(self, stored: u64) -> String {
+        match self {
+            Size::Stored => stored.to_string(),
+            Size::Plain(bytes) => bytes.to_string(),
+            Size::Unknown => "?".to_owned(),
         }
     }
 }

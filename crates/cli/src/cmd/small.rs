@@ -1,26 +1,12 @@
-//! `rm`, `mb`, `rb`.
+//! `mb`, `rb`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 
 use serde_json::json;
 
 use crate::exit::Failure;
 use crate::session::Context;
 use crate::target::ObjectUrl;
-
-/// Deletes objects, one after the other, and stops at the first failure.
-pub(super) async fn remove(context: &Context, objects: Vec<OsString>) -> Result<(), Failure> {
-    // All are read before the first is deleted.
-    let urls = objects.iter().map(|object| ObjectUrl::parse_os(object)?.with_key());
-    let urls = urls.collect::<Result<Vec<_>, _>>()?;
-    let session = context.session()?;
-    for url in urls {
-        session.closed_bucket(&url.bucket)?.delete(&url.key).await?;
-        let report = json!({ "deleted": { "bucket": url.bucket, "key": url.key } });
-        context.output().report(&report, format_args!("deleted {url}"))?;
-    }
-    Ok(())
-}
 
 pub(super) async fn make_bucket(context: &Context, bucket: &OsStr) -> Result<(), Failure> {
     let bucket = ObjectUrl::parse_os(bucket)?.bucket_alone()?;

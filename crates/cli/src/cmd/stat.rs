@@ -1,25 +1,85 @@
-//! `stat`: what is known about an object without opening it.
+//! `stat`: what is known about an object without opening it, and with `--verify` what opening it shows.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 
-use osseal::{HeadOptions, ObjectInfo};
+use osseal::{EncryptedBucket, GetOptions, HeadOptions, ObjectInfo};
 use serde_json::json;
 
+use crate::args::Stat;
 use crate::exit::Failure;
 use crate::output::{Output, printable};
-use crate::session::Context;
+use crate::progress::Bar;
+use crate::session::{Context, Tuning};
 use crate::target::ObjectUrl;
 
-pub(crate) async fn run(context: &Context, object: &OsStr) -> Result<(), Failure> {
-    let url = ObjectUrl::parse_os(object)?.with_key()?;
-    let bucket = context.session()?.labelled_bucket(&url.bucket)?;
-    let info = bucket.head(&url.key, HeadOptions::default()).await?;
-    if context.output().is_json { print_json(&info) } else { print_words(&url, &info) }
+pub(crate) async fn run(context: &Context, args: Stat) -> Result<(), Failure> {
+    let url = ObjectUrl::parse_os(&args.object)?.with_key()?;
+    let session = context.session()?;
+    let (info, verified) = if args.verify {
+        let bucket = session.bucket(&url.bucket, Tuning::default())?;
+        let (info, verified) = verify(&bucket, &url.key, args.version_id, context.output()).await?;
+        (info, Some(verified))
+    } else {
+        let bucket = session.labelled_bucket(&url.bucket)?;
+        (bucket.head(&url.key, HeadOptions { version_id: args.version_id }).await?, None)
+    };
+    if context.output().is_json { print_json(&info, verified) } else { print_words(&url, &info, verified) }
 }
 
-fn print_json(info: &ObjectInfo) -> Result<(), Failure> {
+/// What reading all of an object has shown.
+#[derive(Clone, Copy)]
+enum Verified {
+    /// Every byte is what its writer sealed.
+    Authentic,
+    /// The bytes have the checksum that the store keeps. Whoever changed both is not noticed.
+    Checksum,
+    /// They came in full, and the store keeps no checksum.
+    Length,
+}
+
+impl Verified {
+    const fn name(self) -> &'static str {
+        match self {
+            Verified::Authentic => "authentic",
+            Verified::Checksum => "checksum",
+            Verified::Length => "length",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Verified::Authentic => "every byte is what its writer sealed",
+            Verified::Checksum => "every byte has the store's checksum; this suite cannot prove more",
+            Verified::Length => {
+                "all bytes came; the store keeps no checksum and this suite cannot prove more"
+            }
+        }
+    }
+}
+
+async fn verify(
+    bucket: &EncryptedBucket,
+    key: &str,
+    version_id: Option<String>,
+    output: Output,
+) -> Result<(ObjectInfo, Verified), Failure> {
+    let mut object = bucket.get(key, GetOptions { version_id, ..GetOptions::default() }).await?;
+    let info = object.info().clone();
+    let bar = Bar::new(output, true, Some(info.plain_size));
+    while let Some(chunk) = object.next_chunk().await? {
+        bar.add(chunk.bytes.len());
+    }
+    let verified = match (&info.encryption, info.crc64) {
+        (Some(seal), _) if seal.is_authenticated => Verified::Authentic,
+        (_, Some(_)) => Verified::Checksum,
+        (_, None) => Verified::Length,
+    };
+    Ok((info, verified))
+}
+
+fn print_json(info: &ObjectInfo, verified: Option<Verified>) -> Result<(), Failure> {
     let seal = info.encryption.as_ref();
+    let others: BTreeMap<_, _> = info.other_headers.iter().map(|(name, value)| (name, value)).collect();
     let metadata: BTreeMap<&str, _> =
         info.metadata.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value))).collect();
     Output::json(&json!({
@@ -35,12 +95,16 @@ fn print_json(info: &ObjectInfo) -> Result<(), Failure> {
         // A string: JSON numbers do not hold 64 bits everywhere.
         "crc64": info.crc64.map(|crc64| crc64.to_string()),
         "last_modified": info.last_modified,
+        "storage_class": info.storage_class,
+        "version_id": info.version_id,
         "content_type": info.content_type,
+        "headers": others,
         "metadata": metadata,
+        "verified": verified.map(Verified::name),
     }))
 }
 
-fn print_words(url: &ObjectUrl, info: &ObjectInfo) -> Result<(), Failure> {
+fn print_words(url: &ObjectUrl, info: &ObjectInfo, verified: Option<Verified>) -> Result<(), Failure> {
     let line = |name: &str, value: &str| Output::line(format_args!("{name:14}  {}", printable(value)));
     line("object", &url.to_string())?;
     line("size", &format!("{} bytes", info.plain_size))?;
@@ -57,11 +121,20 @@ fn print_words(url: &ObjectUrl, info: &ObjectInfo) -> Result<(), Failure> {
         line("crc64", &crc64.to_string())?;
     }
     line("last modified", &info.last_modified)?;
+    if !info.storage_class.is_empty() {
+        line("storage class", &info.storage_class)?;
+    }
+    if let Some(version) = &info.version_id {
+        line("version", version)?;
+    }
     if let Some(content_type) = &info.content_type {
         line("content type", content_type)?;
+    }
+    for (name, value) in &info.other_headers {
+        line(name, value)?;
     }
     for (name, value) in &info.metadata {
         line("metadata", &format!("{name} = {}", String::from_utf8_lossy(value)))?;
     }
-    Ok(())
+    verified.map_or(Ok(()), |verified| line("verified", verified.words()))
 }

@@ -74,10 +74,3 @@ fn changed_bytes_never_take_the_targets_name() {
     assert_eq!(home.read("target"), b"what was there before");
     assert_eq!(home.names("."), ["backup.key", "f", "osseal.toml", "target"]);
 }
-
-#[test]
-fn copies_keep_to_one_bucket() {
-    let home = Home::new();
-    home.local(&["cp", "oss://box/f", "oss://other/f"]).fails(2, &["two buckets", "osseal cp SOURCE -"]);
-    home.local(&["cp", "--meta", "a=b", "oss://box/f", "oss://box/g"]).fails(2, &["keeps the metadata"]);
-}

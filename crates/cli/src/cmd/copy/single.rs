@@ -1,0 +1,191 @@
+//! One file, one object.
+
+use std::fs::File;
+use std::path::Path;
+
+use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport};
+use serde_json::json;
+
+use super::{reading, stored, tuning};
+use crate::args::Copy;
+use crate::cmd::cat;
+use crate::download::Download;
+use crate::exit::Failure;
+use crate::output::size;
+use crate::progress::Bar;
+use crate::recent;
+use crate::session::{Context, Tuning};
+use crate::target::{ObjectUrl, Place};
+
+pub(super) async fn up(
+    context: &Context,
+    args: &Copy,
+    source: Place,
+    target: ObjectUrl,
+) -> Result<(), Failure> {
+    let (source, target) = match source {
+        Place::File(path) => {
+            let target = named_after(target, &path)?;
+            (Some((open(&path)?, path)), target)
+        }
+        _ if target.is_folder() => {
+            return Err(Failure::usage(format!("what comes from standard input needs a name in {target}"))
+                .hint("write the key out: oss://bucket/key"));
+        }
+        _ => (None, target),
+    };
+    let bucket = context.session()?.bucket(&target.bucket, tuning(args))?;
+    if let (true, Some((_, path))) = (args.update, &source)
+        && recent::file(path)? <= recent::object(&bucket, &target.key).await?
+    {
+        return left(context, &target);
+    }
+    let (body, total) = match source {
+        Some(((file, length), _)) => (PutBody::reader(tokio::fs::File::from_std(file), length), Some(length)),
+        None => (PutBody::unknown_length(tokio::io::stdin()), None),
+    };
+    let bar = Bar::new(context.output(), !args.no_progress, total);
+    let report = store(&bucket, &target.key, body, args, &bar).await?;
+    drop(bar);
+    let words = format!(
+        "stored {target}: {}, sealed with {}, key {}, {}",
+        size(report.plain_size),
+        report.suite.name(),
+        report.key_name,
+        if report.parts == 1 { "1 request".to_owned() } else { format!("{} parts", report.parts) }
+    );
+    context.output().report(&stored(&target, &report), format_args!("{words}"))
+}
+
+pub(super) async fn store(
+    bucket: &EncryptedBucket,
+    key: &str,
+    body: PutBody,
+    args: &Copy,
+    bar: &Bar,
+) -> Result<PutReport, Failure> {
+    let options = PutOptions {
+        forbid_overwrite: args.forbid_overwrite,
+        progress: Some(bar.callback()),
+        ..args.headers.put()
+    };
+    Ok(bucket.put(key, body, options).await?)
+}
+
+pub(super) async fn down(
+    context: &Context,
+    args: &Copy,
+    source: &ObjectUrl,
+    target: &Path,
+) -> Result<(), Failure> {
+    // The target is refused before the store is asked.
+    let file = Download::create(target, || source.file_name(), !args.forbid_overwrite)?;
+    let bucket = context.session()?.bucket(&source.bucket, Tuning::default())?;
+    if args.update && recent::object(&bucket, &source.key).await? <= recent::file(file.target())? {
+        return left(context, source);
+    }
+    let bar = Bar::new(context.output(), !args.no_progress, Some(0));
+    let (target, written) = fetch(&bucket, &source.key, args, file, &bar).await?;
+    drop(bar);
+    let shown = target.display();
+    let report = json!({ "source": source.to_string(), "target": target.to_string_lossy(), "size": written });
+    context.output().report(&report, format_args!("wrote {shown}: {}", size(written)))
+}
+
+/// Writes an object into a file, which gets its name at the end. Gives where it lies, and its bytes.
+pub(super) async fn fetch(
+    bucket: &EncryptedBucket,
+    key: &str,
+    args: &Copy,
+    mut file: Download,
+    bar: &Bar,
+) -> Result<(std::path::PathBuf, u64), Failure> {
+    let mut object = bucket.get(key, reading(args)).await?;
+    bar.expect(object.range().end - object.range().start);
+    let mut written = 0;
+    while let Some(chunk) = object.next_chunk().await? {
+        file.write(&chunk.bytes).await?;
+        written += chunk.bytes.len() as u64;
+        bar.add(chunk.bytes.len());
+    }
+    Ok((file.finish().await?, written))
+}
+
+pub(super) async fn to_stdout(context: &Context, args: &Copy, source: &ObjectUrl) -> Result<(), Failure> {
+    let bucket = context.session()?.bucket(&source.bucket, Tuning::default())?;
+    cat::to_stdout(&bucket, &source.key, reading(args)).await.map(drop)
+}
+
+/// A copy by the service: nothing is opened, the envelope goes along.
+pub(super) async fn across(
+    context: &Context,
+    args: &Copy,
+    source: ObjectUrl,
+    mut target: ObjectUrl,
+) -> Result<(), Failure> {
+    if target.is_folder() {
+        target.key.push_str(source.file_name()?);
+    }
+    let session = context.session()?;
+    let bucket = session.closed_bucket(&target.bucket)?;
+    if args.update {
+        let from = session.closed_bucket(&source.bucket)?;
+        if recent::object(&from, &source.key).await? <= recent::object(&bucket, &target.key).await? {
+            return left(context, &target);
+        }
+    }
+    copy(&bucket, &source, &target.key, args).await?;
+    let report = json!({ "source": source.to_string(), "target": target.to_string() });
+    context.output().report(&report, format_args!("copied {source} to {target}"))
+}
+
+/// Has the service copy; gives the plaintext bytes.
+pub(super) async fn copy(
+    bucket: &EncryptedBucket,
+    source: &ObjectUrl,
+    key: &str,
+    args: &Copy,
+) -> Result<u64, Failure> {
+    let source = CopySource {
+        bucket: Some(source.bucket.clone()),
+        key: source.key.clone(),
+        version_id: args.version_id.clone(),
+    };
+    let options = CopyOptions { forbid_overwrite: args.forbid_overwrite, ..args.headers.copy() };
+    Ok(bucket.copy(source, key, options).await?.plain_size)
+}
+
+fn left(context: &Context, target: &ObjectUrl) -> Result<(), Failure> {
+    let report = json!({ "target": target.to_string(), "skipped": true });
+    context.output().report(&report, format_args!("left {target}: it is as recent as the source"))
+}
+
+/// Opens a source once: its size then is the size that is declared.
+pub(super) fn open(path: &Path) -> Result<(File, u64), Failure> {
+    let shown = path.display();
+    let failed = |error| Failure::local(format!("cannot read {shown}"), error);
+    // Asked before opening, because opening a pipe would wait for a writer.
+    let kind = std::fs::metadata(path).map_err(failed)?;
+    if kind.is_dir() {
+        return Err(Failure::usage(format!("{shown} is a directory")).hint("-r copies everything in it"));
+    }
+    if !kind.is_file() {
+        return Err(Failure::usage(format!("{shown} is not a regular file"))
+            .hint(format!("pipe it in: osseal cp - oss://bucket/key < {shown}")));
+    }
+    let file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    Ok((file, length))
+}
+
+/// A target that stands for a folder takes the source's name.
+fn named_after(mut target: ObjectUrl, source: &Path) -> Result<ObjectUrl, Failure> {
+    if target.is_folder() {
+        let name = source.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+            Failure::usage(format!("{} has no name that could be a key", source.display()))
+                .hint("write the key out: oss://bucket/key")
+        })?;
+        target.key.push_str(name);
+    }
+    Ok(target)
+}

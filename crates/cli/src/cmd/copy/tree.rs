@@ -1,0 +1,212 @@
+//! `cp -r`: everything below a folder or a prefix.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use osseal::{EncryptedBucket, ListedObject, PutBody};
+use serde_json::json;
+use walkdir::WalkDir;
+
+use super::{single, stored, tuning};
+use crate::args::Copy;
+use crate::batch::{self, Done};
+use crate::confine;
+use crate::download::Download;
+use crate::exit::{Exit, Failure};
+use crate::listing;
+use crate::output::{Output, size};
+use crate::progress::Bar;
+use crate::recent;
+use crate::select::Selection;
+use crate::session::{Context, Tuning};
+use crate::target::ObjectUrl;
+
+/// A file below the source folder.
+struct Found {
+    path: PathBuf,
+    /// Relative to the folder, parts joined by `/`.
+    name: String,
+}
+
+pub(super) async fn up(
+    context: &Context,
+    args: &Copy,
+    source: &Path,
+    target: ObjectUrl,
+) -> Result<(), Failure> {
+    let (selection, target, output) = (Selection::new(&args.many)?, folder(target), context.output());
+    let files = walk(source, &selection)?;
+    let bucket = context.session()?.bucket(&target.bucket, tuning(args))?;
+    let existing = if args.update { recent::objects(&bucket, &target.key).await? } else { BTreeMap::new() };
+    let total =
+        files.iter().flatten().filter_map(|file| file.path.metadata().ok()).map(|found| found.len()).sum();
+    let bar = Bar::new(output, !args.no_progress, Some(total));
+    let (bucket, existing, target, bar_of) = (&bucket, &existing, &target, &bar);
+    let tally = batch::run(args.many.jobs, batch::known(files), |file| async move {
+        let to = target.join(&file.name);
+        let here = if args.update { recent::file(&file.path)? } else { None };
+        if args.update && here <= existing.get(&to.key).copied() {
+            return Ok(Done::Skipped);
+        }
+        let shown = file.path.display().to_string();
+        let (opened, length) = single::open(&file.path)?;
+        let body = PutBody::reader(tokio::fs::File::from_std(opened), length);
+        let report = single::store(bucket, &to.key, body, args, bar_of).await;
+        let report = report.map_err(|failure| failure.about(&shown))?;
+        let words = format!("stored {to}: {}", size(report.plain_size));
+        output.report(&stored(&to, &report), format_args!("{words}"))?;
+        Ok(Done::Moved(report.plain_size))
+    });
+    let tally = tally.await;
+    drop(bar);
+    tally.finish(output, "stored")
+}
+
+pub(super) async fn down(
+    context: &Context,
+    args: &Copy,
+    source: ObjectUrl,
+    target: &Path,
+) -> Result<(), Failure> {
+    let (selection, output) = (Selection::new(&args.many)?, context.output());
+    if target.exists() && !target.is_dir() {
+        return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
+    }
+    let bucket = context.session()?.bucket(&source.bucket, Tuning::default())?;
+    let objects = chosen(&bucket, &source, &selection).await?;
+    std::fs::create_dir_all(target)
+        .map_err(|error| Failure::local(format!("cannot make the folder {}", target.display()), error))?;
+    let total = objects.iter().flatten().map(|(object, _)| object.stored_size).sum();
+    let bar = Bar::new(output, !args.no_progress, Some(total));
+    let (bucket, source, bar_of) = (&bucket, &source, &bar);
+    let tally = batch::run(args.many.jobs, batch::known(objects), |(object, name)| async move {
+        let from = ObjectUrl { key: object.key.clone(), ..source.clone() };
+        let written = fetch(bucket, args, target, &object, &name, bar_of).await;
+        let Some((path, bytes)) = written.map_err(|failure| failure.about(&from.to_string()))? else {
+            return Ok(Done::Skipped);
+        };
+        let report = json!({ "source": from.to_string(), "target": path.to_string_lossy(), "size": bytes });
+        output.report(&report, format_args!("wrote {}: {}", path.display(), size(bytes)))?;
+        Ok(Done::Moved(bytes))
+    });
+    let tally = tally.await;
+    drop(bar);
+    tally.finish(output, "wrote")
+}
+
+/// One object of many into its file; none if that is recent enough.
+async fn fetch(
+    bucket: &EncryptedBucket,
+    args: &Copy,
+    root: &Path,
+    object: &ListedObject,
+    name: &str,
+    bar: &Bar,
+) -> Result<Option<(PathBuf, u64)>, Failure> {
+    let path = confine::make_folders(root, &confine::relative(name)?)?;
+    if args.update && Some(recent::listed(object)?) <= recent::file(&path)? {
+        return Ok(None);
+    }
+    let file = Download::create_file(&path, !args.forbid_overwrite)?;
+    single::fetch(bucket, &object.key, args, file, bar).await.map(Some)
+}
+
+pub(super) async fn across(
+    context: &Context,
+    args: &Copy,
+    source: ObjectUrl,
+    target: ObjectUrl,
+) -> Result<(), Failure> {
+    let (selection, target, output) = (Selection::new(&args.many)?, folder(target), context.output());
+    if source.bucket == target.bucket && target.key.starts_with(&source.key) && target.key != source.key {
+        return Err(Failure::usage(format!("{target} is below {source}; the copies would be copied again")));
+    }
+    let session = context.session()?;
+    let (from, to) = (session.closed_bucket(&source.bucket)?, session.closed_bucket(&target.bucket)?);
+    let objects = chosen(&from, &source, &selection).await?;
+    let existing: BTreeMap<String, Timestamp> =
+        if args.update { recent::objects(&to, &target.key).await? } else { BTreeMap::new() };
+    let (to, existing, source, target) = (&to, &existing, &source, &target);
+    let tally = batch::run(args.many.jobs, batch::known(objects), |(object, name)| async move {
+        let (from, goal) = (ObjectUrl { key: object.key.clone(), ..source.clone() }, target.join(&name));
+        if args.update && Some(recent::listed(&object)?) <= existing.get(&goal.key).copied() {
+            return Ok(Done::Skipped);
+        }
+        let bytes = single::copy(to, &from, &goal.key, args).await?;
+        let report = json!({ "source": from.to_string(), "target": goal.to_string() });
+        output.report(&report, format_args!("copied {from} to {goal}"))?;
+        Ok(Done::Moved(bytes))
+    });
+    tally.await.finish(output, "copied")
+}
+
+/// A prefix that what is copied goes below.
+fn folder(mut target: ObjectUrl) -> ObjectUrl {
+    if !target.is_folder() {
+        target.key.push('/');
+    }
+    target
+}
+
+/// The objects below a prefix that are wanted, with their names relative to it. A prefix that is no folder by its spelling is one by its use.
+async fn chosen(
+    bucket: &EncryptedBucket,
+    source: &ObjectUrl,
+    selection: &Selection,
+) -> Result<Vec<Result<(ListedObject, String), Failure>>, Failure> {
+    let prefix = folder(source.clone()).key;
+    let objects = listing::everything(bucket, if source.key.is_empty() { "" } else { &prefix }).await?;
+    if objects.is_empty() {
+        return Err(Failure::new(Exit::NotThere, format!("nothing is below {source}")));
+    }
+    let start = if source.key.is_empty() { 0 } else { prefix.len() };
+    let named = objects.into_iter().map(|object| {
+        let name = object.key[start..].to_owned();
+        (object, name)
+    });
+    // Folders made by consoles and tools: empty objects whose keys end in a slash.
+    let files =
+        named.filter(|(object, name)| !(object.stored_size == 0 && (name.is_empty() || name.ends_with('/'))));
+    Ok(files.filter(|(_, name)| selection.takes(name)).map(Ok).collect())
+}
+
+/// The regular files below a folder, in the order of their names. Links lead somewhere else and are left out, with a warning.
+fn walk(source: &Path, selection: &Selection) -> Result<Vec<Result<Found, Failure>>, Failure> {
+    let shown = source.display();
+    let found =
+        std::fs::metadata(source).map_err(|error| Failure::local(format!("cannot read {shown}"), error))?;
+    if !found.is_dir() {
+        return Err(Failure::usage(format!("{shown} is not a folder")).hint("leave -r out to copy one file"));
+    }
+    let mut files = Vec::new();
+    for entry in WalkDir::new(source).sort_by_file_name() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                files.push(Err(Failure::local(format!("cannot read all of {shown}"), error)));
+                continue;
+            }
+        };
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let Ok(below) = entry.path().strip_prefix(source) else { continue };
+        let parts: Option<Vec<_>> = below.iter().map(|part| part.to_str()).collect();
+        let Some(name) = parts.map(|parts| parts.join("/")) else {
+            let text = format!("the name of {} is not UTF-8, and keys are", entry.path().display());
+            files.push(Err(Failure::new(Exit::Local, text).hint("rename the file")));
+            continue;
+        };
+        if !selection.takes(&name) {
+            continue;
+        }
+        if entry.file_type().is_file() {
+            files.push(Ok(Found { path: entry.into_path(), name }));
+        } else {
+            let what = if entry.file_type().is_symlink() { "a symbolic link" } else { "not a regular file" };
+            Output::warn(format_args!("{} is {what} and is left out", entry.path().display()));
+        }
+    }
+    Ok(files)
+}

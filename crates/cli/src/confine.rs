@@ -1,0 +1,88 @@
+//! Keys as paths below one folder, and nowhere else.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::exit::{Exit, Failure};
+
+/// Where a key lies below the folder of a recursive download: a plain relative path.
+///
+/// # Errors
+/// Keys that name no path below: with empty, `.` or `..` parts, or parts that mean something to the system.
+pub(crate) fn relative(name: &str) -> Result<PathBuf, Failure> {
+    let path = PathBuf::from(name);
+    let is_plain = !name.contains('\0')
+        && name.split('/').all(|part| {
+            let mut components = Path::new(part).components();
+            matches!((components.next(), components.next()), (Some(Component::Normal(only)), None) if only == part)
+        });
+    if is_plain {
+        return Ok(path);
+    }
+    Err(Failure::new(Exit::Local, format!("{name:?} is no path below the target folder"))
+        .hint("copy the object by itself, to a file that you name"))
+}
+
+/// Makes the folders above `below` in `root`; none of them may be a link to somewhere else.
+pub(crate) fn make_folders(root: &Path, below: &Path) -> Result<PathBuf, Failure> {
+    let target = root.join(below);
+    let mut folder = root.to_owned();
+    let above = below.parent().unwrap_or(Path::new(""));
+    for part in above.components() {
+        folder.push(part);
+        match std::fs::create_dir(&folder) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(Failure::local(format!("cannot make the folder {}", folder.display()), error));
+            }
+        }
+        let found = folder.symlink_metadata();
+        let found = found
+            .map_err(|error| Failure::local(format!("cannot use the folder {}", folder.display()), error))?;
+        if !found.is_dir() {
+            let what =
+                if found.is_symlink() { "a symbolic link, which may lead elsewhere" } else { "not a folder" };
+            return Err(Failure::new(Exit::Local, format!("{} is {what}", folder.display())));
+        }
+    }
+    if target.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+        let text = format!("{} is a symbolic link, which may lead elsewhere", target.display());
+        return Err(
+            Failure::new(Exit::Local, text).hint("copy the object by itself to write through the link")
+        );
+    }
+    Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+
+    #[test]
+    fn only_plain_names_become_paths() {
+        for good in ["a", "a/b", "...", "a b/ c", "a/..b", "~", "-"] {
+            assert_eq!(relative(good).unwrap(), Path::new(good));
+        }
+        for bad in
+            ["", "/", "/etc/passwd", "a//b", "../a", "a/../b", "a/..", ".", "a/./b", "./a", "a/", "a\0b"]
+        {
+            assert!(relative(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(outside.path(), root.path().join("out")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", root.path().join("leaf")).unwrap();
+        std::fs::write(root.path().join("file"), "").unwrap();
+        for bad in ["out/a", "out/deep/a", "leaf", "file/a"] {
+            assert!(make_folders(root.path(), Path::new(bad)).is_err(), "{bad}");
+        }
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+        assert_eq!(make_folders(root.path(), Path::new("x/y/z")).unwrap(), root.path().join("x/y/z"));
+        assert!(root.path().join("x/y").is_dir());
+    }
+}
