@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use osseal_wire::oss::reply::PutReply;
 use osseal_wire::oss::request::Call;
 use osseal_wire::oss::xml::MAX_DOCUMENT;
-use osseal_wire::oss::{Credentials, Hosts, Request, ServiceError, Subject, http_date, sign_v4};
+use osseal_wire::oss::{Credentials, Hosts, Request, ServiceError, Subject, auth, http_date};
 
 use crate::backend::disk::{Disk, OpenError};
 use crate::backend::memory::Memory;
@@ -320,7 +320,7 @@ impl Inner {
         let (bucket, key) = Request::subject(head, &self.hosts)?;
         let subject = Subject { bucket: bucket.as_deref(), key: key.as_deref(), region: &self.region };
         let known = |id: &str| credentials.iter().find(|known| known.access_key_id == id).cloned();
-        sign_v4::verify(head, subject, known, (self.clock)())
+        auth::verify(head, subject, known, (self.clock)())
     }
 
     /// The body of a call that carries data, entered into the ledger from its first byte.

@@ -3,7 +3,7 @@
 
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
-use osseal_wire::oss::{Credentials, ServiceError, Subject, sign_v4};
+use osseal_wire::oss::{Credentials, ServiceError, Subject, auth, sign_v4};
 
 const SUBJECT: Subject<'_> =
     Subject { bucket: Some("bucket"), key: Some("1234+-/123/1.txt"), region: "cn-hangzhou" };
@@ -30,7 +30,7 @@ fn authorization(head: &Parts) -> &str {
 }
 
 fn verify(head: &Parts, credentials: &Credentials, now: Timestamp) -> Result<(), ServiceError> {
-    sign_v4::verify(head, SUBJECT, |id| (id == credentials.access_key_id).then(|| credentials.clone()), now)
+    auth::verify(head, SUBJECT, |id| (id == credentials.access_key_id).then(|| credentials.clone()), now)
 }
 
 /// Signature, additional headers, further headers, seconds since 1970, who.
@@ -109,25 +109,26 @@ fn what_was_signed_cannot_be_changed() {
     let mut unsigned = signed.clone();
     unsigned.headers.remove("authorization");
     assert_eq!(code(&unsigned, at), "AccessDenied");
-    for garbage in ["", "OSS ak:sig", "OSS4-HMAC-SHA256", "OSS4-HMAC-SHA256 Credential=ak/1/2/3,Signature=00"]
+    for garbage in
+        ["", "OSS2 ak:sig", "OSS4-HMAC-SHA256", "OSS4-HMAC-SHA256 Credential=ak/1/2/3,Signature=00"]
     {
         assert_eq!(code(&with("authorization", garbage), at), "InvalidArgument", "{garbage:?}");
     }
-    let other_key = sign_v4::verify(
+    let other_key = auth::verify(
         &signed,
         Subject { key: Some("other"), ..SUBJECT },
         |_| Some(Credentials::new("ak", "sk").with_token("token")),
         at,
     );
     assert_eq!(other_key.unwrap_err().code, "SignatureDoesNotMatch");
-    let elsewhere = sign_v4::verify(
+    let elsewhere = auth::verify(
         &signed,
         Subject { region: "cn-beijing", ..SUBJECT },
         |_| Some(Credentials::new("ak", "sk").with_token("token")),
         at,
     );
     assert_eq!(elsewhere.unwrap_err().code, "AccessDenied");
-    assert_eq!(sign_v4::verify(&signed, SUBJECT, |_| None, at).unwrap_err().code, "InvalidAccessKeyId");
+    assert_eq!(auth::verify(&signed, SUBJECT, |_| None, at).unwrap_err().code, "InvalidAccessKeyId");
 }
 
 #[test]

@@ -24,6 +24,25 @@ pub enum Addressing {
     Cname,
 }
 
+/// The service's own endpoints of a region.
+///
+/// Source: <https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// From everywhere. Accounts made since March 2025 reach buckets in mainland China through a custom domain instead.
+    #[default]
+    Public,
+    /// From inside the region, without traffic charges.
+    Internal,
+    /// IPv4 and IPv6.
+    DualStack,
+    /// The nearest entry to the vendor's network, worldwide.
+    Accelerate,
+    /// The nearest entry outside mainland China.
+    AccelerateOverseas,
+}
+
 /// Why a text is not an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -42,12 +61,72 @@ pub enum EndpointError {
     /// A path, query or fragment.
     #[error("an endpoint has no path, query or fragment")]
     Path,
+    /// Not a region.
+    #[error("a region is written like cn-hangzhou: lower-case letters, digits and hyphens, without oss-")]
+    Region,
+    /// Not a kind.
+    #[error("an endpoint of a region is public, internal, dual-stack, accelerate or accelerate-overseas")]
+    Kind,
     /// A port that is no port.
     #[error("an endpoint's port is a number from 1 to 65535")]
     Port,
 }
 
+impl Kind {
+    const ALL: [Kind; 5] =
+        [Kind::Public, Kind::Internal, Kind::DualStack, Kind::Accelerate, Kind::AccelerateOverseas];
+
+    /// As configurations write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Public => "public",
+            Kind::Internal => "internal",
+            Kind::DualStack => "dual-stack",
+            Kind::Accelerate => "accelerate",
+            Kind::AccelerateOverseas => "accelerate-overseas",
+        }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Kind, EndpointError> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or(EndpointError::Kind)
+    }
+}
+
 impl Endpoint {
+    /// The service's own endpoint of a region, such as `cn-hangzhou`, over https.
+    pub fn of_region(region: &str, kind: Kind) -> Result<Endpoint, EndpointError> {
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_region = region.bytes().all(legal)
+            && region.starts_with(|c: char| c.is_ascii_lowercase())
+            && !region.starts_with("oss-");
+        if !is_region {
+            return Err(EndpointError::Region);
+        }
+        Endpoint::parse(&match kind {
+            Kind::Public => format!("oss-{region}.aliyuncs.com"),
+            Kind::Internal => format!("oss-{region}-internal.aliyuncs.com"),
+            Kind::DualStack => format!("{region}.oss.aliyuncs.com"),
+            Kind::Accelerate => "oss-accelerate.aliyuncs.com".to_owned(),
+            Kind::AccelerateOverseas => "oss-accelerate-overseas.aliyuncs.com".to_owned(),
+        })
+    }
+
+    /// The region of an endpoint of the service's own that names one.
+    pub fn region(&self) -> Option<&str> {
+        let name = self.authority.host().strip_suffix(".aliyuncs.com")?;
+        let region = match (name.strip_suffix(".oss"), name.strip_prefix("oss-")) {
+            (Some(region), _) => region,
+            (None, Some(rest)) => rest.strip_suffix("-internal").unwrap_or(rest),
+            (None, None) => return None,
+        };
+        let names_none = region.starts_with("accelerate") || region.contains('.');
+        (!region.is_empty() && !names_none).then_some(region)
+    }
+
     /// Reads `host[:port]`, `https://host[:port]` or `http://host[:port]`. IP addresses and `localhost` are addressed by path,
     /// other hosts by virtual host.
     pub fn parse(text: &str) -> Result<Endpoint, EndpointError> {

@@ -10,6 +10,24 @@ pub fn query(text: &str) -> String {
     utf8_percent_encode(text, STRICT).to_string()
 }
 
+/// Adds pairs to the query of an address; `None` when the address becomes too long.
+pub(crate) fn append(uri: &mut http::Uri, pairs: &[(&str, &str)]) -> Option<()> {
+    let mut parts = uri.clone().into_parts();
+    let mut text = uri.path().to_owned();
+    let mut separator = '?';
+    if let Some(existing) = uri.query().filter(|query| !query.is_empty()) {
+        text = format!("{text}?{existing}");
+        separator = '&';
+    }
+    for (name, value) in pairs {
+        text = format!("{text}{separator}{}={}", query(name), query(value));
+        separator = '&';
+    }
+    parts.path_and_query = Some(text.parse().ok()?);
+    *uri = http::Uri::from_parts(parts).ok()?;
+    Some(())
+}
+
 /// A path, whose slashes stay.
 pub(crate) fn path(text: &str) -> String {
     utf8_percent_encode(text, PATH).to_string()

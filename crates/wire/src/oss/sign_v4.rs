@@ -7,76 +7,25 @@
 //! ```
 //! Source: <https://www.alibabacloud.com/help/en/oss/developer-reference/recommend-to-use-signature-version-4>
 
-use aws_lc_rs::{constant_time, digest, hmac};
+use aws_lc_rs::{digest, hmac};
 use data_encoding::HEXLOWER;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use jiff::{SignedDuration, Timestamp};
-use secrecy::{ExposeSecret, SecretString};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
 
+use super::auth::{check_signature, check_skew, check_token, known, refuse, refuse_as};
+use super::credentials::{Credentials, SignError, Subject};
 use super::error::ServiceError;
 use super::escape;
+use super::time::{basic_time, http_date, parse_basic_time};
 
-const ALGORITHM: &str = "OSS4-HMAC-SHA256";
+pub(super) const ALGORITHM: &str = "OSS4-HMAC-SHA256";
+pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+/// The query parameter that holds the signature of a presigned URL, and is not itself signed.
+pub(super) const SIGNATURE: &str = "x-oss-signature";
 const PRODUCT: &str = "oss";
 const REQUEST: &str = "aliyun_v4_request";
-const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-/// Furthest that a client's clock may be from the server's.
-const SKEW: SignedDuration = SignedDuration::from_mins(15);
-
-/// Who signs.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// Identifier; travels in the clear.
-    pub access_key_id: String,
-    /// Secret; never travels.
-    pub access_key_secret: SecretString,
-    /// Token of temporary credentials; travels in a header.
-    pub security_token: Option<SecretString>,
-}
-
-impl Credentials {
-    /// Long-lived credentials.
-    pub fn new(access_key_id: impl Into<String>, access_key_secret: impl Into<SecretString>) -> Credentials {
-        Credentials {
-            access_key_id: access_key_id.into(),
-            access_key_secret: access_key_secret.into(),
-            security_token: None,
-        }
-    }
-
-    /// Temporary credentials.
-    #[must_use]
-    pub fn with_token(self, token: impl Into<SecretString>) -> Credentials {
-        Credentials { security_token: Some(token.into()), ..self }
-    }
-}
-
-/// What a request is about, as the signature names it.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
-    /// The bucket, whether it stands in the host or in the path.
-    pub bucket: Option<&'a str>,
-    /// The decoded object key.
-    pub key: Option<&'a str>,
-    /// The region without `oss-`, such as `cn-hangzhou`.
-    pub region: &'a str,
-}
-
-/// Why a request cannot be signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SignError {
-    /// A credential that no header can hold.
-    #[error("the access key id or the security token has characters that no header can hold")]
-    Credentials,
-    /// A query that is not UTF-8 after decoding.
-    #[error("the query is not UTF-8")]
-    Query,
-    /// A time outside the calendar.
-    #[error("the time cannot be written")]
-    Time,
-}
 
 /// Signs `head` in place: sets date, payload and token headers and `Authorization`. `additional` names further headers to sign,
 /// which must be present.
@@ -97,22 +46,18 @@ pub fn sign(
         token.set_sensitive(true);
         head.headers.insert("x-oss-security-token", token);
     }
-    let mut additional: Vec<String> = additional.iter().map(|name| name.to_ascii_lowercase()).collect();
-    additional.retain(|name| !is_default(name) && head.headers.contains_key(name));
-    additional.sort_unstable();
-    additional.dedup();
+    let additional = additional_names(&head.headers, additional);
     let canonical = canonical(head, subject, &additional, UNSIGNED).ok_or(SignError::Query)?;
-    let date = time.get(..8).ok_or(SignError::Time)?;
-    let scope = format!("{date}/{}/{PRODUCT}/{REQUEST}", subject.region);
-    let signature = signature(credentials, date, subject.region, &to_sign(&time, &scope, &canonical));
+    let scope = Scope::new(credentials, subject, &time)?;
+    let signature = scope.sign(credentials, &time, &canonical);
     let listed = if additional.is_empty() {
         String::new()
     } else {
         format!(",AdditionalHeaders={}", additional.join(";"))
     };
     let text = format!(
-        "{ALGORITHM} Credential={}/{scope}{listed},Signature={}",
-        credentials.access_key_id,
+        "{ALGORITHM} Credential={}{listed},Signature={}",
+        scope.credential(),
         HEXLOWER.encode(signature.as_ref())
     );
     let mut authorization = value(&text)?;
@@ -121,98 +66,124 @@ pub fn sign(
     Ok(())
 }
 
-/// Checks the signature of a request that a server received. `lookup` finds the credentials of an access key id.
-///
-/// # Errors
-/// The service's own refusals: `AccessDenied` without a signature, `InvalidAccessKeyId`, `RequestTimeTooSkewed` beyond 15 minutes,
-/// `InvalidSecurityToken`, `SignatureDoesNotMatch`.
-pub fn verify(
+/// Checks a signature in the `Authorization` header, whose text is given. See [`super::auth::verify`].
+pub(super) fn verify(
     head: &Parts,
     subject: Subject<'_>,
+    authorization: &str,
     lookup: impl Fn(&str) -> Option<Credentials>,
     now: Timestamp,
 ) -> Result<(), ServiceError> {
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(authorization) = text("authorization") else {
-        return Err(refuse(
-            "AccessDenied",
-            "You have no right to access this object because of bucket acl.",
-            "0003-00000001",
-        ));
-    };
     let claim = Claim::parse(authorization).ok_or_else(|| {
-        ServiceError::new(
-            StatusCode::BAD_REQUEST,
-            "InvalidArgument",
-            "The Authorization header is invalid.",
-            "0002-00000226",
-        )
+        let message = "The Authorization header is invalid.";
+        refuse_as(StatusCode::BAD_REQUEST, "InvalidArgument", message, "0002-00000226")
     })?;
-    let unknown = || {
-        refuse(
-            "InvalidAccessKeyId",
-            "The OSS Access Key Id you provided does not exist in our records.",
-            "0002-00000902",
-        )
-    };
-    let credentials = lookup(claim.access_key_id).ok_or_else(unknown)?;
+    let credentials = known(claim.scope.access_key_id, lookup)?;
     let time = text("x-oss-date").unwrap_or_default();
     let sent = parse_basic_time(time).ok_or_else(|| {
         refuse("AccessDenied", "Invalid signing date in Authorization header.", "0002-00000224")
     })?;
-    if now.duration_since(sent).abs() > SKEW {
-        let message = "The difference between the request time and the current time is too large.";
-        return Err(refuse("RequestTimeTooSkewed", message, "0002-00000504"));
-    }
-    if time.get(..8) != Some(claim.date) {
-        return Err(refuse("AccessDenied", "Invalid signing date in Authorization header.", "0002-00000225"));
-    }
-    if claim.region != subject.region {
-        return Err(refuse(
-            "AccessDenied",
-            "Invalid signing region in Authorization header.",
-            "0002-00000221",
-        ));
-    }
+    check_skew(sent, now)?;
+    claim.scope.check(time, subject)?;
     check_token(text("x-oss-security-token"), &credentials)?;
-    let additional: Vec<String> =
-        claim.additional.split(';').filter(|name| !name.is_empty()).map(str::to_ascii_lowercase).collect();
+    let additional = listed_names(claim.additional);
     let payload = text("x-oss-content-sha256").unwrap_or_default();
-    let malformed =
-        || ServiceError::new(StatusCode::BAD_REQUEST, "InvalidArgument", "The query is not UTF-8.", "");
-    let canonical = canonical(head, subject, &additional, payload).ok_or_else(malformed)?;
-    let scope = format!("{}/{}/{PRODUCT}/{REQUEST}", claim.date, claim.region);
-    let wanted = signature(&credentials, claim.date, claim.region, &to_sign(time, &scope, &canonical));
-    let given = HEXLOWER.decode(claim.signature.as_bytes()).unwrap_or_default();
-    if constant_time::verify_slices_are_equal(wanted.as_ref(), &given).is_err() {
-        let message = "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
-        return Err(refuse("SignatureDoesNotMatch", message, "0002-00000040"));
+    let signed = Signed { head, subject, additional: &additional, payload, time };
+    claim.scope.verify(&signed, &credentials, claim.signature)
+}
+
+/// What a signature is about.
+pub(super) struct Signed<'a> {
+    pub(super) head: &'a Parts,
+    pub(super) subject: Subject<'a>,
+    pub(super) additional: &'a [String],
+    pub(super) payload: &'a str,
+    pub(super) time: &'a str,
+}
+
+/// What a signature is good for: `access key id/date/region/oss/aliyun_v4_request`.
+pub(super) struct Scope<'a> {
+    pub(super) access_key_id: &'a str,
+    date: &'a str,
+    region: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(
+        credentials: &'a Credentials,
+        subject: Subject<'a>,
+        time: &'a str,
+    ) -> Result<Scope<'a>, SignError> {
+        let date = time.get(..8).ok_or(SignError::Time)?;
+        Ok(Scope { access_key_id: &credentials.access_key_id, date, region: subject.region })
     }
-    Ok(())
-}
 
-fn check_token(sent: Option<&str>, credentials: &Credentials) -> Result<(), ServiceError> {
-    let known = credentials.security_token.as_ref().map(ExposeSecret::expose_secret);
-    let same = match (sent, known) {
-        (None, None) => true,
-        (Some(sent), Some(known)) => {
-            constant_time::verify_slices_are_equal(sent.as_bytes(), known.as_bytes()).is_ok()
+    pub(super) fn parse(credential: &'a str) -> Option<Scope<'a>> {
+        // An access key id has no slash, a scope has four parts.
+        let mut parts = credential.splitn(5, '/');
+        let (access_key_id, date, region) = (parts.next()?, parts.next()?, parts.next()?);
+        let tail = (parts.next()?, parts.next()?);
+        (tail == (PRODUCT, REQUEST)).then_some(Scope { access_key_id, date, region })
+    }
+
+    pub(super) fn credential(&self) -> String {
+        format!("{}/{}", self.access_key_id, self.rest())
+    }
+
+    fn rest(&self) -> String {
+        format!("{}/{}/{PRODUCT}/{REQUEST}", self.date, self.region)
+    }
+
+    /// Whether it is of this day and place.
+    pub(super) fn check(&self, time: &str, subject: Subject<'_>) -> Result<(), ServiceError> {
+        if time.get(..8) != Some(self.date) {
+            return Err(refuse(
+                "AccessDenied",
+                "Invalid signing date in Authorization header.",
+                "0002-00000225",
+            ));
         }
-        _ => false,
-    };
-    let message = "The security token you provided is invalid.";
-    if same { Ok(()) } else { Err(refuse("InvalidSecurityToken", message, "0002-00000217")) }
-}
+        if self.region != subject.region {
+            return Err(refuse(
+                "AccessDenied",
+                "Invalid signing region in Authorization header.",
+                "0002-00000221",
+            ));
+        }
+        Ok(())
+    }
 
-fn refuse(code: &str, message: &str, ec: &str) -> ServiceError {
-    ServiceError::new(StatusCode::FORBIDDEN, code, message, ec)
+    /// Compares a signature with what it should be.
+    pub(super) fn verify(
+        &self,
+        signed: &Signed<'_>,
+        credentials: &Credentials,
+        given: &str,
+    ) -> Result<(), ServiceError> {
+        let malformed =
+            || refuse_as(StatusCode::BAD_REQUEST, "InvalidArgument", "The query is not UTF-8.", "");
+        let canonical = canonical(signed.head, signed.subject, signed.additional, signed.payload);
+        let wanted = self.sign(credentials, signed.time, &canonical.ok_or_else(malformed)?);
+        check_signature(wanted.as_ref(), &HEXLOWER.decode(given.as_bytes()).unwrap_or_default())
+    }
+
+    pub(super) fn sign(&self, credentials: &Credentials, time: &str, canonical: &[u8]) -> hmac::Tag {
+        let hash = HEXLOWER.encode(digest::digest(&digest::SHA256, canonical).as_ref());
+        let to_sign = format!("{ALGORITHM}\n{time}\n{}\n{hash}", self.rest());
+        let secret =
+            zeroize::Zeroizing::new(format!("aliyun_v4{}", credentials.access_key_secret.expose_secret()));
+        let mut tag = mac(secret.as_bytes(), self.date);
+        for step in [self.region, PRODUCT, REQUEST, &to_sign] {
+            tag = mac(tag.as_ref(), step);
+        }
+        tag
+    }
 }
 
 /// The parts of an `Authorization` header.
 struct Claim<'a> {
-    access_key_id: &'a str,
-    date: &'a str,
-    region: &'a str,
+    scope: Scope<'a>,
     additional: &'a str,
     signature: &'a str,
 }
@@ -223,25 +194,38 @@ impl<'a> Claim<'a> {
         let field = |name: &str| {
             fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
         };
-        // An access key id has no slash, a scope has four parts.
-        let mut scope = field("Credential")?.splitn(5, '/');
-        let (access_key_id, date, region) = (scope.next()?, scope.next()?, scope.next()?);
-        let tail = (scope.next()?, scope.next()?);
-        (tail == (PRODUCT, REQUEST)).then_some(Claim {
-            access_key_id,
-            date,
-            region,
+        Some(Claim {
+            scope: Scope::parse(field("Credential")?)?,
             additional: field("AdditionalHeaders").unwrap_or_default(),
             signature: field("Signature")?,
         })
     }
 }
 
+/// The headers to sign beside those that always are: present ones, once each, in order.
+pub(super) fn additional_names(headers: &HeaderMap, names: &[&str]) -> Vec<String> {
+    let mut names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    names.retain(|name| !is_default(name) && headers.contains_key(name));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The same as a request lists them.
+pub(super) fn listed_names(text: &str) -> Vec<String> {
+    text.split(';').filter(|name| !name.is_empty()).map(str::to_ascii_lowercase).collect()
+}
+
 fn is_default(name: &str) -> bool {
     name == "content-type" || name == "content-md5" || name.starts_with("x-oss-")
 }
 
-fn canonical(head: &Parts, subject: Subject<'_>, additional: &[String], payload: &str) -> Option<Vec<u8>> {
+pub(super) fn canonical(
+    head: &Parts,
+    subject: Subject<'_>,
+    additional: &[String],
+    payload: &str,
+) -> Option<Vec<u8>> {
     let mut path = String::from("/");
     if let Some(bucket) = subject.bucket {
         path.push_str(bucket);
@@ -250,6 +234,7 @@ fn canonical(head: &Parts, subject: Subject<'_>, additional: &[String], payload:
     }
     let mut query: Vec<(String, String)> = escape::pairs(head.uri.query())?
         .iter()
+        .filter(|(name, _)| name != SIGNATURE)
         .map(|(name, value)| (escape::query(name), escape::query(value)))
         .collect();
     query.sort_unstable();
@@ -279,42 +264,6 @@ fn signed_names(headers: &HeaderMap, additional: &[String]) -> Vec<HeaderName> {
     names
 }
 
-fn to_sign(time: &str, scope: &str, canonical: &[u8]) -> String {
-    let hash = HEXLOWER.encode(digest::digest(&digest::SHA256, canonical).as_ref());
-    format!("{ALGORITHM}\n{time}\n{scope}\n{hash}")
-}
-
-fn signature(credentials: &Credentials, date: &str, region: &str, to_sign: &str) -> hmac::Tag {
-    let secret =
-        zeroize::Zeroizing::new(format!("aliyun_v4{}", credentials.access_key_secret.expose_secret()));
-    let mut tag = mac(secret.as_bytes(), date);
-    for step in [region, PRODUCT, REQUEST, to_sign] {
-        tag = mac(tag.as_ref(), step);
-    }
-    tag
-}
-
 fn mac(key: &[u8], text: &str) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
-}
-
-/// `20231216T162057Z`.
-fn basic_time(time: Timestamp) -> String {
-    time.strftime("%Y%m%dT%H%M%SZ").to_string()
-}
-
-fn parse_basic_time(text: &str) -> Option<Timestamp> {
-    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
-    jiff::tz::TimeZone::UTC.to_timestamp(time).ok()
-}
-
-/// `Sat, 16 Dec 2023 16:20:57 GMT`, the form of `Date` and `Last-Modified` (RFC 9110, 5.6.7).
-pub fn http_date(time: Timestamp) -> String {
-    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
-/// Reads the form that [`http_date`] writes.
-pub fn parse_http_date(text: &str) -> Option<Timestamp> {
-    let time = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
-    jiff::tz::TimeZone::UTC.to_timestamp(time).ok()
 }
