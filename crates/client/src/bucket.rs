@@ -209,6 +209,7 @@ impl EncryptedBucket {
             range,
             conditions: Conditions { if_match: if_match.map(str::to_owned), ..Conditions::default() },
             version_id: version_id.map(str::to_owned),
+            ..GetObject::default()
         })
     }
 

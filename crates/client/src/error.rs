@@ -155,7 +155,8 @@ impl std::fmt::Display for Error {
         match (&inner.bucket, &inner.key) {
             (Some(bucket), Some(key)) => write!(f, " oss://{}/{}", printable(bucket), printable(key))?,
             (Some(bucket), None) => write!(f, " oss://{}", printable(bucket))?,
-            _ => {}
+            (None, Some(address)) => write!(f, " {}", printable(address))?,
+            (None, None) => {}
         }
         write!(f, ": {}", inner.message)?;
         if let Some(id) = inner.request_id.as_deref().filter(|id| !id.is_empty()) {

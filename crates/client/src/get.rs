@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::Uri;
 use http_body_util::BodyExt;
 use osseal_core::{Chunk, ContentKey, OpenStream, Opener, RangeError, Reading, StoredAsk, Window, dangerous};
 use osseal_wire::oss::{Crc64, RangeSpec};
@@ -12,6 +13,7 @@ use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::info::{Described, ObjectInfo};
 use crate::options::GetOptions;
+use crate::presigned;
 use crate::store::{Payload, Reply};
 use crate::transport::{Body, TransportError};
 
@@ -26,8 +28,7 @@ const RESUMES: u32 = 5;
 /// bytes only after [`GetObject::next_chunk`] has said that there are no more.
 pub struct GetObject {
     bucket: EncryptedBucket,
-    key: String,
-    version_id: Option<String>,
+    origin: Origin,
     info: ObjectInfo,
     range: Range<u64>,
     body: Body,
@@ -40,6 +41,24 @@ pub struct GetObject {
     is_over: bool,
 }
 
+/// Where an object is read from.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// The bucket, by signed requests.
+    Key { key: String, version_id: Option<String> },
+    /// An address that is signed already, and what may be shown of it.
+    Presigned { address: Uri, shown: String },
+}
+
+impl Origin {
+    fn name(&self) -> &str {
+        match self {
+            Origin::Key { key, .. } => key,
+            Origin::Presigned { shown, .. } => shown,
+        }
+    }
+}
+
 impl EncryptedBucket {
     /// Begins to read an object or a range of it; the head has arrived and the key is unwrapped when this returns.
     ///
@@ -48,10 +67,11 @@ impl EncryptedBucket {
     /// [`ErrorKind::NoMatchingKey`], [`ErrorKind::UnwrapFailed`], [`ErrorKind::Unauthenticated`], [`ErrorKind::Integrity`],
     /// [`ErrorKind::Changed`]: each says what to do.
     pub async fn get(&self, key: &str, options: GetOptions) -> Result<GetObject, Error> {
-        self.begin(key, options).await.map_err(|failure| failure.at(self.scene("get", Some(key))))
+        let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
+        self.begin(origin, options).await.map_err(|failure| failure.at(self.scene("get", Some(key))))
     }
 
-    async fn begin(&self, key: &str, options: GetOptions) -> Result<GetObject, Failure> {
+    pub(crate) async fn begin(&self, origin: Origin, options: GetOptions) -> Result<GetObject, Failure> {
         self.keyring()?;
         options.range.check()?;
         let guess = self
@@ -61,16 +81,15 @@ impl EncryptedBucket {
             .map_or_else(|_| self.0.policy.suites().next(), |()| Some(self.0.suite));
         let layout = guess.unwrap_or(self.0.suite).layout();
         let first = ask_for(layout.ask(&options.range));
-        let (described, body) =
-            self.fetch(key, first, options.version_id.as_deref(), options.if_match.as_deref()).await?;
+        let (described, body) = self.fetch(&origin, first, options.if_match.as_deref()).await?;
         described.plain_size()?;
         let (described, reading, body) =
             match Reading::plan(described.layout(), &options.range, window(&described)) {
                 // The object has another layout than was guessed, and the reply does not hold what it takes.
                 Err(RangeError::WrongRange { .. }) if described.layout() != layout => {
                     let again = ask_for(described.layout().ask(&options.range));
-                    let (etag, version) = (described.reply.etag.clone(), described.reply.version_id.clone());
-                    let (described, body) = self.fetch(key, again, version.as_deref(), Some(&etag)).await?;
+                    let etag = described.reply.etag.clone();
+                    let (described, body) = self.fetch(&origin, again, Some(&etag)).await?;
                     let reading = Reading::plan(described.layout(), &options.range, window(&described))?;
                     (described, reading, body)
                 }
@@ -80,9 +99,8 @@ impl EncryptedBucket {
         let whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
         Ok(GetObject {
             bucket: self.clone(),
-            key: key.to_owned(),
-            version_id: options.version_id,
-            info: described.info(key, self.0.keyring.as_ref())?,
+            info: described.info(origin.name(), self.0.keyring.as_ref())?,
+            origin,
             range: reading.release(),
             end: reading.window().end,
             crc64: whole.then(Crc64::default),
@@ -95,14 +113,20 @@ impl EncryptedBucket {
 
     async fn fetch(
         &self,
-        key: &str,
+        origin: &Origin,
         range: Option<RangeSpec>,
-        version_id: Option<&str>,
         if_match: Option<&str>,
     ) -> Result<(Described, Body), Failure> {
-        let call = Self::ask(range, version_id, if_match);
-        let Reply { status, headers, body, .. } =
-            self.0.store.call(Some(&self.0.bucket), Some(key), call, Payload::None).await?;
+        let Reply { status, headers, body, .. } = match origin {
+            Origin::Key { key, version_id } => {
+                let call = Self::ask(range, version_id.as_deref(), if_match);
+                self.0.store.call(Some(&self.0.bucket), Some(key), call, Payload::None).await?
+            }
+            Origin::Presigned { address, .. } => {
+                let headers = presigned::open_headers(range, if_match)?;
+                self.0.store.read_presigned(address.clone(), headers).await?
+            }
+        };
         Ok((Described::read(status, &headers, self.0.policy)?, body))
     }
 
@@ -138,7 +162,11 @@ impl GetObject {
         if !matches!(outcome, Ok(Some(_))) {
             self.is_over = true;
         }
-        outcome.map_err(|failure| failure.at(self.bucket.scene("get", Some(&self.key))))
+        outcome.map_err(|failure| {
+            let mut scene = self.bucket.scene("get", Some(self.origin.name()));
+            scene.bucket = scene.bucket.filter(|bucket| !bucket.is_empty());
+            failure.at(scene)
+        })
     }
 
     /// All bytes of the range at once.
@@ -204,16 +232,14 @@ impl GetObject {
         if self.failures > RESUMES || self.info.etag.is_empty() {
             return Err(broken.into());
         }
-        tracing::debug!(key = self.key, position, error = %broken, "asking for the rest");
+        tracing::debug!(key = self.origin.name(), position, error = %broken, "asking for the rest");
         let range = if position == 0 && self.end == self.info.stored_size {
             None
         } else {
             Some(RangeSpec::Bounded(position..self.end))
         };
-        let fetched =
-            self.bucket.fetch(&self.key, range, self.version_id.as_deref(), Some(&self.info.etag)).await;
-        let (described, body) = fetched?;
-        let same = described.info(&self.key, self.bucket.0.keyring.as_ref())?;
+        let (described, body) = self.bucket.fetch(&self.origin, range, Some(&self.info.etag)).await?;
+        let same = described.info(self.origin.name(), self.bucket.0.keyring.as_ref())?;
         if same.etag != self.info.etag
             || same.stored_size != self.info.stored_size
             || same.encryption != self.info.encryption

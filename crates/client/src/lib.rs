@@ -9,6 +9,7 @@ mod headers;
 mod info;
 mod multipart;
 mod options;
+mod presigned;
 mod put;
 mod retry;
 mod store;
@@ -21,13 +22,16 @@ pub use get::GetObject;
 pub use headers::{Acl, HeaderChange, ObjectHeaders, StorageClass, UnknownName};
 pub use info::{Encryption, ObjectInfo};
 pub use options::{CopyOptions, CopySource, GetOptions, HeadOptions, ListOptions, Progress, PutOptions};
+pub use presigned::{PresignOptions, PresignedReader, PresignedUrl};
 pub use put::PutReport;
 pub use retry::RetryPolicy;
-pub use store::{BucketEntry, Clock, Store, StoreBuilder};
+pub use store::{BucketEntry, Clock, SignatureVersion, Store, StoreBuilder};
 
 pub use osseal_core::{
     AesKey, ByteRange, Chunk, KeyError, KeyFileError, KeyFuture, Keyring, KeyringError, MaterialDescription,
     NamedKey, ReadPolicy, RsaKey, RsaPadding, Secret, StoredDescription, Suite, UnwrapKey, UnwrapRequest,
     WrapAlgorithm, WrapKey, Wrapped, WrappedContent, dangerous,
 };
-pub use osseal_wire::oss::{Addressing, Credentials, Endpoint, EndpointError, ListedObject, Page};
+pub use osseal_wire::oss::{
+    Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, Page,
+};

@@ -65,7 +65,12 @@ impl Inner {
         let range = ranged(asked, object.size, get.standard_range)?;
         let (start, end) = range.as_ref().map_or((0, object.size), |range| (range.start, range.end));
         let reply = reply_of(&object, ContentRange { start, end, total: object.size }, range.is_some());
-        let (status, headers) = reply.to_head().map_err(|_| refusal::internal())?;
+        let (status, mut headers) = reply.to_head().map_err(|_| refusal::internal())?;
+        for (name, value) in &get.response {
+            let name = name.strip_prefix("response-").unwrap_or(name);
+            let value = value.parse().map_err(|_| refusal::response_header())?;
+            headers.insert(http::HeaderName::from_static(name), value);
+        }
         let body =
             if with_body && start < end { body::stream((opened.read)(start..end)) } else { body::empty() };
         Ok(Answer { status, headers, body })

@@ -31,6 +31,7 @@ refusals! {
     no_parts = BAD_REQUEST "MalformedXML" "The list of parts is empty." "0042-00000205";
     invalid_part = BAD_REQUEST "InvalidPart" "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag." "";
     part_order = BAD_REQUEST "InvalidPartOrder" "The list of parts was not in ascending order." "";
+    response_header = BAD_REQUEST "InvalidArgument" "A response header of the query has a value that no header can hold." "";
     bucket_name = BAD_REQUEST "InvalidBucketName" "The specified bucket is not valid." "";
     internal = INTERNAL_SERVER_ERROR "InternalError" "Please contact the server administrator, oss@service.aliyun.com." "";
 }

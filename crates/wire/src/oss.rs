@@ -20,7 +20,7 @@ pub mod xml;
 
 pub use crc64::Crc64;
 pub use credentials::{Credentials, SignError, Subject};
-pub use endpoint::{Addressing, Endpoint, EndpointError};
+pub use endpoint::{Addressing, Endpoint, EndpointError, Kind as EndpointKind};
 pub use error::{ServiceError, printable};
 pub use listing::{ListedObject, Page};
 pub use meta::Metadata;

@@ -154,7 +154,19 @@ pub struct GetObject {
     pub conditions: Conditions,
     /// A version other than the latest.
     pub version_id: Option<String>,
+    /// Headers that the reply is to have in place of the object's: names of [`RESPONSE_HEADERS`], values.
+    pub response: Vec<(&'static str, String)>,
 }
+
+/// The parameters of a GetObject that change headers of its reply. Anonymous requests may not have them.
+pub const RESPONSE_HEADERS: [&str; 6] = [
+    "response-content-type",
+    "response-content-language",
+    "response-expires",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+];
 
 /// DeleteObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -191,6 +191,9 @@ impl GetObject {
         method: Method,
     ) -> Result<Method, InvalidHeader> {
         query.text("versionId", self.version_id.as_deref().unwrap_or_default());
+        for (name, value) in &self.response {
+            query.text(name, value);
+        }
         headers.maybe("range", self.range.as_ref().map(ToString::to_string).as_deref())?;
         headers.maybe("x-oss-range-behavior", self.standard_range.then_some("standard"))?;
         headers.conditions(&self.conditions, CONDITIONS)?;

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode};
 use super::build::{CONDITIONS, COPY_CONDITIONS};
 use super::{
     Call, Complete, Conditions, CopyObject, DeleteObject, GetObject, ListBuckets, ListObjects, ListParts,
-    PutObject, Request, UploadPart,
+    PutObject, RESPONSE_HEADERS, Request, UploadPart,
 };
 use crate::oss::endpoint::is_address;
 use crate::oss::error::ServiceError;
@@ -200,6 +200,10 @@ fn get_object(headers: &Headers<'_>, query: &Query) -> GetObject {
         standard_range: headers.text("x-oss-range-behavior") == Some("standard"),
         conditions: headers.conditions(CONDITIONS),
         version_id: query.maybe("versionId"),
+        response: RESPONSE_HEADERS
+            .into_iter()
+            .filter_map(|name| query.maybe(name).map(|value| (name, value)))
+            .collect(),
     }
 }
 
@@ -300,7 +304,22 @@ impl Query {
     }
 
     fn all_used(&self) -> Result<(), ServiceError> {
-        const HARMLESS: [&str; 2] = ["fetch-owner", "sequential"];
+        const HARMLESS: [&str; 13] = [
+            "fetch-owner",
+            "sequential",
+            // Of presigned URLs.
+            "x-oss-signature-version",
+            "x-oss-credential",
+            "x-oss-date",
+            "x-oss-expires",
+            "x-oss-additional-headers",
+            "x-oss-security-token",
+            "x-oss-signature",
+            "OSSAccessKeyId",
+            "Expires",
+            "Signature",
+            "security-token",
+        ];
         let used = self.used.borrow();
         let unknown =
             self.pairs.iter().find(|(name, _)| !used.contains(name) && !HARMLESS.contains(&name.as_str()));

@@ -1,0 +1,280 @@
+//! One call: signing, sending, repeating.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use osseal_wire::oss::reply::ReplyError;
+use osseal_wire::oss::request::{Call, Request};
+use osseal_wire::oss::xml::{MAX_DOCUMENT, XmlError};
+use osseal_wire::oss::{ServiceError, SignError, Subject, parse_http_date, presign_v4, sign_v1, sign_v4};
+
+use super::{SignatureVersion, Store};
+use crate::error::{ErrorKind, Failure};
+use crate::transport::{self, Body, TransportError};
+
+/// Longest wait for a reply's head, beside the time that sending the body takes at [`SLOWEST`].
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Slowest upload that is not given up, bytes per second.
+const SLOWEST: u64 = 32 << 10;
+/// Most bytes of an error document that are read.
+const MAX_ERROR: usize = 64 << 10;
+
+/// A body that a call sends.
+pub(crate) enum Payload {
+    None,
+    /// Sent again on a retry, byte for byte.
+    Bytes(Bytes),
+    /// Sent once.
+    Stream(Body),
+}
+
+/// A request on its way.
+enum Letter {
+    ToSign(Request),
+    /// A GET of an address that is signed already.
+    Signed(Uri, HeaderMap),
+}
+
+impl Letter {
+    fn name(&self) -> &'static str {
+        match self {
+            Letter::ToSign(request) => request.call.name(),
+            Letter::Signed(..) => "GetObject",
+        }
+    }
+
+    fn body(&self) -> Option<Bytes> {
+        match self {
+            Letter::ToSign(request) => request.body(),
+            Letter::Signed(..) => None,
+        }
+    }
+}
+
+/// A reply with a status of success.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// How often the call was sent.
+    pub(crate) attempts: u32,
+}
+
+impl Reply {
+    /// The document of the reply, within bounds.
+    pub(crate) async fn document(self) -> Result<Bytes, Failure> {
+        match tokio::time::timeout(PATIENCE, read_up_to(self.body, MAX_DOCUMENT)).await {
+            Ok(Ok(Some(document))) => Ok(document),
+            Ok(Ok(None)) => Err(ReplyError::Xml(XmlError::TooLarge).into()),
+            Ok(Err(error)) => Err(TransportError::broken("the reply broke off", error).into()),
+            Err(_) => Err(TransportError::late(PATIENCE).into()),
+        }
+    }
+}
+
+impl Store {
+    /// Makes a call without data and reads the document it answers.
+    pub(crate) async fn document(
+        &self,
+        bucket: Option<&str>,
+        key: Option<&str>,
+        call: Call,
+    ) -> Result<Bytes, Failure> {
+        self.call(bucket, key, call, Payload::None).await?.document().await
+    }
+
+    /// Makes a call, again and again where that may help, and gives back the reply of success.
+    pub(crate) async fn call(
+        &self,
+        bucket: Option<&str>,
+        key: Option<&str>,
+        call: Call,
+        payload: Payload,
+    ) -> Result<Reply, Failure> {
+        let request = Request { bucket: bucket.map(str::to_owned), key: key.map(str::to_owned), call };
+        self.send(&Letter::ToSign(request), payload).await
+    }
+
+    /// Reads what a presigned address leads to. `headers` are those that its signature leaves open.
+    pub(crate) async fn read_presigned(&self, address: Uri, headers: HeaderMap) -> Result<Reply, Failure> {
+        self.send(&Letter::Signed(address, headers), Payload::None).await
+    }
+
+    async fn send(&self, letter: &Letter, payload: Payload) -> Result<Reply, Failure> {
+        let (repeatable, mut once) = match payload {
+            Payload::None => (letter.body(), None),
+            Payload::Bytes(bytes) => (Some(bytes), None),
+            Payload::Stream(body) => (None, Some(body)),
+        };
+        let streams = once.is_some();
+        let mut delays = self.0.retry.delays();
+        let mut attempts = 0;
+        let mut corrected = false;
+        loop {
+            attempts += 1;
+            let body = once
+                .take()
+                .unwrap_or_else(|| repeatable.clone().map_or_else(transport::empty, transport::full));
+            let limit = (!streams).then(|| {
+                PATIENCE + Duration::from_secs(repeatable.as_ref().map_or(0, Bytes::len) as u64 / SLOWEST)
+            });
+            let mut failure = match self.attempt(letter, body, limit).await {
+                Ok((status, headers, body)) => {
+                    self.0.budget.refill();
+                    return Ok(Reply { status, headers, body, attempts });
+                }
+                Err(failure) => failure,
+            };
+            failure.attempts = attempts;
+            if streams {
+                return Err(failure);
+            }
+            if failure.code == "RequestTimeTooSkewed"
+                && !corrected
+                && self.0.skew.load(Ordering::Relaxed) != 0
+            {
+                corrected = true;
+                continue;
+            }
+            let wait = delays.next().filter(|_| failure.is_transient() && self.0.budget.spend());
+            let Some(wait) = wait else { return Err(failure) };
+            tracing::debug!(
+                operation = letter.name(),
+                attempts,
+                ?wait,
+                message = failure.message,
+                "trying again"
+            );
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        letter: &Letter,
+        body: Body,
+        limit: Option<Duration>,
+    ) -> Result<(StatusCode, HeaderMap, Body), Failure> {
+        let mut head = match letter {
+            Letter::ToSign(request) => request.head(&self.0.endpoint)?,
+            Letter::Signed(address, headers) => presigned_head(address, headers),
+        };
+        let carries = matches!(head.method, Method::PUT | Method::POST);
+        if let Some(exact) = http_body::Body::size_hint(&body).exact() {
+            if carries {
+                head.headers.insert(http::header::CONTENT_LENGTH, exact.into());
+            }
+        } else if !head.headers.contains_key(http::header::CONTENT_LENGTH) {
+            head.headers.insert(http::header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        if let Letter::ToSign(request) = letter {
+            self.sign(&mut head, request)?;
+        }
+        let sent = self.0.transport.send(http::Request::from_parts(head, body));
+        let response = match limit {
+            Some(limit) => tokio::time::timeout(limit, sent)
+                .await
+                .unwrap_or_else(|_| Err(TransportError::late(limit)))?,
+            None => sent.await?,
+        };
+        let (head, body) = response.into_parts();
+        if head.status.is_success() {
+            return Ok((head.status, head.headers, body));
+        }
+        Err(self.refused(head.status, &head.headers, body).await)
+    }
+
+    fn sign(&self, head: &mut Parts, request: &Request) -> Result<(), Failure> {
+        let Some(credentials) = &self.0.credentials else { return Ok(()) };
+        let subject = self.subject(request);
+        match self.0.signature {
+            SignatureVersion::V1 => sign_v1::sign(head, subject, credentials, self.now()),
+            SignatureVersion::V4 => sign_v4::sign(head, subject, credentials, &[], self.now()),
+        }
+        .map_err(unsigned)
+    }
+
+    /// Signs the address of a request instead of its headers, good for some seconds from now. Gives the address and the end of its life.
+    pub(crate) fn presign(&self, request: &Request, seconds: u32) -> Result<(Uri, Timestamp), Failure> {
+        let Some(credentials) = &self.0.credentials else {
+            return Err(Failure::new(ErrorKind::Usage, "a store without credentials cannot sign addresses"));
+        };
+        let (mut head, subject, now) = (request.head(&self.0.endpoint)?, self.subject(request), self.now());
+        let end = now + SignedDuration::from_secs(seconds.into());
+        match self.0.signature {
+            SignatureVersion::V1 => sign_v1::presign(&mut head, subject, credentials, end.as_second()),
+            SignatureVersion::V4 => presign_v4::presign(&mut head, subject, credentials, &[], seconds, now),
+        }
+        .map_err(unsigned)?;
+        Ok((head.uri, end))
+    }
+
+    fn subject<'a>(&'a self, request: &'a Request) -> Subject<'a> {
+        let (bucket, key) = (request.bucket.as_deref(), request.key.as_deref());
+        Subject { bucket, key, region: &self.0.region }
+    }
+
+    /// The service's time, as far as we know it.
+    fn now(&self) -> Timestamp {
+        (self.0.clock)() + SignedDuration::from_secs(self.0.skew.load(Ordering::Relaxed))
+    }
+
+    async fn refused(&self, status: StatusCode, headers: &HeaderMap, body: Body) -> Failure {
+        let document = tokio::time::timeout(PATIENCE, read_up_to(body, MAX_ERROR)).await;
+        let document = document.ok().and_then(Result::ok).flatten().unwrap_or_default();
+        let error = ServiceError::from_reply(status, headers, &document);
+        if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+            let message = format!(
+                "HTTP {}: redirects are not followed; give the endpoint of the bucket's region",
+                status.as_u16()
+            );
+            return Failure {
+                request_id: Some(error.request_id),
+                ..Failure::new(ErrorKind::Protocol, message)
+            };
+        }
+        let mut failure = Failure::from(error);
+        if failure.code == "RequestTimeTooSkewed"
+            && let Some(theirs) =
+                headers.get("date").and_then(|date| date.to_str().ok()).and_then(parse_http_date)
+        {
+            let ours = (self.0.clock)();
+            let skew = theirs.duration_since(ours).as_secs();
+            self.0.skew.store(skew, Ordering::Relaxed);
+            failure.message = format!("{} (it is {} minutes off)", failure.message, skew.abs() / 60);
+        }
+        failure
+    }
+}
+
+fn unsigned(error: SignError) -> Failure {
+    Failure::new(ErrorKind::Usage, format!("the request cannot be signed: {error}"))
+}
+
+fn presigned_head(address: &Uri, headers: &HeaderMap) -> Parts {
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    (head.uri, head.headers) = (address.clone(), headers.clone());
+    let host = address.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = host {
+        head.headers.insert(http::header::HOST, host);
+    }
+    head
+}
+
+/// Reads a body; `None` when it is longer than `most` bytes.
+async fn read_up_to(mut body: Body, most: usize) -> Result<Option<Bytes>, transport::BoxError> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let data = frame?.into_data().unwrap_or_default();
+        if read.len() + data.len() > most {
+            return Ok(None);
+        }
+        read.extend_from_slice(&data);
+    }
+    Ok(Some(read.freeze()))
+}
