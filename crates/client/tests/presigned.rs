@@ -11,7 +11,7 @@ use http::Response;
 use osseal::transport::{BoxError, InProcess};
 use osseal::{
     EncryptedBucket, ErrorKind, GetOptions, PresignOptions, PresignedReader, PutOptions, SignatureVersion,
-    Suite,
+    StoreBuilder, Suite,
 };
 use osseal_server::Operation;
 use osseal_server::faults::Action;
@@ -107,7 +107,7 @@ async fn what_is_refused_before_anything_is_sent() {
         assert_eq!(bucket.presign("k", &options).unwrap_err().kind(), ErrorKind::Usage, "{lifetime:?}");
     }
     assert_eq!(bucket.presign("a/../b", &PresignOptions::default()).unwrap_err().kind(), ErrorKind::Usage);
-    let none = World::store_with(Arc::new(world.transport()), |builder| builder.anonymous());
+    let none = World::store_with(Arc::new(world.transport()), StoreBuilder::anonymous);
     let none = EncryptedBucket::builder(none, "box").build().unwrap();
     assert_eq!(none.presign("k", &PresignOptions::default()).unwrap_err().kind(), ErrorKind::Usage);
 

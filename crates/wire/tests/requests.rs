@@ -66,12 +66,18 @@ fn get() -> impl Strategy<Value = GetObject> {
         (any::<u32>(), 1..u64::from(u32::MAX))
             .prop_map(|(start, length)| RangeSpec::Bounded(start.into()..u64::from(start) + length)),
     ];
-    (prop::option::of(range), any::<bool>(), conditions(), prop::option::of(token())).prop_map(
-        |(range, standard_range, conditions, version_id)| GetObject {
+    let response =
+        prop::collection::vec(prop::option::of(token()), RESPONSE_HEADERS.len()).prop_map(|values| {
+            let named = RESPONSE_HEADERS.into_iter().zip(values);
+            named.filter_map(|(name, value)| value.map(|value| (name, value))).collect()
+        });
+    (prop::option::of(range), any::<bool>(), conditions(), prop::option::of(token()), response).prop_map(
+        |(range, standard_range, conditions, version_id, response)| GetObject {
             range,
             standard_range,
             conditions,
             version_id,
+            response,
         },
     )
 }
