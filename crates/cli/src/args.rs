@@ -6,6 +6,7 @@ mod values;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use osseal::ByteRange;
@@ -100,6 +101,8 @@ pub(crate) enum Command {
     Rm(Remove),
     /// Change the headers and metadata of an object, on the service's side
     SetMeta(SetMeta),
+    /// Print a URL with which anybody gets an object, encrypted as it is stored
+    Presign(Presign),
     /// Make a bucket
     Mb {
         /// The bucket, oss://bucket
@@ -126,17 +129,28 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual page
-    #[command(hide = true)]
     Man,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Cat {
-    /// The object, oss://bucket/key
+    /// The object, oss://bucket/key, or a presigned URL (url-file:FILE reads one from a file, url-file:- from standard input)
     pub(crate) object: OsString,
     /// Plaintext bytes FIRST-LAST (both included), FIRST- (to the end) or -COUNT (the last ones)
     #[arg(long, value_name = "RANGE", value_parser = values::range, allow_hyphen_values = true)]
     pub(crate) range: Option<ByteRange>,
+    /// Version of the object
+    #[arg(long, value_name = "ID")]
+    pub(crate) version_id: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Presign {
+    /// The object, oss://bucket/key
+    pub(crate) object: OsString,
+    /// How long the URL is good, such as 90s, 15m, 12h or 7d, which is the longest
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = values::duration)]
+    pub(crate) expires_duration: Duration,
     /// Version of the object
     #[arg(long, value_name = "ID")]
     pub(crate) version_id: Option<String>,

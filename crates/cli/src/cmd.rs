@@ -5,6 +5,7 @@ mod copy;
 mod demo;
 mod keys;
 mod list;
+mod presign;
 mod remove;
 mod serve;
 mod set_meta;
@@ -25,6 +26,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Stat(args) => stat::run(context, args).await,
         Command::Rm(args) => remove::run(context, args).await,
         Command::SetMeta(args) => set_meta::run(context, args).await,
+        Command::Presign(args) => presign::run(context, args),
         Command::Mb { bucket } => small::make_bucket(context, &bucket).await,
         Command::Rb { bucket } => small::remove_bucket(context, &bucket).await,
         Command::Keys(args) => keys::run(context, args).await,

@@ -18,6 +18,7 @@ mod select;
 mod session;
 mod signals;
 mod smallfile;
+mod source;
 mod target;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use osseal::{
     Addressing, Credentials, EncryptedBucket, EncryptedBucketBuilder, Endpoint, Keyring, KeyringError,
-    ReadPolicy, Store, Suite,
+    PresignedReader, ReadPolicy, Store, Suite,
 };
 
 use crate::args::Globals;
@@ -83,6 +83,17 @@ impl Context {
         Ok(session)
     }
 
+    /// What presigned URLs are read with: the profile's keys and no credentials.
+    pub(crate) fn presigned_reader(&self) -> Result<PresignedReader, Failure> {
+        if self.globals.local.is_some() {
+            return Err(Failure::usage("no URL leads to the store of --local").hint("leave --local out"));
+        }
+        let (config, profile) = self.config()?;
+        let suite = profile.suite.unwrap_or(Suite::AesCtr);
+        let reader = PresignedReader::new(KeySource::Config(config, profile).keyring()?, suite);
+        Ok(if self.globals.allow_plain_http { reader.allow_plain_http() } else { reader })
+    }
+
     fn remote(&self) -> Result<Session, Failure> {
         let (config, profile) = self.config()?;
         let first = |flag: &Option<String>, variable: &str, file: &Option<String>| {
@@ -155,7 +166,7 @@ impl Session {
 
     /// A bucket with the keyring, for reading and writing content.
     pub(crate) fn bucket(&self, name: &str, tuning: Tuning) -> Result<EncryptedBucket, Failure> {
-        let mut builder = self.builder(name).keyring(self.keyring()?);
+        let mut builder = self.builder(name).keyring(self.keys.keyring()?);
         if let Some(size) = tuning.part_size {
             builder = builder.part_size(size);
         }
@@ -170,13 +181,15 @@ impl Session {
             .suite(self.suite)
             .read_policy(ReadPolicy::for_writer_of(self.suite))
     }
+}
 
+impl KeySource {
     fn keyring(&self) -> Result<Keyring, Failure> {
-        let keys = match &self.keys {
+        let keys = match self {
             KeySource::Local(local) => vec![local.key()?],
             KeySource::Config(config, profile) => config.keyring(&profile.keyring)?,
         };
-        Keyring::new(keys.iter().map(LoadedKey::named).collect()).map_err(|error| match (&error, &self.keys) {
+        Keyring::new(keys.iter().map(LoadedKey::named).collect()).map_err(|error| match (&error, self) {
             (KeyringError::Empty, KeySource::Config(config, _)) => {
                 Failure::usage(format!("the profile has no keyring in {}", config.shown()))
                     .hint("make a key with `osseal keys new`, give it a section [key.NAME], and name it in keyring = [\"NAME\"]")

@@ -25,16 +25,29 @@ pub(crate) fn read(path: &Path, what: &str, most: usize) -> Result<Zeroizing<Vec
     if !kind.is_file() {
         return Err(refused("is not a regular file"));
     }
+    let bytes = bounded(File::open(path).map_err(failed)?, most).map_err(failed)?;
+    check(bytes, most).map_err(|reason| refused(&reason))
+}
+
+/// Reads standard input to its end, at most `most` bytes.
+pub(crate) fn read_stdin(what: &str, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let read = bounded(std::io::stdin().lock(), most);
+    let bytes = read.map_err(|error| Failure::local("standard input cannot be read", error))?;
+    check(bytes, most).map_err(|reason| Failure::usage(format!("the {what} on standard input {reason}")))
+}
+
+fn bounded(source: impl Read, most: usize) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(most.min(64 << 10) + 1));
-    let mut file = File::open(path).map_err(failed)?.take(most as u64 + 1);
-    file.read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() > most {
-        return Err(refused(&format!("is larger than {}", crate::output::size(most as u64))));
-    }
-    if bytes.is_empty() {
-        return Err(refused("is empty"));
-    }
+    source.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+fn check(bytes: Zeroizing<Vec<u8>>, most: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+    match bytes.len() {
+        0 => Err("is empty".to_owned()),
+        length if length > most => Err(format!("is larger than {}", crate::output::size(most as u64))),
+        _ => Ok(bytes),
+    }
 }
 
 /// Whether everybody on this machine can use the file.

@@ -1,11 +1,17 @@
-//! What `cp` and the others are pointed at: `oss://bucket/key`, a file, or `-`.
+//! What `cp` and the others are pointed at: `oss://bucket/key`, a file, `-`, or a presigned URL.
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
-use crate::output::printable;
+use crate::output::{Output, printable};
+use crate::smallfile;
+
+/// In front of the name of a file that holds a presigned URL.
+const URL_FILE: &str = "url-file:";
+/// Longest presigned URL, bytes: an address and a token.
+const MAX_URL: usize = 32 << 10;
 
 /// A source or a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +20,15 @@ pub(crate) enum Place {
     Stdio,
     File(PathBuf),
     Object(ObjectUrl),
+    /// A presigned URL.
+    Url(SignedUrl),
+}
+
+/// A presigned URL. Its query is as good as a password: it is shown without.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SignedUrl {
+    url: String,
+    is_argument: bool,
 }
 
 /// `oss://bucket[/key]`. The key may be empty.
@@ -38,14 +53,65 @@ impl Place {
         if known == "-" {
             return Ok(Place::Stdio);
         }
+        if let Some(path) = known.strip_prefix(URL_FILE) {
+            return SignedUrl::read(path).map(Place::Url);
+        }
         match known.split_once("://") {
             Some(("oss", _)) => ObjectUrl::parse(known).map(Place::Object),
+            Some(("https" | "http", _)) => {
+                Ok(Place::Url(SignedUrl { url: known.to_owned(), is_argument: true }))
+            }
             Some((scheme, _)) if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                Err(Failure::usage(format!("{known}: only oss:// addresses are understood"))
-                    .hint("a file of that name is written ./ in front"))
+                Err(Failure::usage(format!(
+                    "{known}: only oss:// addresses and presigned https:// URLs are understood"
+                ))
+                .hint("a file of that name is written ./ in front"))
             }
             _ => Ok(Place::File(text.into())),
         }
+    }
+}
+
+impl SignedUrl {
+    /// Reads a URL from a file with one line, or from standard input.
+    fn read(path: &str) -> Result<SignedUrl, Failure> {
+        let text = if path == "-" {
+            smallfile::read_stdin("URL", MAX_URL)?
+        } else {
+            smallfile::read(Path::new(path), "URL file", MAX_URL)?
+        };
+        let url = std::str::from_utf8(&text).map(str::trim).unwrap_or_default();
+        let is_url = ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));
+        if !is_url || url.contains(char::is_whitespace) {
+            return Err(Failure::usage(format!("{URL_FILE}{path} holds something other than one URL")));
+        }
+        Ok(SignedUrl { url: url.to_owned(), is_argument: false })
+    }
+
+    /// The URL with everything that it allows.
+    pub(crate) fn expose(&self) -> &str {
+        &self.url
+    }
+
+    /// Says so if other users of this machine can see it.
+    pub(crate) fn warn_if_visible(&self) {
+        if self.is_argument && self.url.contains('?') {
+            Output::warn(format_args!(
+                "other users of this machine can see the URL among the arguments while this runs; {URL_FILE}- reads it from standard input"
+            ));
+        }
+    }
+}
+
+impl fmt::Display for SignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(self.url.split(['?', '#']).next().unwrap_or_default()))
+    }
+}
+
+impl fmt::Debug for SignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignedUrl({self})")
     }
 }
 
@@ -144,9 +210,20 @@ mod tests {
         ] {
             assert_eq!(Place::parse(OsStr::new(text)).expect(text), place);
         }
-        for text in ["", "oss://", "oss:///key", "s3://box/key", "https://host/key", "OSS://box/key"] {
+        for text in
+            ["", "oss://", "oss:///key", "s3://box/key", "OSS://box/key", "url-file:", "url-file:/none"]
+        {
             assert!(Place::parse(OsStr::new(text)).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn urls_are_shown_without_what_they_allow() {
+        let place = Place::parse(OsStr::new("https://box.host/a%20b?Signature=hunter2#x")).expect("a URL");
+        let Place::Url(url) = &place else { panic!("{place:?}") };
+        assert_eq!(url.to_string(), "https://box.host/a%20b");
+        assert_eq!(format!("{place:?}"), "Url(SignedUrl(https://box.host/a%20b))");
+        assert!(url.expose().ends_with("?Signature=hunter2#x"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::values::{self, Pair};
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Copy {
-    /// A file, oss://bucket/key, a presigned URL, or - for standard input
+    /// A file, oss://bucket/key, a presigned URL or url-file:FILE that holds one, or - for standard input
     pub(crate) source: OsString,
     /// A file or folder, oss://bucket/key or oss://bucket/folder/, or - for standard output
     pub(crate) target: OsString,

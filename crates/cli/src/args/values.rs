@@ -1,5 +1,7 @@
 //! Values of arguments: sizes, ranges, pairs.
 
+use std::time::Duration;
+
 use osseal::ByteRange;
 
 /// NAME=VALUE.
@@ -25,6 +27,22 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         Some(size) => Ok(size),
         None => Err("the size is too large".into()),
     }
+}
+
+/// Whole seconds, minutes, hours or days.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err("a time is a number with s, m, h or d, such as 15m".into()),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| "a time begins with a number of moderate size".to_owned())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "the time is too long".to_owned())
 }
 
 /// FIRST-LAST with both ends included, FIRST- or -COUNT.
@@ -83,6 +101,18 @@ mod tests {
             "８",
         ] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("1s", 1), ("15m", 900), ("12h", 43_200), ("7d", 604_800), ("0s", 0)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in
+            ["", "15", "m", "-1s", "1.5h", "1h30m", "1 h", "99999999999999999999s", "18446744073709551615d"]
+        {
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 

@@ -1,31 +1,30 @@
 //! `cat`: an object or a range of it, to standard output.
 
-use osseal::{EncryptedBucket, GetOptions};
+use osseal::GetOptions;
 use tokio::io::AsyncWriteExt;
 
 use crate::args::Cat;
 use crate::exit::Failure;
-use crate::session::{Context, Tuning};
-use crate::target::ObjectUrl;
+use crate::session::Context;
+use crate::source::Source;
+use crate::target::{ObjectUrl, Place};
 
 pub(crate) async fn run(context: &Context, args: Cat) -> Result<(), Failure> {
-    let url = ObjectUrl::parse_os(&args.object)?.with_key()?;
-    let bucket = context.session()?.bucket(&url.bucket, Tuning::default())?;
+    let source = match Place::parse(&args.object)? {
+        Place::Url(url) => Source::url(context, url)?,
+        _ => Source::object(context, &ObjectUrl::parse_os(&args.object)?.with_key()?)?,
+    };
     let options = GetOptions {
         range: args.range.unwrap_or_default(),
         version_id: args.version_id,
         ..GetOptions::default()
     };
-    to_stdout(&bucket, &url.key, options).await.map(drop)
+    to_stdout(&source, options).await.map(drop)
 }
 
 /// Writes plaintext as it arrives and gives how many bytes. Nothing can be taken back: the exit code says whether all was well.
-pub(super) async fn to_stdout(
-    bucket: &EncryptedBucket,
-    key: &str,
-    options: GetOptions,
-) -> Result<u64, Failure> {
-    let mut object = bucket.get(key, options).await?;
+pub(super) async fn to_stdout(source: &Source, options: GetOptions) -> Result<u64, Failure> {
+    let mut object = source.get(options).await?;
     let mut out = tokio::io::stdout();
     let mut written = 0;
     while let Some(chunk) = object.next_chunk().await? {

@@ -7,8 +7,10 @@ use osseal::{GetOptions, PutReport};
 use serde_json::json;
 
 use crate::args::Copy;
+use crate::cmd::cat;
 use crate::exit::Failure;
 use crate::session::{Context, Tuning};
+use crate::source::Source;
 use crate::target::{ObjectUrl, Place};
 
 pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
@@ -31,7 +33,19 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
         (Place::Object(source), Place::File(target)) => {
             single::down(context, &args, &source.with_key()?, &target).await
         }
-        (Place::Object(source), Place::Stdio) => single::to_stdout(context, &args, &source.with_key()?).await,
+        (Place::Object(source), Place::Stdio) => {
+            let source = Source::object(context, &source.with_key()?)?;
+            cat::to_stdout(&source, reading(&args)).await.map(drop)
+        }
+        (Place::Url(url), Place::File(target)) => single::down_from_url(context, &args, url, &target).await,
+        (Place::Url(url), Place::Stdio) => {
+            cat::to_stdout(&Source::url(context, url)?, reading(&args)).await.map(drop)
+        }
+        (Place::Url(_), Place::Object(_)) => {
+            Err(Failure::usage("a presigned URL is read into a file, not into another object")
+                .hint("osseal cat URL | osseal cp - oss://bucket/key"))
+        }
+        (_, Place::Url(_)) => Err(Failure::usage("a presigned URL is for reading")),
         (source, Place::Object(target)) => single::up(context, &args, source, target).await,
         (Place::File(_) | Place::Stdio, Place::File(_) | Place::Stdio) => {
             Err(Failure::usage("neither the source nor the target is in the store")
@@ -42,7 +56,8 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
 
 /// Refuses flags that would have no meaning between these two.
 fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failure> {
-    let (from_store, to_store) = (matches!(source, Place::Object(_)), matches!(target, Place::Object(_)));
+    let from_store = matches!(source, Place::Object(_) | Place::Url(_));
+    let to_store = matches!(target, Place::Object(_));
     if from_store && (args.part_size.is_some() || args.multipart_threshold.is_some()) {
         return Err(Failure::usage("--part-size and --multipart-threshold are for uploads"));
     }
@@ -58,6 +73,11 @@ fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failur
     }
     if args.version_id.is_some() && !from_store {
         return Err(Failure::usage("--version-id is for objects that are read"));
+    }
+    if args.update && matches!(source, Place::Url(_)) {
+        return Err(Failure::usage(
+            "--update asks for the object's time first, and a presigned URL is good for reading alone",
+        ));
     }
     if args.update
         && !args.recursive

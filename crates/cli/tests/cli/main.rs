@@ -11,6 +11,7 @@ mod key_files;
 mod keys;
 mod local;
 mod pipes;
+mod presign;
 mod serve;
 mod support;
 mod trees;

@@ -3,19 +3,19 @@
 use std::fs::File;
 use std::path::Path;
 
-use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport};
+use osseal::{CopyOptions, CopySource, EncryptedBucket, GetObject, PutBody, PutOptions, PutReport};
 use serde_json::json;
 
 use super::{reading, stored, tuning};
 use crate::args::Copy;
-use crate::cmd::cat;
 use crate::download::Download;
 use crate::exit::Failure;
 use crate::output::size;
 use crate::progress::Bar;
 use crate::recent;
 use crate::session::{Context, Tuning};
-use crate::target::{ObjectUrl, Place};
+use crate::source::Source;
+use crate::target::{ObjectUrl, Place, SignedUrl};
 
 pub(super) async fn up(
     context: &Context,
@@ -84,23 +84,43 @@ pub(super) async fn down(
     if args.update && recent::object(&bucket, &source.key).await? <= recent::file(file.target())? {
         return left(context, source);
     }
+    let from = Source::Object { bucket, key: source.key.clone() };
+    write(context, args, &from, &source.to_string(), file).await
+}
+
+/// What a presigned URL leads to, into a file.
+pub(super) async fn down_from_url(
+    context: &Context,
+    args: &Copy,
+    url: SignedUrl,
+    target: &Path,
+) -> Result<(), Failure> {
+    let nameless = || Err(Failure::usage("a file made of a URL needs a name").hint("name the target file"));
+    let file = Download::create(target, nameless, !args.forbid_overwrite)?;
+    let shown = url.to_string();
+    write(context, args, &Source::url(context, url)?, &shown, file).await
+}
+
+async fn write(
+    context: &Context,
+    args: &Copy,
+    source: &Source,
+    shown: &str,
+    file: Download,
+) -> Result<(), Failure> {
     let bar = Bar::new(context.output(), !args.no_progress, Some(0));
-    let (target, written) = fetch(&bucket, &source.key, args, file, &bar).await?;
+    let (target, written) = fetch(source.get(reading(args)).await?, file, &bar).await?;
     drop(bar);
-    let shown = target.display();
-    let report = json!({ "source": source.to_string(), "target": target.to_string_lossy(), "size": written });
-    context.output().report(&report, format_args!("wrote {shown}: {}", size(written)))
+    let report = json!({ "source": shown, "target": target.to_string_lossy(), "size": written });
+    context.output().report(&report, format_args!("wrote {}: {}", target.display(), size(written)))
 }
 
 /// Writes an object into a file, which gets its name at the end. Gives where it lies, and its bytes.
 pub(super) async fn fetch(
-    bucket: &EncryptedBucket,
-    key: &str,
-    args: &Copy,
+    mut object: GetObject,
     mut file: Download,
     bar: &Bar,
 ) -> Result<(std::path::PathBuf, u64), Failure> {
-    let mut object = bucket.get(key, reading(args)).await?;
     bar.expect(object.range().end - object.range().start);
     let mut written = 0;
     while let Some(chunk) = object.next_chunk().await? {
@@ -109,11 +129,6 @@ pub(super) async fn fetch(
         bar.add(chunk.bytes.len());
     }
     Ok((file.finish().await?, written))
-}
-
-pub(super) async fn to_stdout(context: &Context, args: &Copy, source: &ObjectUrl) -> Result<(), Failure> {
-    let bucket = context.session()?.bucket(&source.bucket, Tuning::default())?;
-    cat::to_stdout(&bucket, &source.key, reading(args)).await.map(drop)
 }
 
 /// A copy by the service: nothing is opened, the envelope goes along.

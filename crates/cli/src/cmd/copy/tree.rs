@@ -8,7 +8,7 @@ use osseal::{EncryptedBucket, ListedObject, PutBody};
 use serde_json::json;
 use walkdir::WalkDir;
 
-use super::{single, stored, tuning};
+use super::{reading, single, stored, tuning};
 use crate::args::Copy;
 use crate::batch::{self, Done};
 use crate::confine;
@@ -109,7 +109,8 @@ async fn fetch(
         return Ok(None);
     }
     let file = Download::create_file(&path, !args.forbid_overwrite)?;
-    single::fetch(bucket, &object.key, args, file, bar).await.map(Some)
+    let object = bucket.get(&object.key, reading(args)).await?;
+    single::fetch(object, file, bar).await.map(Some)
 }
 
 pub(super) async fn across(

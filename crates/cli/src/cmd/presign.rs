@@ -1,0 +1,35 @@
+//! `presign`: a URL with which anybody gets an object's ciphertext.
+
+use osseal::PresignOptions;
+use serde_json::json;
+
+use crate::args::Presign;
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::session::Context;
+use crate::target::ObjectUrl;
+
+pub(super) fn run(context: &Context, args: Presign) -> Result<(), Failure> {
+    let url = ObjectUrl::parse_os(&args.object)?.with_key()?;
+    if context.local()?.is_some() {
+        return Err(Failure::usage("the store of --local is in this process, and no URL leads to it")
+            .hint("serve it: osseal serve --dir DIR"));
+    }
+    let bucket = context.session()?.closed_bucket(&url.bucket)?;
+    let options = PresignOptions { lifetime: args.expires_duration, version_id: args.version_id };
+    let signed = bucket.presign(&url.key, &options)?;
+    let output = context.output();
+    if output.is_json {
+        return Output::json(&json!({
+            "source": url.to_string(),
+            "url": signed.url,
+            "expires": signed.expires.to_string(),
+        }));
+    }
+    Output::line(format_args!("{}", signed.url))?;
+    output.note(format_args!(
+        "whoever has this URL gets {url} until {}, as it is stored: an encrypted object as ciphertext, which takes the key to read (osseal cat URL)",
+        signed.expires
+    ));
+    Ok(())
+}

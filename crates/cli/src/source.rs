@@ -1,0 +1,35 @@
+//! Where content is read from: an object of a bucket, or a presigned URL.
+
+use osseal::{EncryptedBucket, GetObject, GetOptions, PresignedReader};
+
+use crate::exit::Failure;
+use crate::session::{Context, Tuning};
+use crate::target::{ObjectUrl, SignedUrl};
+
+/// Something that can be read, with the keys for it.
+pub(crate) enum Source {
+    Object { bucket: EncryptedBucket, key: String },
+    Url { reader: PresignedReader, url: SignedUrl },
+}
+
+impl Source {
+    /// An object of the store.
+    pub(crate) fn object(context: &Context, url: &ObjectUrl) -> Result<Source, Failure> {
+        let bucket = context.session()?.bucket(&url.bucket, Tuning::default())?;
+        Ok(Source::Object { bucket, key: url.key.clone() })
+    }
+
+    /// What a presigned URL leads to.
+    pub(crate) fn url(context: &Context, url: SignedUrl) -> Result<Source, Failure> {
+        url.warn_if_visible();
+        Ok(Source::Url { reader: context.presigned_reader()?, url })
+    }
+
+    /// Begins to read.
+    pub(crate) async fn get(&self, options: GetOptions) -> Result<GetObject, Failure> {
+        Ok(match self {
+            Source::Object { bucket, key } => bucket.get(key, options).await?,
+            Source::Url { reader, url } => reader.get(url.expose(), options).await?,
+        })
+    }
+}
