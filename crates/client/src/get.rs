@@ -82,6 +82,7 @@ impl EncryptedBucket {
         let layout = guess.unwrap_or(self.0.suite).layout();
         let first = ask_for(layout.ask(&options.range));
         let (described, body) = self.fetch(&origin, first, options.if_match.as_deref()).await?;
+        described.refuse_appendable()?;
         described.plain_size()?;
         let (described, reading, body) =
             match Reading::plan(described.layout(), &options.range, window(&described)) {

@@ -85,6 +85,15 @@ impl Described {
         self.envelope.as_ref().map_or(Suite::AesCtr, |envelope| envelope.suite).layout()
     }
 
+    /// Refuses an object that grew by appending: each piece may have been sealed from position 0 of one key stream.
+    pub(crate) fn refuse_appendable(&self) -> Result<(), Failure> {
+        if self.envelope.is_none() || self.reply.object_type != "Appendable" {
+            return Ok(());
+        }
+        let message = "the object was made by appending, which no encryption client does; where its pieces begin is not known. Read it with the client that wrote it";
+        Err(Failure::new(ErrorKind::Unsupported, message))
+    }
+
     /// The plaintext size, if what the writer recorded agrees with what is stored.
     pub(crate) fn plain_size(&self) -> Result<u64, Failure> {
         let stored = self.reply.range.total;

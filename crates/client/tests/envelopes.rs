@@ -224,6 +224,22 @@ async fn p07_a_copy_that_lost_its_envelope_is_an_error() {
 }
 
 #[tokio::test]
+async fn p08_an_encrypted_object_that_grew_by_appending() {
+    let world = World::new().await;
+    world.bucket().put("k", ramp(100), PutOptions::default()).await.unwrap();
+    world.raw(Call::PutObject(PutObject::default()), Some("plain"), ramp(100)).await;
+    let appended = world.edited(|_, reply| {
+        reply.headers_mut().insert("x-oss-object-type", http::HeaderValue::from_static("Appendable"));
+    });
+    let error = appended.get("k", GetOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("appending"), "{error}");
+    assert_eq!(appended.head("k", HeadOptions::default()).await.unwrap().object_type, "Appendable");
+    let error = appended.get("plain", GetOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotEncrypted);
+}
+
+#[tokio::test]
 async fn p09_p10_refused_and_empty_writes() {
     let world = World::new().await;
     let tiny = world.builder().multipart_threshold(0).build().unwrap();
