@@ -1,4 +1,4 @@
-//! Targets that are no ordinary files, and readers that go away.
+//! C7: targets that are no ordinary files, standard streams that are closed, and readers that go away.
 
 use std::fs::OpenOptions;
 use std::process::Stdio;
@@ -14,7 +14,7 @@ fn home() -> Home {
 }
 
 #[test]
-fn a_closed_pipe_ends_quietly() {
+fn c7_a_closed_pipe_ends_quietly() {
     let home = home();
     for arguments in [["cat", "oss://box/f"], ["ls", "oss://box"]] {
         let mut child = home.command(&[&["--local=store"], &arguments[..]].concat()).spawn().unwrap();
@@ -26,7 +26,7 @@ fn a_closed_pipe_ends_quietly() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_an_error() {
+fn c7_a_full_disk_is_an_error() {
     let home = home();
     for arguments in [
         vec!["--local=store", "cat", "oss://box/f"],
@@ -43,7 +43,7 @@ fn a_full_disk_is_an_error() {
 }
 
 #[test]
-fn folders_are_not_written_through() {
+fn c7_folders_are_not_written_through() {
     let home = home();
     std::fs::create_dir_all(home.path().join("folder/f")).unwrap();
     home.local(&["cp", "oss://box/f", "folder"]).fails(1, &["folder/f is a directory"]);
@@ -55,7 +55,7 @@ fn folders_are_not_written_through() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_followed_to_the_file_they_name() {
+fn c7_links_are_followed_to_the_file_they_name() {
     let home = home();
     std::fs::create_dir(home.path().join("elsewhere")).unwrap();
     home.write("elsewhere/real", "old");
@@ -73,7 +73,7 @@ fn links_are_followed_to_the_file_they_name() {
 
 #[cfg(unix)]
 #[test]
-fn permissions_are_the_masks_or_the_former_files() {
+fn c7_permissions_are_the_masks_or_the_former_files() {
     use std::os::unix::fs::PermissionsExt;
     let home = home();
     let mode = |name: &str| home.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
@@ -88,10 +88,41 @@ fn permissions_are_the_masks_or_the_former_files() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_as_a_source_is_not_waited_for() {
+fn c7_a_pipe_as_a_source_is_not_waited_for() {
     let home = home();
     let status = std::process::Command::new("mkfifo").arg(home.path().join("fifo")).status().unwrap();
     assert!(status.success());
     home.local(&["cp", "fifo", "oss://box/g"]).fails(2, &["not a regular file", "pipe it in"]);
     home.local(&["cp", "oss://box/f", "fifo"]).fails(1, &["not a regular file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn c7_other_names_of_a_replaced_file_keep_its_content() {
+    let home = home();
+    home.write("old", "old");
+    std::fs::hard_link(home.path().join("old"), home.path().join("other")).unwrap();
+    home.local(&["cp", "oss://box/f", "old"]).ok();
+    assert_eq!((home.read("old"), home.read("other")), (ramp(400_000), b"old".to_vec()));
+}
+
+#[cfg(unix)]
+#[test]
+fn c7_standard_streams_that_are_closed() {
+    let home = home();
+    let run = |streams: &str, arguments: &str| {
+        let line = format!("exec {} --local=store {arguments} {streams}", env!("CARGO_BIN_EXE_osseal"));
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &line]).current_dir(home.path()).env_clear().env("HOME", home.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        finish(command.spawn().unwrap())
+    };
+    // The runtime opens /dev/null in place of a closed stream, so that no file of ours takes its number.
+    run("<&-", "cp - oss://box/empty").ok();
+    assert_eq!(home.local(&["cat", "oss://box/empty"]).ok(), b"");
+    run(">&-", "cp oss://box/f out").ok();
+    assert_eq!(home.read("out"), ramp(400_000));
+    run("2>&-", "cp oss://box/f again").ok();
+    assert_eq!(home.read("again"), ramp(400_000));
+    assert_eq!(run("2>&-", "cat oss://box/none").code, 3);
 }
