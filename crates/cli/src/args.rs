@@ -18,6 +18,24 @@ pub(crate) use copy::{Copy, Headers, Many};
 /// Longest piece of an argument that an error repeats, in characters.
 const SHOWN: usize = 400;
 
+/// Commands of ossutil that cannot be here, or have another name.
+const INSTEAD: [(&[&str], &str); 5] = [
+    (
+        &["append", "append-object", "appendfromfile", "append-from-file"],
+        "encrypted objects are not appended to: a key stream may be used once; write the whole object, or a further one",
+    ),
+    (
+        &["process", "process-object", "image-process"],
+        "the service sees ciphertext and can process nothing; read the object with cat and process the plaintext",
+    ),
+    (
+        &["select", "select-object", "select-object-content"],
+        "the service sees ciphertext and can select nothing; read the object with cat and filter the plaintext",
+    ),
+    (&["sign"], "the command is presign"),
+    (&["du"], "ls -r --json lists stored sizes, and with --plain plaintext sizes, to add up"),
+];
+
 /// Client-side encryption for Alibaba Cloud OSS.
 ///
 /// Objects are encrypted before they leave and decrypted after they arrive; the store sees neither plaintext nor keys.
@@ -128,8 +146,8 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print a manual page, or write all of them
+    Man(Man),
 }
 
 #[derive(Debug, clap::Args)]
@@ -213,6 +231,15 @@ pub(crate) struct List {
     /// Requests at the same time, of --plain
     #[arg(long, short, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Man {
+    /// The command that the page is about, such as cp or keys new [default: osseal itself]
+    pub(crate) command: Vec<String>,
+    /// Write the pages of all commands into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -303,8 +330,21 @@ fn refusal(error: &clap::Error) -> Failure {
             message = format!("{message} {line}");
         }
     }
-    let hint = hint.unwrap_or_else(|| "osseal --help shows what is understood".to_owned());
+    let hint = instead_of(error)
+        .map(str::to_owned)
+        .or(hint)
+        .unwrap_or_else(|| "osseal --help shows what is understood".to_owned());
     Failure::usage(shortened(&message)).hint(shortened(&hint))
+}
+
+/// What to say about a command that ossutil has and this one has not.
+fn instead_of(error: &clap::Error) -> Option<&'static str> {
+    let Some(clap::error::ContextValue::String(name)) =
+        error.get(clap::error::ContextKind::InvalidSubcommand)
+    else {
+        return None;
+    };
+    INSTEAD.iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, advice)| *advice)
 }
 
 fn shortened(text: &str) -> String {

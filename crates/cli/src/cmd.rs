@@ -5,6 +5,7 @@ mod copy;
 mod demo;
 mod keys;
 mod list;
+mod man;
 mod presign;
 mod remove;
 mod serve;
@@ -37,12 +38,6 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
             clap_complete::generate(shell, &mut self::command(), "osseal", &mut script);
             Output::raw(&script)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(self::command())
-                .render(&mut page)
-                .map_err(|error| Failure::local("the manual page could not be written", error))?;
-            Output::raw(&page)
-        }
+        Command::Man(args) => man::run(&args),
     }
 }

@@ -175,6 +175,20 @@ fn files_that_cannot_be_read() {
 }
 
 #[test]
+fn p08_what_cannot_be_done_with_ciphertext_says_why() {
+    let home = home();
+    for (command, words) in [
+        ("append", "key stream"),
+        ("appendfromfile", "key stream"),
+        ("process", "ciphertext"),
+        ("select", "ciphertext"),
+        ("sign", "presign"),
+    ] {
+        home.run(&[command, "oss://box/k"]).fails(2, &[command, words]);
+    }
+}
+
+#[test]
 fn help_version_and_scripts() {
     let home = home();
     let help = home.run(&["--help"]).text();
@@ -185,6 +199,16 @@ fn help_version_and_scripts() {
         assert!(home.run(&["completions", shell]).text().contains("osseal"), "{shell}");
     }
     assert!(home.run(&["man"]).text().contains(".TH osseal"));
+    assert!(home.run(&["man", "keys", "new"]).text().contains("\\-\\-bits"));
+    home.run(&["man", "keys", "old"]).fails(2, &["no command \"old\" in"]);
+    std::fs::create_dir(home.path().join("man")).unwrap();
+    home.run(&["man", "--dir", "man"]).ok();
+    let pages = home.names("man");
+    assert!(
+        pages.contains(&"osseal-cp.1".into()) && pages.contains(&"osseal-keys-new.1".into()),
+        "{pages:?}"
+    );
+    home.run(&["man", "--dir", "missing"]).fails(1, &["manual"]);
     let nothing = home.run(&[""; 0]);
     assert!(nothing.code == 2 && nothing.stderr.contains("Usage:"), "{nothing:?}");
 }
