@@ -5,7 +5,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`oss::request`] | operations as types, to and from HTTP heads |
-//! | [`oss::reply`], [`oss::listing`] | heads and listings of replies, read strictly |
+//! | [`oss::reply`], [`oss::listing`], [`oss::versions`] | heads and listings of replies, read strictly |
 //! | [`oss::error`] | refusals: XML, `x-oss-err`, EC |
 //! | [`oss::sign_v4`] | signature version 4, made and checked |
 //! | [`oss::endpoint`], [`oss::names`] | hosts, addressing styles, bucket and key names |

@@ -16,6 +16,7 @@ pub mod request;
 pub mod sign_v1;
 pub mod sign_v4;
 mod time;
+pub mod versions;
 pub mod xml;
 
 pub use crc64::Crc64;
@@ -27,5 +28,6 @@ pub use meta::Metadata;
 pub use names::NameError;
 pub use range::{ContentRange, RangeSpec};
 pub use reply::{ObjectReply, PutReply, ReplyError};
-pub use request::{Call, Hosts, Request};
+pub use request::{Call, Hosts, Request, Versioning};
 pub use time::{http_date, parse_http_date};
+pub use versions::{CopyReply, DeleteReply, ListedVersion, StoredVersion, VersionMarker, VersionPage};

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use osseal_wire::oss::request::*;
-use osseal_wire::oss::xml::{CompletePart, CompleteRequest};
+use osseal_wire::oss::xml::{CompletePart, CompleteRequest, DeleteRequest, ObjectName};
 use osseal_wire::oss::{Addressing, Call, Endpoint, Hosts, Metadata, NameError, RangeSpec, Request};
 use proptest::prelude::*;
 
@@ -170,7 +170,36 @@ fn requests() -> impl Strategy<Value = Request> {
                 })
             },
         );
-    let bucket_call = prop_oneof![Just(Call::PutBucket), Just(Call::DeleteBucket), list];
+    let versions = (text(), text(), token(), text(), prop::option::of(1..=1000_u32), any::<bool>()).prop_map(
+        |(prefix, delimiter, key_marker, version_id_marker, max_keys, url_encoding)| {
+            Call::ListVersions(ListVersions {
+                prefix,
+                delimiter,
+                key_marker,
+                version_id_marker,
+                max_keys,
+                url_encoding,
+            })
+        },
+    );
+    // A key in a document may have any character but the one that XML cannot name.
+    let object = ("[^\\x00]{1,20}", prop::option::of(token()))
+        .prop_map(|(key, version_id)| ObjectName { key: Some(key), version_id });
+    let delete = (prop::collection::vec(object, 1..9), any::<bool>(), any::<bool>()).prop_map(
+        |(objects, quiet, url_encoding)| {
+            Call::DeleteMany(DeleteMany { delete: DeleteRequest { quiet, objects }, url_encoding })
+        },
+    );
+    let bucket_call = prop_oneof![
+        Just(Call::PutBucket),
+        Just(Call::DeleteBucket),
+        Just(Call::GetBucketVersioning),
+        Just(Call::PutBucketVersioning(Versioning::Enabled)),
+        Just(Call::PutBucketVersioning(Versioning::Suspended)),
+        list,
+        versions,
+        delete,
+    ];
     let account = (text(), text(), any::<Option<u32>>())
         .prop_map(|(prefix, marker, max_keys)| Call::ListBuckets(ListBuckets { prefix, marker, max_keys }));
     prop_oneof![
@@ -232,5 +261,6 @@ fn sub_resources_that_are_not_there_are_not_ignored() {
     };
     assert_eq!(refused("/bucket/key?acl"), "NotImplemented");
     assert_eq!(refused("/bucket/key?x-oss-process=image%2Fresize"), "NotImplemented");
-    assert_eq!(refused("/bucket?versioning"), "NotImplemented");
+    assert_eq!(refused("/bucket?lifecycle"), "NotImplemented");
+    assert_eq!(refused("/bucket/key?versioning"), "NotImplemented");
 }

@@ -11,6 +11,7 @@ use data_encoding::BASE64;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use super::versions::{DELETE_MARKER, DeleteReply, VERSION_ID};
 use super::xml;
 
 /// Longest piece of a message that is kept, in characters.
@@ -30,6 +31,8 @@ pub struct ServiceError {
     pub ec: String,
     /// The request's identifier, for the vendor's support; may be empty.
     pub request_id: String,
+    /// The delete marker that was met in place of an object, by its version; may be empty.
+    pub delete_marker: Option<Box<str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +61,7 @@ impl ServiceError {
             message: message.into(),
             ec: ec.into(),
             request_id: String::new(),
+            delete_marker: None,
         }
     }
 
@@ -78,7 +82,18 @@ impl ServiceError {
             message: pick(|body| &body.message, status.canonical_reason().unwrap_or_default()),
             ec: pick(|body| &body.ec, header("x-oss-ec")),
             request_id: pick(|body| &body.request_id, header("x-oss-request-id")),
+            delete_marker: (header(DELETE_MARKER) == "true").then(|| printable(header(VERSION_ID)).into()),
         }
+    }
+
+    /// The headers that go with the refusal, besides those of every reply.
+    pub fn to_headers(&self) -> HeaderMap {
+        let marker = self.delete_marker.as_deref().map(|version| DeleteReply {
+            version_id: Some(version.to_owned()).filter(|version| !version.is_empty()),
+            is_marker: true,
+        });
+        // A version that no header can hold was none of the service's.
+        marker.and_then(|marker| marker.to_headers().ok()).unwrap_or_default()
     }
 
     /// The XML document of the refusal; `host` is the request's.

@@ -56,6 +56,12 @@ pub enum ReplyError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A document that contradicts the request or the protocol.
+    #[error("the reply is not to be trusted: {reason}")]
+    Contents {
+        /// What is wrong.
+        reason: &'static str,
+    },
 }
 
 /// Head of the answer to GetObject and HeadObject.
@@ -208,15 +214,15 @@ impl CompleteResult {
 }
 
 /// Headers of which each of the service's own may be there once.
-struct Strict<'a>(&'a HeaderMap);
+pub(super) struct Strict<'a>(&'a HeaderMap);
 
 impl<'a> Strict<'a> {
-    fn new(headers: &'a HeaderMap) -> Result<Strict<'a>, ReplyError> {
+    pub(super) fn new(headers: &'a HeaderMap) -> Result<Strict<'a>, ReplyError> {
         let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if size > MAX_HEADERS { Err(ReplyError::TooManyHeaders) } else { Ok(Strict(headers)) }
     }
 
-    fn one(&self, name: &'static str) -> Result<Option<&'a str>, ReplyError> {
+    pub(super) fn one(&self, name: &'static str) -> Result<Option<&'a str>, ReplyError> {
         let mut values = self.0.get_all(name).iter();
         let first = values.next();
         if values.next().is_some() {
@@ -235,7 +241,7 @@ impl<'a> Strict<'a> {
     }
 }
 
-fn set(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), InvalidHeader> {
+pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), InvalidHeader> {
     let value = HeaderValue::from_str(value).map_err(|_| InvalidHeader { name: name.into() })?;
     headers.insert(HeaderName::from_static(name), value);
     Ok(())

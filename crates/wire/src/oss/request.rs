@@ -2,6 +2,7 @@
 
 mod build;
 mod parse;
+mod versions;
 
 use super::meta::{InvalidHeader, Metadata};
 use super::names::NameError;
@@ -9,6 +10,7 @@ use super::range::RangeSpec;
 use super::xml::CompleteRequest;
 
 pub use parse::Hosts;
+pub use versions::{DeleteMany, ListVersions, MAX_DELETE, Versioning};
 
 /// A request about a bucket, an object or the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,14 @@ pub enum Call {
     DeleteBucket,
     /// A page of objects.
     ListObjects(ListObjects),
+    /// Says whether a bucket keeps versions.
+    PutBucketVersioning(Versioning),
+    /// Asks whether a bucket keeps versions.
+    GetBucketVersioning,
+    /// A page of versions and delete markers.
+    ListVersions(ListVersions),
+    /// Removes many objects or versions.
+    DeleteMany(DeleteMany),
     /// Stores an object.
     PutObject(PutObject),
     /// Reads an object or a range of it.
@@ -66,6 +76,10 @@ impl Call {
             Call::PutBucket => "PutBucket",
             Call::DeleteBucket => "DeleteBucket",
             Call::ListObjects(_) => "ListObjects",
+            Call::PutBucketVersioning(_) => "PutBucketVersioning",
+            Call::GetBucketVersioning => "GetBucketVersioning",
+            Call::ListVersions(_) => "ListObjectVersions",
+            Call::DeleteMany(_) => "DeleteMultipleObjects",
             Call::PutObject(_) => "PutObject",
             Call::GetObject(_) => "GetObject",
             Call::HeadObject(_) => "HeadObject",

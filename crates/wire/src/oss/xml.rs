@@ -102,10 +102,22 @@ fn check<'a>(root: &str, document: &'a [u8]) -> Result<&'a str, XmlError> {
     }
 }
 
-/// Writes a document with its declaration. Our own types hold strings, numbers and lists of such, which always serialise.
+/// Writes a document with its declaration. Our own types hold strings, numbers and lists of such, which always serialise. Control characters,
+/// which keys may have, are written by number: readers make one of different line breaks.
 pub(crate) fn write<T: Serialize>(document: &T) -> String {
     let body = quick_xml::se::to_string(document).unwrap_or_default();
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}")
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    for character in body.chars() {
+        match character {
+            control if control.is_ascii_control() => {
+                text.push_str("&#");
+                text.push_str(&u32::from(control).to_string());
+                text.push(';');
+            }
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 /// An element that holds only others, one kind of them any number of times.
@@ -131,6 +143,13 @@ macro_rules! document {
         }
     };
 }
+
+mod versions;
+
+pub use versions::{
+    DeleteError, DeleteRequest, DeleteResult, DeletedEntry, ListVersionsResult, MarkerEntry, ObjectName,
+    VersionEntry, VersioningConfiguration, VersionsEntry,
+};
 
 document! {
     /// The buckets of an account.

@@ -4,27 +4,27 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::{BuildError, Call, Conditions, CopyObject, GetObject, ListObjects, PutObject, Request};
+use super::{BuildError, Call, Conditions, CopyObject, GetObject, ListObjects, PutObject, Request, versions};
 use crate::oss::endpoint::Endpoint;
 use crate::oss::escape;
 use crate::oss::meta::InvalidHeader;
 
 /// A query under construction: pairs with an empty value are written as a bare name.
 #[derive(Default)]
-struct Query(Vec<(&'static str, String)>);
+pub(super) struct Query(Vec<(&'static str, String)>);
 
 impl Query {
-    fn flag(&mut self, name: &'static str) {
+    pub(super) fn flag(&mut self, name: &'static str) {
         self.0.push((name, String::new()));
     }
 
-    fn text(&mut self, name: &'static str, value: &str) {
+    pub(super) fn text(&mut self, name: &'static str, value: &str) {
         if !value.is_empty() {
             self.0.push((name, value.to_owned()));
         }
     }
 
-    fn number(&mut self, name: &'static str, value: Option<u32>) {
+    pub(super) fn number(&mut self, name: &'static str, value: Option<u32>) {
         if let Some(value) = value {
             self.0.push((name, value.to_string()));
         }
@@ -39,10 +39,10 @@ impl Query {
 }
 
 /// Headers under construction.
-struct Headers(HeaderMap);
+pub(super) struct Headers(HeaderMap);
 
 impl Headers {
-    fn set(&mut self, name: &'static str, value: &str) -> Result<(), InvalidHeader> {
+    pub(super) fn set(&mut self, name: &'static str, value: &str) -> Result<(), InvalidHeader> {
         let value = HeaderValue::from_str(value).map_err(|_| InvalidHeader { name: name.into() })?;
         self.0.insert(HeaderName::from_static(name), value);
         Ok(())
@@ -97,6 +97,8 @@ impl Request {
     pub fn body(&self) -> Option<Bytes> {
         match &self.call {
             Call::Complete(complete) => Some(complete.parts.to_xml().into()),
+            Call::PutBucketVersioning(state) => Some(versions::versioning_document(*state).into()),
+            Call::DeleteMany(many) => Some(many.delete.to_xml().into()),
             _ => None,
         }
     }
@@ -112,6 +114,17 @@ impl Request {
             Call::PutBucket => Method::PUT,
             Call::DeleteBucket => Method::DELETE,
             Call::ListObjects(list) => list.fill(query),
+            Call::PutBucketVersioning(_) => {
+                query.flag("versioning");
+                headers.set("content-type", "application/xml")?;
+                Method::PUT
+            }
+            Call::GetBucketVersioning => {
+                query.flag("versioning");
+                Method::GET
+            }
+            Call::ListVersions(list) => list.fill(query),
+            Call::DeleteMany(many) => many.fill(query, headers)?,
             Call::PutObject(put) => {
                 put.fill(headers)?;
                 Method::PUT

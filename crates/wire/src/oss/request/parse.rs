@@ -7,8 +7,8 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::build::{CONDITIONS, COPY_CONDITIONS};
 use super::{
-    Call, Complete, Conditions, CopyObject, DeleteObject, GetObject, ListBuckets, ListObjects, ListParts,
-    PutObject, RESPONSE_HEADERS, Request, UploadPart,
+    Call, Complete, Conditions, CopyObject, DeleteMany, DeleteObject, GetObject, ListBuckets, ListObjects,
+    ListParts, ListVersions, PutObject, RESPONSE_HEADERS, Request, UploadPart, versions,
 };
 use crate::oss::endpoint::is_address;
 use crate::oss::error::ServiceError;
@@ -78,7 +78,7 @@ impl Request {
         let query = Query::parse(head.uri.query())?;
         let call = match (&bucket, &key) {
             (None, _) => service_call(&head.method, &query),
-            (Some(_), None) => bucket_call(&head.method, &query),
+            (Some(_), None) => bucket_call(head, &query, body),
             (Some(_), Some(_)) => object_call(head, &query, body),
         }?;
         query.all_used()?;
@@ -97,10 +97,18 @@ fn service_call(method: &Method, query: &Query) -> Result<Call, ServiceError> {
     }
 }
 
-fn bucket_call(method: &Method, query: &Query) -> Result<Call, ServiceError> {
-    match *method {
+fn bucket_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, ServiceError> {
+    match head.method {
+        Method::PUT if query.flag("versioning") => {
+            Ok(Call::PutBucketVersioning(versions::read_versioning(body)?))
+        }
         Method::PUT => Ok(Call::PutBucket),
         Method::DELETE => Ok(Call::DeleteBucket),
+        Method::GET if query.flag("versioning") => Ok(Call::GetBucketVersioning),
+        Method::GET if query.flag("versions") => Ok(Call::ListVersions(ListVersions::read(query)?)),
+        Method::POST if query.flag("delete") => {
+            Ok(Call::DeleteMany(DeleteMany::read(&head.headers, query, body)?))
+        }
         Method::GET => {
             let version_1 = query.text("list-type") != "2";
             Ok(Call::ListObjects(ListObjects {
@@ -117,7 +125,7 @@ fn bucket_call(method: &Method, query: &Query) -> Result<Call, ServiceError> {
     }
 }
 
-fn list_limit(max_keys: u32) -> Result<u32, ServiceError> {
+pub(super) fn list_limit(max_keys: u32) -> Result<u32, ServiceError> {
     if (1..=1000).contains(&max_keys) {
         Ok(max_keys)
     } else {
@@ -260,7 +268,7 @@ impl Headers<'_> {
 
 /// A decoded query that remembers which names were asked for: a sub-resource that nobody asked for changes what the request
 /// means, so it is refused.
-struct Query {
+pub(super) struct Query {
     pairs: Vec<(String, String)>,
     used: std::cell::RefCell<Vec<String>>,
 }
@@ -281,21 +289,21 @@ impl Query {
             .filter(|value| !value.is_empty())
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(super) fn text(&self, name: &str) -> String {
         self.maybe(name).unwrap_or_default()
     }
 
-    fn flag(&self, name: &str) -> bool {
+    pub(super) fn flag(&self, name: &str) -> bool {
         self.used.borrow_mut().push(name.to_owned());
         self.pairs.iter().any(|(known, _)| known == name)
     }
 
-    fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, ServiceError> {
+    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, ServiceError> {
         let bad = || argument(name, "must be a decimal number");
         self.maybe(name).map(|text| digits(&text).and_then(|_| text.parse().ok()).ok_or_else(bad)).transpose()
     }
 
-    fn encoding(&self) -> Result<bool, ServiceError> {
+    pub(super) fn encoding(&self) -> Result<bool, ServiceError> {
         match self.text("encoding-type").as_str() {
             "" => Ok(false),
             "url" => Ok(true),
@@ -331,11 +339,11 @@ fn invalid(code: &str, message: &str) -> ServiceError {
     ServiceError::new(StatusCode::BAD_REQUEST, code, message, "")
 }
 
-fn argument(name: &str, rule: &str) -> ServiceError {
+pub(super) fn argument(name: &str, rule: &str) -> ServiceError {
     ServiceError::new(StatusCode::BAD_REQUEST, "InvalidArgument", format!("The argument {name} {rule}."), "")
 }
 
-fn malformed_xml() -> ServiceError {
+pub(super) fn malformed_xml() -> ServiceError {
     let message =
         "The XML you provided was not well-formed or did not validate against our published schema.";
     ServiceError::new(StatusCode::BAD_REQUEST, "MalformedXML", message, "0042-00000205")

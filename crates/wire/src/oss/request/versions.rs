@@ -1,0 +1,160 @@
+//! PutBucketVersioning, ListObjectVersions, DeleteMultipleObjects.
+
+use data_encoding::BASE64;
+use http::{HeaderMap, Method, StatusCode};
+use md5::{Digest, Md5};
+
+use super::build::{Headers, Query as Written};
+use super::parse::{self, Query};
+use crate::oss::error::ServiceError;
+use crate::oss::meta::InvalidHeader;
+use crate::oss::names::MAX_KEY;
+use crate::oss::xml::{DeleteRequest, VersioningConfiguration, XmlError};
+
+/// Most objects and versions that one DeleteMultipleObjects removes.
+pub const MAX_DELETE: usize = 1000;
+
+/// Whether a bucket keeps what is replaced or removed. Once either, it stays one of the two; a bucket that was neither keeps nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Versioning {
+    /// Every write makes a version, every removal a delete marker.
+    Enabled,
+    /// Writes and removals replace the version `null`; the other versions stay.
+    Suspended,
+}
+
+impl Versioning {
+    /// The word in documents.
+    pub const fn wire_name(self) -> &'static str {
+        match self {
+            Versioning::Enabled => "Enabled",
+            Versioning::Suspended => "Suspended",
+        }
+    }
+
+    /// Reads [`Versioning::wire_name`].
+    pub fn parse(text: &str) -> Option<Versioning> {
+        [Versioning::Enabled, Versioning::Suspended].into_iter().find(|state| state.wire_name() == text)
+    }
+}
+
+/// ListObjectVersions. Empty means not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListVersions {
+    /// Only keys with this beginning.
+    pub prefix: String,
+    /// Keys with the same text up to this one are listed once.
+    pub delimiter: String,
+    /// Only keys after this one or, with a version marker, this one too.
+    pub key_marker: String,
+    /// Of the key that is the marker, only versions after this one. Goes with `key_marker`.
+    pub version_id_marker: String,
+    /// Most entries in a page, 1 to 1,000.
+    pub max_keys: Option<u32>,
+    /// Whether names in the reply are percent-encoded.
+    pub url_encoding: bool,
+}
+
+/// DeleteMultipleObjects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteMany {
+    /// What to remove: 1 to [`MAX_DELETE`].
+    pub delete: DeleteRequest,
+    /// Whether keys in the reply are percent-encoded.
+    pub url_encoding: bool,
+}
+
+/// The document of PutBucketVersioning.
+pub(super) fn versioning_document(state: Versioning) -> String {
+    VersioningConfiguration { status: state.wire_name().to_owned() }.to_xml()
+}
+
+/// Reads the document of PutBucketVersioning.
+pub(super) fn read_versioning(body: &[u8]) -> Result<Versioning, ServiceError> {
+    let document = VersioningConfiguration::from_xml(body).ok();
+    document.and_then(|document| Versioning::parse(&document.status)).ok_or_else(parse::malformed_xml)
+}
+
+impl ListVersions {
+    pub(super) fn fill(&self, query: &mut Written) -> Method {
+        query.flag("versions");
+        query.text("prefix", &self.prefix);
+        query.text("delimiter", &self.delimiter);
+        query.text("key-marker", &self.key_marker);
+        query.text("version-id-marker", &self.version_id_marker);
+        query.number("max-keys", self.max_keys);
+        query.text("encoding-type", if self.url_encoding { "url" } else { "" });
+        Method::GET
+    }
+
+    pub(super) fn read(query: &Query) -> Result<ListVersions, ServiceError> {
+        let list = ListVersions {
+            prefix: query.text("prefix"),
+            delimiter: query.text("delimiter"),
+            key_marker: query.text("key-marker"),
+            version_id_marker: query.text("version-id-marker"),
+            max_keys: query.number("max-keys")?.map(parse::list_limit).transpose()?,
+            url_encoding: query.encoding()?,
+        };
+        if !list.version_id_marker.is_empty() && list.key_marker.is_empty() {
+            return Err(parse::argument("version-id-marker", "goes with a key-marker"));
+        }
+        Ok(list)
+    }
+}
+
+impl DeleteMany {
+    pub(super) fn fill(&self, query: &mut Written, headers: &mut Headers) -> Result<Method, InvalidHeader> {
+        query.flag("delete");
+        query.text("encoding-type", if self.url_encoding { "url" } else { "" });
+        headers.set("content-type", "application/xml")?;
+        headers.set("content-md5", &md5_of(self.delete.to_xml().as_bytes()))?;
+        Ok(Method::POST)
+    }
+
+    pub(super) fn read(headers: &HeaderMap, query: &Query, body: &[u8]) -> Result<DeleteMany, ServiceError> {
+        let url_encoding = query.encoding()?;
+        let Some(declared) = headers.get("content-md5") else {
+            let message = "Missing Some Required Arguments: Content-MD5.";
+            return Err(refuse("MissingArgument", message, "0016-00000606"));
+        };
+        if declared.as_bytes().trim_ascii() != md5_of(body).as_bytes() {
+            return Err(refuse("InvalidDigest", "The Content-MD5 you specified was invalid.", ""));
+        }
+        let delete = DeleteRequest::from_xml(body).map_err(|error| match error {
+            XmlError::Root => malformed("0016-00000608"),
+            _ => malformed("0016-00000607"),
+        })?;
+        if delete.objects.is_empty() {
+            return Err(malformed("0016-00000615"));
+        }
+        if delete.objects.len() > MAX_DELETE {
+            return Err(malformed("0016-00000609"));
+        }
+        for object in &delete.objects {
+            match (&object.key, &object.version_id) {
+                (None, _) => return Err(malformed("0016-00000613")),
+                (_, Some(version)) if version.is_empty() => return Err(malformed("0016-00000612")),
+                (Some(key), _) if key.is_empty() || key.len() > MAX_KEY => {
+                    return Err(refuse("InvalidObjectName", "The specified object is not valid.", ""));
+                }
+                _ => {}
+            }
+        }
+        Ok(DeleteMany { delete, url_encoding })
+    }
+}
+
+/// `Content-MD5` of a body.
+fn md5_of(body: &[u8]) -> String {
+    BASE64.encode(&Md5::digest(body))
+}
+
+/// A document that is none of DeleteMultipleObjects; `ec` says why.
+fn malformed(ec: &str) -> ServiceError {
+    ServiceError { ec: ec.to_owned(), ..parse::malformed_xml() }
+}
+
+fn refuse(code: &str, message: &str, ec: &str) -> ServiceError {
+    ServiceError::new(StatusCode::BAD_REQUEST, code, message, ec)
+}
