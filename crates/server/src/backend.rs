@@ -4,6 +4,7 @@
 //! conditions) are above this line; below it are bytes, names, and the promise that a change happens whole or not at all.
 
 pub mod disk;
+mod history;
 mod index;
 pub mod memory;
 mod record;
@@ -13,6 +14,7 @@ use std::{future::Future, ops::Range, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
+use osseal_wire::oss::{Versioning, versions::NULL_VERSION};
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::{BodyFailure, Facts, Incoming};
@@ -30,7 +32,10 @@ pub type ContentStream = BoxStream<'static, std::io::Result<Bytes>>;
 /// * **Whole or not at all.** An operation that answers `Ok` has happened, for every later call and, where the backend
 ///   outlives the process, after a kill at any instant. One that answers `Err` has changed nothing that a later call can
 ///   see; one whose future is dropped has happened whole or not at all. Bytes left over are the backend's own to sweep.
-/// * **One order per key.** Two writes of one key leave one of the two, record and content together, never a mixture.
+/// * **One order per key.** Two writes of one key leave one of the two or, where versions are kept, both, one after the other; record and
+///   content together, never a mixture.
+/// * **Versions stay.** In a bucket with versioning a write or a removal changes no version but `null`, and that only while versioning is
+///   suspended. Which version a write makes is decided in the instant in which it happens.
 /// * **Readers keep what they opened.** Content handed out by [`open`](Backend::open) stays readable, unchanged, while
 ///   the object is replaced or deleted.
 /// * **Bounded memory.** Bodies come from [`Incoming`] chunk by chunk and leave as a [`ContentStream`]; no method holds a
@@ -47,18 +52,24 @@ pub type ContentStream = BoxStream<'static, std::io::Result<Bytes>>;
 /// # Names
 ///
 /// A [`Place`] is a bucket and a key. Every method with a place fails with [`BackendError::NoSuchBucket`] when the bucket is
-/// not there, before it looks for the key.
+/// not there, before it looks for the key. A version is named by its [`VersionId`] as text; none means the latest.
 pub trait Backend: Send + Sync {
     /// Makes a bucket. An existing one is left as it is, with its creation time.
     fn create_bucket<'a>(&'a self, bucket: &'a str, created: Timestamp) -> BackendFuture<'a, ()>;
 
-    /// Removes an empty bucket; objects and unfinished uploads make it [`BackendError::BucketNotEmpty`].
+    /// Removes an empty bucket; versions, delete markers and unfinished uploads make it [`BackendError::BucketNotEmpty`].
     fn delete_bucket<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, ()>;
+
+    /// Whether a bucket keeps versions; none when that was never set.
+    fn versioning<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, Option<Versioning>>;
+
+    /// Sets whether a bucket keeps versions, from now on.
+    fn set_versioning<'a>(&'a self, bucket: &'a str, versioning: Versioning) -> BackendFuture<'a, ()>;
 
     /// All buckets, by name.
     fn buckets(&self) -> BackendFuture<'_, Vec<Bucket>>;
 
-    /// Stores a body under a key.
+    /// Stores a body under a key. The record that is answered says which version it became.
     fn put<'a>(
         &'a self,
         place: Place<'a>,
@@ -67,17 +78,22 @@ pub trait Backend: Send + Sync {
         body: &'a mut Incoming,
     ) -> BackendFuture<'a, Arc<Object>>;
 
-    /// The record of an object.
-    fn object<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Arc<Object>>;
+    /// The record of an object. [`BackendError::Deleted`] when the latest version is a delete marker, [`BackendError::IsMarker`] when the one
+    /// asked for is.
+    fn object<'a>(&'a self, place: Place<'a>, version: Option<&'a str>) -> BackendFuture<'a, Arc<Object>>;
 
-    /// The record of an object and a way to its content, both of the same write.
-    fn open<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Opened>;
+    /// The record of an object and a way to its content, both of the same write. Errors as [`object`](Backend::object).
+    fn open<'a>(&'a self, place: Place<'a>, version: Option<&'a str>) -> BackendFuture<'a, Opened>;
 
-    /// Removes an object. [`BackendError::NoSuchKey`] when there is none.
-    fn delete<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, ()>;
+    /// Removes an object; where versions are kept, by a delete marker, whether there is an object or not. Elsewhere
+    /// [`BackendError::NoSuchKey`] when there is none.
+    fn delete<'a>(&'a self, place: Place<'a>, marker: NewMarker) -> BackendFuture<'a, Removed>;
+
+    /// Removes one version, or delete marker, for good. [`BackendError::NoSuchVersion`] when there is none of that id.
+    fn delete_version<'a>(&'a self, place: Place<'a>, version: &'a str) -> BackendFuture<'a, Removed>;
 
     /// Gives the content of `source` a second record at `target`, or a replaced one when both are the same place.
-    /// [`BackendError::Changed`] when the object at `source` is no longer the one with the id `expected`.
+    /// [`BackendError::Changed`] when no version at `source` is any longer the one of the write `expected`.
     fn copy<'a>(
         &'a self,
         source: Place<'a>,
@@ -87,7 +103,7 @@ pub trait Backend: Send + Sync {
         overwrite: Overwrite,
     ) -> BackendFuture<'a, Arc<Object>>;
 
-    /// Up to `limit` objects whose keys start with `prefix` and are not before `from`, in the byte order of their keys.
+    /// Up to `limit` objects, each the latest version of its key and no delete marker, whose keys start with `prefix` and are not before `from`, in the byte order of their keys.
     fn scan<'a>(
         &'a self,
         bucket: &'a str,
@@ -95,6 +111,16 @@ pub trait Backend: Send + Sync {
         from: Cursor<'a>,
         limit: usize,
     ) -> BackendFuture<'a, Vec<Listed>>;
+
+    /// Up to `limit` versions and delete markers of keys that start with `prefix`, from `from` on, in the byte order of their keys, the versions of
+    /// one key the latest first.
+    fn scan_versions<'a>(
+        &'a self,
+        bucket: &'a str,
+        prefix: &'a str,
+        from: VersionCursor<'a>,
+        limit: usize,
+    ) -> BackendFuture<'a, Vec<ListedVersion>>;
 
     /// Opens an upload under its id.
     fn create_upload<'a>(&'a self, place: Place<'a>, upload: Upload) -> BackendFuture<'a, ()>;
@@ -150,7 +176,7 @@ pub struct Bucket {
 pub enum Overwrite {
     /// It may.
     Allowed,
-    /// An object of that key makes the write [`BackendError::Exists`] (`x-oss-forbid-overwrite: true`).
+    /// An object of that key makes the write [`BackendError::Exists`] (`x-oss-forbid-overwrite: true`). Of no effect where versions are kept.
     Forbidden,
 }
 
@@ -163,6 +189,43 @@ pub enum Cursor<'a> {
     At(&'a str),
     /// After this key.
     After(&'a str),
+}
+
+/// Where a [`Backend::scan_versions`] starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionCursor<'a> {
+    /// At the latest version of a key.
+    Key(Cursor<'a>),
+    /// After a version of a key; at the latest one of the key when there is no such version, so that none is missed.
+    After {
+        /// The key.
+        key: &'a str,
+        /// The version.
+        version: &'a str,
+    },
+}
+
+/// Names a version of a key: `null` for the one that is written where no versions are kept, else unlike every other. Opaque.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VersionId(String);
+
+impl VersionId {
+    /// The id as requests and replies have it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        self.0 == NULL_VERSION
+    }
+}
+
+impl Default for VersionId {
+    fn default() -> Self {
+        VersionId(NULL_VERSION.to_owned())
+    }
 }
 
 /// Headers kept with an object: lower-case names, raw values, in the order they came in.
@@ -198,6 +261,9 @@ pub enum Kind {
 pub struct Object {
     /// Unlike that of every other write.
     pub id: String,
+    /// Which version it is. The backend's to say: what a record to be stored has here does not count.
+    #[serde(default, skip_serializing_if = "VersionId::is_null")]
+    pub version: VersionId,
     /// Stored bytes.
     pub size: u64,
     /// The ETag with its quotes.
@@ -233,6 +299,7 @@ impl NewObject {
     pub fn with(self, facts: &Facts) -> Object {
         Object {
             id: self.id,
+            version: VersionId::default(),
             size: facts.size,
             etag: facts.etag(),
             crc64: facts.crc64,
@@ -243,6 +310,39 @@ impl NewObject {
             meta: self.meta,
         }
     }
+}
+
+/// The record of a delete marker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// Unlike that of every other write and removal.
+    pub id: String,
+    /// Which version it is.
+    #[serde(default, skip_serializing_if = "VersionId::is_null")]
+    pub version: VersionId,
+    /// When the object was removed.
+    #[serde(with = "record::millis")]
+    pub modified: Timestamp,
+}
+
+/// A delete marker about to be made.
+#[derive(Debug, Clone)]
+pub struct NewMarker {
+    /// See [`Marker::id`].
+    pub id: String,
+    /// See [`Marker::modified`].
+    pub modified: Timestamp,
+}
+
+/// What a removal did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    /// Removed an object for good.
+    Gone,
+    /// Made a delete marker.
+    Marked(VersionId),
+    /// Removed a delete marker for good.
+    Unmarked,
 }
 
 /// An unfinished multipart upload.
@@ -313,6 +413,26 @@ pub struct Listed {
     pub object: Arc<Object>,
 }
 
+/// One row of a [`Backend::scan_versions`].
+#[derive(Debug, Clone)]
+pub struct ListedVersion {
+    /// The key.
+    pub key: String,
+    /// Whether it is the latest version of the key.
+    pub is_latest: bool,
+    /// What it is.
+    pub kind: VersionKind,
+}
+
+/// What a version is.
+#[derive(Debug, Clone)]
+pub enum VersionKind {
+    /// An object.
+    Object(Arc<Object>),
+    /// A mark that there is none any more.
+    Marker(Arc<Marker>),
+}
+
 /// A record and a way to its content.
 pub struct Opened {
     /// The record.
@@ -328,12 +448,27 @@ pub enum BackendError {
     /// No bucket of that name.
     #[error("no such bucket")]
     NoSuchBucket,
-    /// The bucket holds objects or unfinished uploads.
+    /// The bucket holds versions, delete markers or unfinished uploads.
     #[error("the bucket is not empty")]
     BucketNotEmpty,
     /// No object of that key.
     #[error("no such object")]
     NoSuchKey,
+    /// No version of that id and key.
+    #[error("no such version")]
+    NoSuchVersion,
+    /// The object was deleted: its latest version is a delete marker.
+    #[error("the object was deleted")]
+    Deleted {
+        /// The marker.
+        marker: VersionId,
+    },
+    /// The version asked for is a delete marker.
+    #[error("the version is a delete marker")]
+    IsMarker {
+        /// The marker.
+        marker: VersionId,
+    },
     /// No unfinished upload of that id and key.
     #[error("no such upload")]
     NoSuchUpload,

@@ -1,35 +1,37 @@
 //! CopyObject: content stays, headers are kept or replaced, envelopes are kept.
 
+use osseal_wire::oss::CopyReply;
 use osseal_wire::oss::request::CopyObject;
 use osseal_wire::oss::xml::CopyResult;
 
-use crate::backend::{BackendError, Kind, Meta, Object, Overwrite, Place};
+use crate::backend::{BackendError, Kind, Meta, Object, Overwrite, Place, VersionId};
 use crate::buckets::iso;
 use crate::cse_rules::{self, PREFIX};
 use crate::objects::hold;
 use crate::quirks::{RepeatedEnvelope, SelfCopy};
 use crate::service::{Answer, Inner, Outcome, refusal_of};
+use crate::versions::source_refusal;
 use crate::{random, refusal};
 
 impl Inner {
     pub(crate) async fn copy_object(&self, target: Place<'_>, copy: &CopyObject) -> Outcome {
-        if copy.source_version.as_deref().is_some_and(|version| version != "null") {
-            return Err(refusal::no_such_version());
-        }
         copy.metadata.check()?;
         let source = Place { bucket: &copy.source_bucket, key: &copy.source_key };
-        let object = self.backend.object(source).await.map_err(refusal_of)?;
+        let object = self.backend.object(source, copy.source_version.as_deref()).await;
+        let object = object.map_err(source_refusal)?;
         hold(&copy.conditions, &object)?;
         let in_place = source == target;
         if source.bucket != target.bucket && object.size > self.quirks.largest_body {
             return Err(refusal::source_too_large());
         }
         let brings_headers = copy.metadata.0.iter().any(|(name, _)| name != "content-type");
-        // Copied onto itself an object only changes its headers, and those of the request win whatever the directive.
-        let replaces = copy.replace_metadata || (in_place && brings_headers);
+        // Copied onto itself where no versions are kept an object only changes its headers, and those of the request win whatever the directive.
+        let edits = in_place && brings_headers && !self.has_versions(target.bucket).await?;
+        let replaces = copy.replace_metadata || edits;
         let meta = if replaces { self.replaced(&object, copy, in_place)? } else { object.meta.clone() };
         let record = Object {
             id: random::id(),
+            version: VersionId::default(),
             modified: self.now(),
             kind: Kind::Normal,
             upload: None,
@@ -46,7 +48,13 @@ impl Inner {
             other => refusal_of(other),
         })?;
         let result = CopyResult { etag: copied.etag.clone(), last_modified: iso(copied.modified) };
-        Ok(Answer::xml(result.to_xml()))
+        let mut answer = Answer::xml(result.to_xml());
+        let versions = CopyReply {
+            version_id: self.version_of(target.bucket, &copied).await?,
+            source_version_id: self.version_of(source.bucket, &object).await?,
+        };
+        answer.headers.extend(versions.to_headers().map_err(|_| refusal::internal())?);
+        Ok(answer)
     }
 
     /// The request's headers, with the envelope of the source.

@@ -41,6 +41,7 @@ mod random;
 mod refusal;
 mod serve;
 pub mod service;
+mod versions;
 
 pub use body::{Body, BoxError};
 pub use ingest::{BodyFailure, Facts, Incoming};

@@ -12,9 +12,9 @@ use crate::refusal::refuse;
 use crate::service::{Answer, Inner, Outcome, refusal_of};
 
 /// Entries of a page unless the request says.
-const DEFAULT_PAGE: u32 = 100;
+pub(crate) const DEFAULT_PAGE: u32 = 100;
 /// Rows that are asked of the backend at once.
-const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 
 impl Inner {
     pub(crate) async fn list_objects(&self, bucket: &str, list: &ListObjects) -> Outcome {
@@ -66,7 +66,7 @@ impl Inner {
             let last = batch.last().map(|row| row.key.clone());
             let ended = batch.len() < BATCH;
             for row in batch {
-                let group = group_of(&row.key, list);
+                let group = group_of(&row.key, &list.prefix, &list.delimiter);
                 // A page that ended with a group goes on behind all of it.
                 if group.is_some_and(|group| {
                     group == begin || rows.groups.last().is_some_and(|known| known == group)
@@ -100,12 +100,20 @@ struct Rows {
 }
 
 /// The key up to the first delimiter after the prefix.
-fn group_of<'a>(key: &'a str, list: &ListObjects) -> Option<&'a str> {
-    if list.delimiter.is_empty() {
+pub(crate) fn group_of<'a>(key: &'a str, prefix: &str, delimiter: &str) -> Option<&'a str> {
+    if delimiter.is_empty() {
         return None;
     }
-    let at = key.get(list.prefix.len()..)?.find(&list.delimiter)?;
-    key.get(..list.prefix.len() + at + list.delimiter.len())
+    let at = key.get(prefix.len()..)?.find(delimiter)?;
+    key.get(..prefix.len() + at + delimiter.len())
+}
+
+/// `Type` of a listing and `x-oss-object-type`.
+pub(crate) fn object_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Normal => "Normal",
+        Kind::Multipart => "Multipart",
+    }
 }
 
 fn entry(row: &Listed, encode: &impl Fn(&str) -> String) -> ObjectEntry {
@@ -113,10 +121,7 @@ fn entry(row: &Listed, encode: &impl Fn(&str) -> String) -> ObjectEntry {
         key: encode(&row.key),
         last_modified: iso(row.object.modified),
         etag: row.object.etag.clone(),
-        object_type: match row.object.kind {
-            Kind::Normal => "Normal".into(),
-            Kind::Multipart => "Multipart".into(),
-        },
+        object_type: object_type(row.object.kind).to_owned(),
         size: row.object.size.to_string(),
         storage_class: "Standard".into(),
     }

@@ -6,7 +6,7 @@ use osseal_wire::oss::request::{Complete, ListParts, PutObject, UploadPart};
 use osseal_wire::oss::xml::{CompleteResult, InitiateResult, ListPartsResult, PartEntry};
 use osseal_wire::oss::{Crc64, PutReply, ServiceError};
 
-use crate::backend::{BackendError, Kind, Meta, NewPart, Object, Overwrite, Part, Place, Upload};
+use crate::backend::{BackendError, Kind, Meta, NewPart, Object, Overwrite, Part, Place, Upload, VersionId};
 use crate::buckets::iso;
 use crate::cse_rules::{self, Case, Stage};
 use crate::ingest::{BodyFailure, Incoming};
@@ -22,7 +22,8 @@ impl Inner {
         put.metadata.check()?;
         let meta = Meta(put.metadata.0.clone());
         cse_rules::check(&case(Stage::Initiate, declared(&meta.0)))?;
-        if put.forbid_overwrite && self.backend.object(place).await.is_ok() {
+        let exists = put.forbid_overwrite && self.backend.object(place, None).await.is_ok();
+        if exists && !self.has_versions(place.bucket).await? {
             return Err(refusal::exists());
         }
         let upload_id = random::id();
@@ -128,6 +129,7 @@ impl Inner {
         self.check_sizes(&parts)?;
         let object = Object {
             id: random::id(),
+            version: VersionId::default(),
             size: parts.iter().map(|part| part.size).sum(),
             etag: combined_etag(&parts),
             crc64: parts.iter().fold(Crc64::of(b""), |sum, part| Crc64::combine(sum, part.crc64, part.size)),
@@ -149,7 +151,12 @@ impl Inner {
             encoding_type: String::new(),
         };
         let mut answer = Answer::xml(result.to_xml());
-        let reply = PutReply { etag: object.etag.clone(), crc64: Some(object.crc64), ..PutReply::default() };
+        let reply = PutReply {
+            etag: object.etag.clone(),
+            crc64: Some(object.crc64),
+            version_id: self.version_of(place.bucket, &object).await?,
+            ..PutReply::default()
+        };
         answer.headers.extend(reply.to_headers().map_err(|_| refusal::internal())?);
         Ok(answer)
     }

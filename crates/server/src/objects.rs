@@ -2,15 +2,16 @@
 
 use data_encoding::BASE64;
 use http::StatusCode;
-use osseal_wire::oss::request::{Conditions, GetObject, PutObject};
+use osseal_wire::oss::request::{Conditions, DeleteObject, GetObject, PutObject};
 use osseal_wire::oss::{
     ContentRange, ObjectReply, PutReply, RangeSpec, ServiceError, http_date, parse_http_date,
 };
 
-use crate::backend::{BackendError, Kind, Meta, NewObject, Object, Overwrite, Place};
+use crate::backend::{BackendError, Meta, NewObject, Object, Overwrite, Place};
 use crate::body;
 use crate::cse_rules::{self, Case, Declared, Stage};
 use crate::ingest::{BodyFailure, Incoming};
+use crate::listing::object_type;
 use crate::service::{Answer, Inner, Outcome, declared, refusal_of};
 use crate::{random, refusal};
 
@@ -28,7 +29,13 @@ impl Inner {
         let overwrite = if put.forbid_overwrite { Overwrite::Forbidden } else { Overwrite::Allowed };
         let new = NewObject { id: random::id(), modified: self.now(), meta };
         let object = self.backend.put(place, new, overwrite, incoming).await?;
-        let reply = PutReply { etag: object.etag.clone(), crc64: Some(object.crc64), ..PutReply::default() };
+        let version_id = self.version_of(place.bucket, &object).await.map_err(BodyFailure::from)?;
+        let reply = PutReply {
+            etag: object.etag.clone(),
+            crc64: Some(object.crc64),
+            version_id,
+            ..PutReply::default()
+        };
         let mut answer = Answer::stored(&reply).map_err(BodyFailure::from)?;
         if let Some(value) = object.md5.and_then(|md5| BASE64.encode(&md5).parse().ok()) {
             answer.headers.insert("content-md5", value);
@@ -55,16 +62,14 @@ impl Inner {
     }
 
     pub(crate) async fn get_object(&self, place: Place<'_>, get: &GetObject, with_body: bool) -> Outcome {
-        if get.version_id.as_deref().is_some_and(|version| version != "null") {
-            return Err(refusal::no_such_version());
-        }
-        let opened = self.backend.open(place).await.map_err(refusal_of)?;
+        let opened = self.backend.open(place, get.version_id.as_deref()).await.map_err(refusal_of)?;
         let object = opened.object;
         hold(&get.conditions, &object)?;
         let asked = if with_body { get.range.as_ref() } else { None };
         let range = ranged(asked, object.size, get.standard_range)?;
         let (start, end) = range.as_ref().map_or((0, object.size), |range| (range.start, range.end));
-        let reply = reply_of(&object, ContentRange { start, end, total: object.size }, range.is_some());
+        let mut reply = reply_of(&object, ContentRange { start, end, total: object.size }, range.is_some());
+        reply.version_id = self.version_of(place.bucket, &object).await?;
         let (status, mut headers) = reply.to_head().map_err(|_| refusal::internal())?;
         for (name, value) in &get.response {
             let name = name.strip_prefix("response-").unwrap_or(name);
@@ -76,11 +81,10 @@ impl Inner {
         Ok(Answer { status, headers, body })
     }
 
-    pub(crate) async fn delete_object(&self, place: Place<'_>) -> Outcome {
-        match self.backend.delete(place).await {
-            Ok(()) | Err(BackendError::NoSuchKey) => Ok(Answer::empty(StatusCode::NO_CONTENT)),
-            Err(error) => Err(refusal_of(error)),
-        }
+    pub(crate) async fn delete_object(&self, place: Place<'_>, delete: &DeleteObject) -> Outcome {
+        let reply = self.remove(place, delete.version_id.as_deref()).await?;
+        let headers = reply.to_headers().map_err(|_| refusal::internal())?;
+        Ok(Answer { headers, ..Answer::empty(StatusCode::NO_CONTENT) })
     }
 }
 
@@ -144,10 +148,7 @@ fn reply_of(object: &Object, range: ContentRange, is_partial: bool) -> ObjectRep
         etag: object.etag.clone(),
         crc64: Some(object.crc64),
         last_modified: http_date(object.modified),
-        object_type: match object.kind {
-            Kind::Normal => "Normal".into(),
-            Kind::Multipart => "Multipart".into(),
-        },
+        object_type: object_type(object.kind).to_owned(),
         storage_class: "Standard".into(),
         version_id: None,
         request_id: String::new(),

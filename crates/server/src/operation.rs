@@ -16,6 +16,14 @@ pub enum Operation {
     ListObjects,
     /// `ListObjectsV2`.
     ListObjectsV2,
+    /// `PutBucketVersioning`.
+    PutBucketVersioning,
+    /// `GetBucketVersioning`.
+    GetBucketVersioning,
+    /// `ListObjectVersions`.
+    ListObjectVersions,
+    /// `DeleteMultipleObjects`.
+    DeleteMultipleObjects,
     /// `PutObject`.
     PutObject,
     /// `GetObject`.
@@ -49,6 +57,10 @@ impl Operation {
             Call::DeleteBucket => Operation::DeleteBucket,
             Call::ListObjects(list) if list.version_1 => Operation::ListObjects,
             Call::ListObjects(_) => Operation::ListObjectsV2,
+            Call::PutBucketVersioning(_) => Operation::PutBucketVersioning,
+            Call::GetBucketVersioning => Operation::GetBucketVersioning,
+            Call::ListVersions(_) => Operation::ListObjectVersions,
+            Call::DeleteMany(_) => Operation::DeleteMultipleObjects,
             Call::PutObject(_) => Operation::PutObject,
             Call::GetObject(_) => Operation::GetObject,
             Call::HeadObject(_) => Operation::HeadObject,

@@ -14,8 +14,10 @@ refusals! {
     no_such_bucket = NOT_FOUND "NoSuchBucket" "The specified bucket does not exist." "0015-00000101";
     no_such_key = NOT_FOUND "NoSuchKey" "The specified key does not exist." "0026-00000001";
     no_such_upload = NOT_FOUND "NoSuchUpload" "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed." "0042-00000002";
-    /// Versions do not exist here: no bucket has versioning.
     no_such_version = NOT_FOUND "NoSuchVersion" "The specified version does not exist." "0026-00000012";
+    /// A delete marker has no content.
+    is_marker = METHOD_NOT_ALLOWED "MethodNotAllowed" "The specified method is not allowed against this resource." "0017-00000002";
+    marker_source = BAD_REQUEST "InvalidArgument" "The versionId of x-oss-copy-source cannot be that of a delete marker." "0016-00000307";
     bucket_not_empty = CONFLICT "BucketNotEmpty" "The bucket you tried to delete is not empty." "0015-00000301";
     exists = CONFLICT "FileAlreadyExists" "The object you specified already exists and can not be overwritten." "0026-00000002";
     precondition_failed = PRECONDITION_FAILED "PreconditionFailed" "At least one of the pre-conditions you specified did not hold." "";

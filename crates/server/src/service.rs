@@ -29,6 +29,7 @@ use crate::faulty::{self, Plan};
 use crate::ingest::{BodyFailure, Demands, Incoming};
 use crate::ledger::{self, Ledger};
 use crate::quirks::Quirks;
+use crate::versions::marked;
 use crate::{Operation, random, refusal};
 
 /// What time it is.
@@ -296,6 +297,10 @@ impl Inner {
                 Call::PutBucket => self.put_bucket(bucket).await,
                 Call::DeleteBucket => self.delete_bucket(bucket).await,
                 Call::ListObjects(list) => self.list_objects(bucket, &list).await,
+                Call::PutBucketVersioning(state) => self.put_versioning(bucket, state).await,
+                Call::GetBucketVersioning => self.get_versioning(bucket).await,
+                Call::ListVersions(list) => self.list_versions(bucket, &list).await,
+                Call::DeleteMany(many) => self.delete_many(bucket, &many).await,
                 _ => Err(refusal::internal()),
             },
             (Some(bucket), Some(key)) => {
@@ -303,7 +308,7 @@ impl Inner {
                 match request.call {
                     Call::GetObject(get) => self.get_object(place, &get, true).await,
                     Call::HeadObject(get) => self.get_object(place, &get, false).await,
-                    Call::DeleteObject(_) => self.delete_object(place).await,
+                    Call::DeleteObject(delete) => self.delete_object(place, &delete).await,
                     Call::CopyObject(copy) => self.copy_object(place, &copy).await,
                     Call::Initiate(put) => self.initiate(place, &put).await,
                     Call::ListParts(list) => self.list_parts(place, &list).await,
@@ -384,6 +389,9 @@ pub(crate) fn refusal_of(error: BackendError) -> ServiceError {
         BackendError::NoSuchBucket => refusal::no_such_bucket(),
         BackendError::BucketNotEmpty => refusal::bucket_not_empty(),
         BackendError::NoSuchKey => refusal::no_such_key(),
+        BackendError::NoSuchVersion => refusal::no_such_version(),
+        BackendError::Deleted { marker } => marked(refusal::no_such_key(), marker.as_str()),
+        BackendError::IsMarker { marker } => marked(refusal::is_marker(), marker.as_str()),
         BackendError::NoSuchUpload => refusal::no_such_upload(),
         BackendError::Exists => refusal::exists(),
         BackendError::Changed => refusal::invalid_part(),
@@ -397,7 +405,13 @@ pub(crate) fn refusal_of(error: BackendError) -> ServiceError {
 }
 
 fn carries_document(head: &Parts) -> bool {
-    head.method == Method::POST && head.uri.query().is_some_and(|query| query.contains("uploadId="))
+    let names = head.uri.query().unwrap_or_default().split('&').map(|pair| pair.split('=').next());
+    let mut names = names.flatten();
+    match head.method {
+        Method::POST => names.any(|name| matches!(name, "uploadId" | "delete")),
+        Method::PUT => names.any(|name| name == "versioning"),
+        _ => false,
+    }
 }
 
 /// Reads a document; the inner `None` is one that is too large.
@@ -431,6 +445,7 @@ fn refused(head: &Parts, mut error: ServiceError, request_id: &str) -> Answer {
     } else {
         Answer { status, ..Answer::xml(document) }
     };
+    answer.headers.extend(error.to_headers());
     if let (false, Ok(ec)) = (error.ec.is_empty(), HeaderValue::from_str(&error.ec)) {
         answer.headers.insert(HeaderName::from_static("x-oss-ec"), ec);
     }

@@ -5,8 +5,8 @@
 //! format                              which layout this is
 //! temp/…                              files being written; swept on open
 //! data/ID                             one body each, never changed
-//! buckets/B/bucket                    record of a bucket
-//! buckets/B/objects/SHA256-OF-KEY     record of an object: key, headers, the bodies it is made of
+//! buckets/B/bucket                    record of a bucket: when it was made, whether it keeps versions
+//! buckets/B/objects/SHA256-OF-KEY     record of a key and all its versions: headers, the bodies they are made of
 //! buckets/B/uploads/ID/upload         record of an unfinished upload
 //! buckets/B/uploads/ID/parts/N        record of a part: facts, its body
 //! ```
@@ -16,11 +16,15 @@
 //! reader lets go or, after a kill, when the folder is opened next.
 //!
 //! Records carry their own digest. One that is damaged is never skipped: requests for it, and listings that would have to show
-//! it, fail and name the file; writing or deleting its key heals it.
+//! it, fail and name the file; writing or deleting its key heals it, except where versions are kept: there it would lose them, and is refused.
+//!
+//! Every change of a key is the replacement of one record, however many versions it has; the price is that the record grows with them.
+//! Folders of the layout before versions (`osseal-store-1`) are opened, and are of the present one from then on.
 
 mod files;
 mod folder;
 mod load;
+mod records;
 mod shared;
 mod state;
 
@@ -32,17 +36,18 @@ use std::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use osseal_wire::oss::Versioning;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use self::{
     files::{Aside, Blob},
     folder::Folder,
     shared::Shared,
-    state::{Content, Culprit, Record, State},
+    state::{Content, Culprit, State},
 };
 use super::{
-    Backend, BackendError, BackendFuture, Bucket, Cursor, Listed, NewObject, NewPart, Object, Opened,
-    Overwrite, Part, Place, Upload, index::Entry,
+    Backend, BackendError, BackendFuture, Bucket, Cursor, Listed, ListedVersion, NewMarker, NewObject,
+    NewPart, Object, Opened, Overwrite, Part, Place, Removed, Upload, VersionCursor, history::Entry,
 };
 use crate::ingest::Incoming;
 
@@ -189,6 +194,15 @@ impl Backend for Disk {
         self.now(|state| Ok(state.index.buckets()))
     }
 
+    fn versioning<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, Option<Versioning>> {
+        self.now(move |state| Ok(state.index.shelf(bucket)?.versioning))
+    }
+
+    fn set_versioning<'a>(&'a self, bucket: &'a str, versioning: Versioning) -> BackendFuture<'a, ()> {
+        let bucket = bucket.to_owned();
+        self.blocking(move |shared| shared.set_versioning(&bucket, versioning))
+    }
+
     fn put<'a>(
         &'a self,
         place: Place<'a>,
@@ -199,33 +213,45 @@ impl Backend for Disk {
         async move {
             self.shared.state().admits(place, overwrite)?;
             let received = self.receive(body).await?;
-            let object = Arc::new(new.with(&body.finish()?));
+            let object = new.with(&body.finish()?);
             let place = Owned::of(place);
             self.blocking(move |shared| {
-                let entry = Entry { object, content: received.place(&shared.folder)? };
-                shared.commit(place.place(), entry, |state| state.admits(place.place(), overwrite))
+                let content = received.place(&shared.folder)?;
+                shared.change(place.place(), |state| {
+                    state.admits(place.place(), overwrite)?;
+                    Ok(state.index.shelf(&place.bucket)?.written(&place.key, &object, content.clone()))
+                })
             })
             .await
         }
         .boxed()
     }
 
-    fn object<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Arc<Object>> {
-        self.now(move |state| state.object(place).map(|entry| entry.object.clone()))
+    fn object<'a>(&'a self, place: Place<'a>, version: Option<&'a str>) -> BackendFuture<'a, Arc<Object>> {
+        self.now(move |state| state.object(place, version).map(|entry| entry.object.clone()))
     }
 
-    fn open<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Opened> {
-        let place = Owned::of(place);
+    fn open<'a>(&'a self, place: Place<'a>, version: Option<&'a str>) -> BackendFuture<'a, Opened> {
+        let (place, version) = (Owned::of(place), version.map(str::to_owned));
         self.blocking(move |shared| {
-            let Entry { object, content } = shared.state().object(place.place())?.clone();
+            let Entry { object, content } = shared.state().object(place.place(), version.as_deref())?.clone();
             content.iter().try_for_each(|blob| blob.check())?;
             Ok(Opened { object, read: Box::new(move |range| files::stream(&content, range)) })
         })
     }
 
-    fn delete<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, ()> {
+    fn delete<'a>(&'a self, place: Place<'a>, marker: NewMarker) -> BackendFuture<'a, Removed> {
         let place = Owned::of(place);
-        self.blocking(move |shared| shared.delete(place.place()))
+        self.blocking(move |shared| {
+            shared.change(place.place(), |state| state.deleted(place.place(), &marker))
+        })
+    }
+
+    fn delete_version<'a>(&'a self, place: Place<'a>, version: &'a str) -> BackendFuture<'a, Removed> {
+        let (place, version) = (Owned::of(place), version.to_owned());
+        self.blocking(move |shared| {
+            shared.change(place.place(), |state| state.purged(place.place(), &version))
+        })
     }
 
     fn copy<'a>(
@@ -238,14 +264,12 @@ impl Backend for Disk {
     ) -> BackendFuture<'a, Arc<Object>> {
         let (source, target, expected) = (Owned::of(source), Owned::of(target), expected.to_owned());
         self.blocking(move |shared| {
-            let unchanged = |state: &State| -> Result<Content, BackendError> {
+            shared.change(target.place(), |state| {
                 state.admits(target.place(), overwrite)?;
-                state.object(source.place())?;
-                Ok(state.index.source(source.place(), &expected)?.content.clone())
-            };
-            let content = unchanged(&shared.state())?;
-            let entry = Entry { object: Arc::new(record), content };
-            shared.commit(target.place(), entry, |state| unchanged(state).map(drop))
+                state.sound(&Culprit::object(source.place()))?;
+                let content = state.index.source(source.place(), &expected)?.content.clone();
+                Ok(state.index.shelf(&target.bucket)?.written(&target.key, &record, content))
+            })
         })
     }
 
@@ -258,13 +282,20 @@ impl Backend for Disk {
     ) -> BackendFuture<'a, Vec<Listed>> {
         self.now(move |state| {
             let listed = state.index.scan(bucket, prefix, from, limit)?;
-            // Nobody knows the keys of damaged records: any listing of the bucket might lack one.
-            let unlistable =
-                |culprit: &Culprit| culprit.bucket == bucket && matches!(culprit.record, Record::Object(_));
-            match state.damage.iter().find(|(culprit, _)| unlistable(culprit)) {
-                None => Ok(listed),
-                Some((_, damage)) => Err(damage.error()),
-            }
+            state.listable(bucket).map(|()| listed)
+        })
+    }
+
+    fn scan_versions<'a>(
+        &'a self,
+        bucket: &'a str,
+        prefix: &'a str,
+        from: VersionCursor<'a>,
+        limit: usize,
+    ) -> BackendFuture<'a, Vec<ListedVersion>> {
+        self.now(move |state| {
+            let listed = state.index.scan_versions(bucket, prefix, from, limit)?;
+            state.listable(bucket).map(|()| listed)
         })
     }
 
@@ -311,14 +342,12 @@ impl Backend for Disk {
     ) -> BackendFuture<'a, Arc<Object>> {
         let (place, id, parts) = (Owned::of(place), id.to_owned(), parts.to_vec());
         self.blocking(move |shared| {
-            let listed = |state: &State| -> Result<Content, BackendError> {
+            shared.change(place.place(), |state| {
                 state.admits(place.place(), overwrite)?;
                 let chunks = state.pending(place.place(), &id)?.listed(&parts)?;
-                Ok(chunks.into_iter().flat_map(|content| content.iter().cloned()).collect())
-            };
-            let content = listed(&shared.state())?;
-            let entry = Entry { object: Arc::new(record), content };
-            shared.commit(place.place(), entry, |state| listed(state).map(drop))
+                let content = chunks.into_iter().flat_map(|content| content.iter().cloned()).collect();
+                Ok(state.index.shelf(&place.bucket)?.written(&place.key, &record, content))
+            })
         })
     }
 

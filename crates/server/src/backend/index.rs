@@ -1,6 +1,7 @@
-//! What exists, in memory, for both backends: buckets, their objects by key, their unfinished uploads by id.
+//! What exists, in memory, for both backends: buckets, the versions of their keys, their unfinished uploads by id.
 //!
-//! Generic over `C`, the handle on stored content. Knows which changes are allowed and makes them; durability is the caller's.
+//! Generic over `C`, the handle on stored content. Knows which changes are allowed and what they lead to; durability is the caller's: it
+//! asks for a [`Change`], makes it durable, and applies it.
 
 use std::{
     collections::{BTreeMap, btree_map},
@@ -9,8 +10,13 @@ use std::{
 };
 
 use jiff::Timestamp;
+use osseal_wire::oss::Versioning;
 
-use super::{BackendError, Bucket, Cursor, Listed, Object, Overwrite, Part, Place, Upload};
+use super::{
+    BackendError, Bucket, Cursor, Listed, ListedVersion, Marker, NewMarker, Object, Overwrite, Part, Place,
+    Removed, Upload, VersionCursor, VersionId, VersionKind,
+    history::{Entry, History, Version},
+};
 
 /// Everything that exists.
 pub(super) struct Index<C> {
@@ -20,15 +26,17 @@ pub(super) struct Index<C> {
 /// One bucket.
 pub(super) struct Shelf<C> {
     pub(super) created: Timestamp,
-    pub(super) objects: BTreeMap<String, Entry<C>>,
+    /// None until it is set for the first time.
+    pub(super) versioning: Option<Versioning>,
+    pub(super) keys: BTreeMap<String, History<C>>,
     pub(super) uploads: BTreeMap<String, Pending<C>>,
 }
 
-/// One object.
-#[derive(Clone)]
-pub(super) struct Entry<C> {
-    pub(super) object: Arc<Object>,
-    pub(super) content: C,
+/// What becomes of a key, and what is answered.
+pub(super) struct Change<C, T> {
+    /// None when no version is left.
+    pub(super) history: Option<History<C>>,
+    pub(super) answer: T,
 }
 
 /// One unfinished upload.
@@ -44,20 +52,24 @@ impl<C> Default for Index<C> {
 }
 
 impl<C> Shelf<C> {
-    pub(super) fn new(created: Timestamp) -> Self {
-        Shelf { created, objects: BTreeMap::new(), uploads: BTreeMap::new() }
+    pub(super) fn new(created: Timestamp, versioning: Option<Versioning>) -> Self {
+        Shelf { created, versioning, keys: BTreeMap::new(), uploads: BTreeMap::new() }
     }
 
-    /// Whether a write under these terms is allowed.
+    /// Whether a write under these terms is allowed. Where versions are kept nothing is overwritten.
     pub(super) fn admits(&self, key: &str, overwrite: Overwrite) -> Result<(), BackendError> {
         match overwrite {
-            Overwrite::Forbidden if self.objects.contains_key(key) => Err(BackendError::Exists),
+            Overwrite::Forbidden if self.versioning.is_none() && self.keys.contains_key(key) => {
+                Err(BackendError::Exists)
+            }
             _ => Ok(()),
         }
     }
 
-    pub(super) fn entry(&self, key: &str) -> Result<&Entry<C>, BackendError> {
-        self.objects.get(key).ok_or(BackendError::NoSuchKey)
+    /// An object or one version of it.
+    pub(super) fn entry(&self, key: &str, version: Option<&str>) -> Result<&Entry<C>, BackendError> {
+        let none = if version.is_some() { BackendError::NoSuchVersion } else { BackendError::NoSuchKey };
+        self.keys.get(key).ok_or(none)?.entry(version)
     }
 
     pub(super) fn pending(&self, key: &str, id: &str) -> Result<&Pending<C>, BackendError> {
@@ -69,7 +81,52 @@ impl<C> Shelf<C> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.objects.is_empty() && self.uploads.is_empty()
+        self.keys.is_empty() && self.uploads.is_empty()
+    }
+
+    /// Puts a change into effect; gives back what the key was.
+    pub(super) fn apply(&mut self, key: &str, history: Option<History<C>>) -> Option<History<C>> {
+        match history {
+            Some(history) => self.keys.insert(key.to_owned(), history),
+            None => self.keys.remove(key),
+        }
+    }
+}
+
+impl<C: Clone> Shelf<C> {
+    /// A write of the record, whose version is decided here.
+    pub(super) fn written(&self, key: &str, record: &Object, content: C) -> Change<C, Arc<Object>> {
+        let version = VersionId::made_by(&record.id, self.versioning);
+        let object = Arc::new(Object { version, ..record.clone() });
+        let version = Version::Object(Entry { object: object.clone(), content });
+        Change { history: Some(History::with(self.keys.get(key), version)), answer: object }
+    }
+
+    /// A removal of the object, by a marker where versions are kept.
+    pub(super) fn deleted(&self, key: &str, new: &NewMarker) -> Result<Change<C, Removed>, BackendError> {
+        let before = self.keys.get(key);
+        if self.versioning.is_none() {
+            return before
+                .map(|_| Change { history: None, answer: Removed::Gone })
+                .ok_or(BackendError::NoSuchKey);
+        }
+        let version = VersionId::made_by(&new.id, self.versioning);
+        let marker = Marker { id: new.id.clone(), version: version.clone(), modified: new.modified };
+        Ok(Change {
+            history: Some(History::with(before, Version::Marker(Arc::new(marker)))),
+            answer: Removed::Marked(version),
+        })
+    }
+
+    /// A removal of one version for good.
+    pub(super) fn purged(&self, key: &str, version: &str) -> Result<Change<C, Removed>, BackendError> {
+        let before = self.keys.get(key).ok_or(BackendError::NoSuchVersion)?;
+        let gone = before.all().find(|known| known.id().as_str() == version);
+        let answer = match gone.ok_or(BackendError::NoSuchVersion)? {
+            Version::Object(_) => Removed::Gone,
+            Version::Marker(_) => Removed::Unmarked,
+        };
+        Ok(Change { history: before.without(version), answer })
     }
 }
 
@@ -117,14 +174,15 @@ impl<C> Index<C> {
             .collect()
     }
 
-    pub(super) fn object(&self, place: Place<'_>) -> Result<&Entry<C>, BackendError> {
-        self.shelf(place.bucket)?.entry(place.key)
+    pub(super) fn object(&self, place: Place<'_>, version: Option<&str>) -> Result<&Entry<C>, BackendError> {
+        self.shelf(place.bucket)?.entry(place.key, version)
     }
 
-    /// The entry that a copy reads, if it is still the one expected.
+    /// The entry that a copy reads, if it is still there.
     pub(super) fn source(&self, place: Place<'_>, expected: &str) -> Result<&Entry<C>, BackendError> {
-        let entry = self.object(place)?;
-        if entry.object.id == expected { Ok(entry) } else { Err(BackendError::Changed) }
+        let history = self.shelf(place.bucket)?.keys.get(place.key).ok_or(BackendError::NoSuchKey)?;
+        let mut entries = history.all().filter_map(Version::entry);
+        entries.find(|entry| entry.object.id == expected).ok_or(BackendError::Changed)
     }
 
     pub(super) fn scan(
@@ -134,17 +192,55 @@ impl<C> Index<C> {
         from: Cursor<'_>,
         limit: usize,
     ) -> Result<Vec<Listed>, BackendError> {
+        let objects = self.keys(bucket, prefix, from)?.filter_map(|(key, history)| {
+            let entry = history.latest.entry()?;
+            Some(Listed { key: key.clone(), object: entry.object.clone() })
+        });
+        Ok(objects.take(limit).collect())
+    }
+
+    pub(super) fn scan_versions(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        from: VersionCursor<'_>,
+        limit: usize,
+    ) -> Result<Vec<ListedVersion>, BackendError> {
+        let (from, after) = match from {
+            VersionCursor::Key(from) => (from, None),
+            VersionCursor::After { key, version } => (Cursor::At(key), Some((key, version))),
+        };
+        let rows = self.keys(bucket, prefix, from)?.flat_map(|(key, history)| {
+            // Of a version that is gone nobody knows what came after it: the key is listed from its latest.
+            let skipped = after
+                .filter(|(marker, _)| marker == key)
+                .and_then(|(_, version)| history.all().position(|known| known.id().as_str() == version))
+                .map_or(0, |position| position + 1);
+            history.all().enumerate().skip(skipped).map(move |(position, version)| ListedVersion {
+                key: key.clone(),
+                is_latest: position == 0,
+                kind: match version {
+                    Version::Object(entry) => VersionKind::Object(entry.object.clone()),
+                    Version::Marker(marker) => VersionKind::Marker(marker.clone()),
+                },
+            })
+        });
+        Ok(rows.take(limit).collect())
+    }
+
+    fn keys(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        from: Cursor<'_>,
+    ) -> Result<impl Iterator<Item = (&String, &History<C>)>, BackendError> {
         let start = match from {
             Cursor::At(key) if key > prefix => Bound::Included(key),
             Cursor::After(key) if key >= prefix => Bound::Excluded(key),
             _ => Bound::Included(prefix),
         };
-        let rows = self.shelf(bucket)?.objects.range::<str, _>((start, Bound::Unbounded));
-        Ok(rows
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .take(limit)
-            .map(|(key, entry)| Listed { key: key.clone(), object: entry.object.clone() })
-            .collect())
+        let rows = self.shelf(bucket)?.keys.range::<str, _>((start, Bound::Unbounded));
+        Ok(rows.take_while(move |(key, _)| key.starts_with(prefix)))
     }
 
     pub(super) fn upload(

@@ -8,11 +8,13 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
+use osseal_wire::oss::Versioning;
 
 use super::{
-    Backend, BackendError, BackendFuture, Bucket, ContentStream, Cursor, Listed, NewObject, NewPart, Object,
-    Opened, Overwrite, Part, Place, Upload,
-    index::{Entry, Index, Pending, Shelf},
+    Backend, BackendError, BackendFuture, Bucket, ContentStream, Cursor, Listed, ListedVersion, NewMarker,
+    NewObject, NewPart, Object, Opened, Overwrite, Part, Place, Removed, Upload, VersionCursor,
+    history::Entry,
+    index::{Change, Index, Pending, Shelf},
 };
 use crate::ingest::{BodyFailure, Incoming};
 
@@ -53,7 +55,7 @@ impl Memory {
 impl Backend for Memory {
     fn create_bucket<'a>(&'a self, bucket: &'a str, created: Timestamp) -> BackendFuture<'a, ()> {
         self.now(move |index| {
-            index.add(bucket, Shelf::new(created));
+            index.add(bucket, Shelf::new(created, None));
             Ok(())
         })
     }
@@ -72,6 +74,17 @@ impl Backend for Memory {
         self.now(|index| Ok(index.buckets()))
     }
 
+    fn versioning<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, Option<Versioning>> {
+        self.now(move |index| Ok(index.shelf(bucket)?.versioning))
+    }
+
+    fn set_versioning<'a>(&'a self, bucket: &'a str, versioning: Versioning) -> BackendFuture<'a, ()> {
+        self.now(move |index| {
+            index.shelf_mut(bucket)?.versioning = Some(versioning);
+            Ok(())
+        })
+    }
+
     fn put<'a>(
         &'a self,
         place: Place<'a>,
@@ -82,30 +95,40 @@ impl Backend for Memory {
         async move {
             self.index().shelf(place.bucket)?.admits(place.key, overwrite)?;
             let content = collect(body).await?;
-            let object = Arc::new(new.with(&body.finish()?));
+            let object = new.with(&body.finish()?);
             let mut index = self.index();
             let shelf = index.shelf_mut(place.bucket)?;
             shelf.admits(place.key, overwrite)?;
-            shelf.objects.insert(place.key.to_owned(), Entry { object: object.clone(), content });
-            Ok(object)
+            let change = shelf.written(place.key, &object, content);
+            Ok(applied(shelf, place.key, change))
         }
         .boxed()
     }
 
-    fn object<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Arc<Object>> {
-        self.now(move |index| index.object(place).map(|entry| entry.object.clone()))
+    fn object<'a>(&'a self, place: Place<'a>, version: Option<&'a str>) -> BackendFuture<'a, Arc<Object>> {
+        self.now(move |index| index.object(place, version).map(|entry| entry.object.clone()))
     }
 
-    fn open<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, Opened> {
+    fn open<'a>(&'a self, place: Place<'a>, version: Option<&'a str>) -> BackendFuture<'a, Opened> {
         self.now(move |index| {
-            let Entry { object, content } = index.object(place)?.clone();
+            let Entry { object, content } = index.object(place, version)?.clone();
             Ok(Opened { object, read: Box::new(move |range| slices(&content, range)) })
         })
     }
 
-    fn delete<'a>(&'a self, place: Place<'a>) -> BackendFuture<'a, ()> {
+    fn delete<'a>(&'a self, place: Place<'a>, marker: NewMarker) -> BackendFuture<'a, Removed> {
         self.now(move |index| {
-            index.shelf_mut(place.bucket)?.objects.remove(place.key).map(drop).ok_or(BackendError::NoSuchKey)
+            let shelf = index.shelf_mut(place.bucket)?;
+            let change = shelf.deleted(place.key, &marker)?;
+            Ok(applied(shelf, place.key, change))
+        })
+    }
+
+    fn delete_version<'a>(&'a self, place: Place<'a>, version: &'a str) -> BackendFuture<'a, Removed> {
+        self.now(move |index| {
+            let shelf = index.shelf_mut(place.bucket)?;
+            let change = shelf.purged(place.key, version)?;
+            Ok(applied(shelf, place.key, change))
         })
     }
 
@@ -121,9 +144,8 @@ impl Backend for Memory {
             let content = index.source(source, expected)?.content.clone();
             let shelf = index.shelf_mut(target.bucket)?;
             shelf.admits(target.key, overwrite)?;
-            let object = Arc::new(record);
-            shelf.objects.insert(target.key.to_owned(), Entry { object: object.clone(), content });
-            Ok(object)
+            let change = shelf.written(target.key, &record, content);
+            Ok(applied(shelf, target.key, change))
         })
     }
 
@@ -135,6 +157,16 @@ impl Backend for Memory {
         limit: usize,
     ) -> BackendFuture<'a, Vec<Listed>> {
         self.now(move |index| index.scan(bucket, prefix, from, limit))
+    }
+
+    fn scan_versions<'a>(
+        &'a self,
+        bucket: &'a str,
+        prefix: &'a str,
+        from: VersionCursor<'a>,
+        limit: usize,
+    ) -> BackendFuture<'a, Vec<ListedVersion>> {
+        self.now(move |index| index.scan_versions(bucket, prefix, from, limit))
     }
 
     fn create_upload<'a>(&'a self, place: Place<'a>, upload: Upload) -> BackendFuture<'a, ()> {
@@ -182,9 +214,8 @@ impl Backend for Memory {
             let content: Content = chunks.into_iter().flat_map(|part| part.iter().cloned()).collect();
             shelf.admits(place.key, overwrite)?;
             shelf.uploads.remove(id);
-            let object = Arc::new(record);
-            shelf.objects.insert(place.key.to_owned(), Entry { object: object.clone(), content });
-            Ok(object)
+            let change = shelf.written(place.key, &record, content);
+            Ok(applied(shelf, place.key, change))
         })
     }
 
@@ -196,6 +227,11 @@ impl Backend for Memory {
             Ok(())
         })
     }
+}
+
+fn applied<T>(shelf: &mut Shelf<Content>, key: &str, change: Change<Content, T>) -> T {
+    shelf.apply(key, change.history);
+    change.answer
 }
 
 async fn collect(body: &mut Incoming) -> Result<Content, BodyFailure> {

@@ -53,12 +53,13 @@ pub(super) mod millis {
 mod tests {
     use jiff::Timestamp;
 
-    use crate::backend::{Kind, Meta, Object};
+    use crate::backend::{Kind, Meta, Object, VersionId};
 
     #[test]
     fn every_byte_of_a_header_value_survives() {
         let object = Object {
             id: "1".into(),
+            version: VersionId::default(),
             size: 7,
             etag: "\"E\"".into(),
             crc64: u64::MAX,

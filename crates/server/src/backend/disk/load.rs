@@ -13,15 +13,20 @@ use jiff::Timestamp;
 use super::{
     super::{
         BackendError, Upload,
-        index::{Entry, Index, Pending, Shelf},
+        history::{History, Version},
+        index::{Index, Pending, Shelf},
     },
     files::{self, Blob, failed, sha256, sync_folder},
     folder::Folder,
-    state::{BucketRecord, Content, Culprit, Damage, ObjectRecord, PartRecord, Record, State},
+    records::{BucketRecord, KeyRecord, PartRecord},
+    state::{Content, Culprit, Damage, Record, State},
 };
 
 /// Says which layout the folder has.
-const FORMAT: &str = "osseal-store-1\n";
+const FORMAT: &str = "osseal-store-2\n";
+/// The layout before there were versions, whose records are read as they are. What reads only that one would take the bodies of earlier
+/// versions for bodies that nothing names.
+const WITHOUT_VERSIONS: &str = "osseal-store-1\n";
 
 /// Why a folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +50,7 @@ pub(super) fn lock(folder: &Folder) -> Result<File, OpenError> {
     let names = names(root)?;
     let format = folder.format();
     let known = match fs::read(&format) {
-        Ok(text) => text == FORMAT.as_bytes(),
+        Ok(text) => [FORMAT, WITHOUT_VERSIONS].iter().any(|known| text == known.as_bytes()),
         Err(error) if error.kind() == ErrorKind::NotFound => names.iter().all(|name| name == "lock"),
         Err(error) => return Err(failed("read", &format)(error).into()),
     };
@@ -69,7 +74,7 @@ pub(super) fn load(folder: &Folder) -> Result<State, OpenError> {
     for name in names(&folder.temp())? {
         files::remove(&folder.temp().join(name))?;
     }
-    if !folder.format().exists() {
+    if fs::read(folder.format()).ok().as_deref() != Some(FORMAT.as_bytes()) {
         let mut aside = files::Aside::create(&folder.temp())?;
         aside.write(FORMAT.as_bytes())?;
         aside.sync()?;
@@ -99,15 +104,20 @@ impl Loading<'_> {
         if !record.exists() {
             return self.unmade(bucket).map(|()| None);
         }
-        let BucketRecord { created } = files::read(&record)?;
-        let created = Timestamp::from_millisecond(created).unwrap_or_default();
-        let mut shelf = Shelf::new(created);
+        let facts: BucketRecord = files::read(&record)?;
+        let created = Timestamp::from_millisecond(facts.created).unwrap_or_default();
+        let versioning = facts.versioning().map_err(|word| BackendError::Damaged {
+            what: record.display().to_string(),
+            reason: format!("{word:?} is no versioning state"),
+        })?;
+        let mut shelf = Shelf::new(created, versioning);
         let mut completed = HashSet::new();
         for name in names(&self.folder.objects(bucket))? {
             match self.object(bucket, &name) {
-                Ok((key, entry)) => {
-                    completed.extend(entry.object.upload.clone());
-                    shelf.objects.insert(key, entry);
+                Ok((key, history)) => {
+                    let entries = history.all().filter_map(Version::entry);
+                    completed.extend(entries.filter_map(|entry| entry.object.upload.clone()));
+                    shelf.keys.insert(key, history);
                 }
                 Err(error) => self.damaged(bucket, Record::Object(name), error)?,
             }
@@ -140,21 +150,25 @@ impl Loading<'_> {
         fs::remove_dir_all(&place).map_err(failed("remove", &place))
     }
 
-    fn object(&mut self, bucket: &str, name: &str) -> Result<(String, Entry<Content>), BackendError> {
+    fn object(&mut self, bucket: &str, name: &str) -> Result<(String, History<Content>), BackendError> {
         let path = self.folder.objects(bucket).join(name);
-        let record: ObjectRecord = files::read(&path)?;
+        let record: KeyRecord = files::read(&path)?;
         if sha256(record.key.as_bytes()) != name {
             return Err(misplaced(&path));
         }
-        let content = self.content(&record.blobs)?;
-        let size: u64 = content.iter().map(|blob| blob.size).sum();
-        if size != record.object.size {
-            return Err(BackendError::Damaged {
-                what: path.display().to_string(),
-                reason: format!("it names {size} bytes of an object of {}", record.object.size),
-            });
-        }
-        Ok((record.key, Entry { object: Arc::new(record.object), content }))
+        let key = record.key.clone();
+        let history = record.history(|object, blobs| {
+            let content = self.content(blobs)?;
+            let size: u64 = content.iter().map(|blob| blob.size).sum();
+            if size != object.size {
+                return Err(BackendError::Damaged {
+                    what: path.display().to_string(),
+                    reason: format!("it names {size} bytes of an object of {}", object.size),
+                });
+            }
+            Ok(content)
+        })?;
+        Ok((key, history))
     }
 
     fn pending(&mut self, bucket: &str, id: &str) -> Result<Pending<Content>, BackendError> {

@@ -7,15 +7,18 @@ use std::{
 };
 
 use jiff::Timestamp;
+use osseal_wire::oss::Versioning;
 
 use super::{
     super::{
-        BackendError, Object, Part, Place, Upload,
-        index::{Entry, Pending, Shelf},
+        BackendError, Part, Place, Upload,
+        history::History,
+        index::{Change, Pending, Shelf},
     },
     files::{self, failed, prepare, sync_folder},
     folder::Folder,
-    state::{BucketRecord, Content, Culprit, ObjectRecord, PartRecord, State},
+    records::{BucketRecord, KeyRecord, PartRecord, names},
+    state::{Content, Culprit, State},
 };
 
 /// The folder and what is in it.
@@ -32,41 +35,48 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an object in its place, if `admitted` still says so when the moment has come.
-    pub(super) fn commit(
+    /// Makes a change of a key: decides, writes the record aside, and puts it in its place if the decision is still the same then.
+    pub(super) fn change<T>(
         &self,
         place: Place<'_>,
-        entry: Entry<Content>,
-        admitted: impl FnOnce(&State) -> Result<(), BackendError>,
-    ) -> Result<Arc<Object>, BackendError> {
-        let record = ObjectRecord {
-            key: place.key.to_owned(),
-            object: (*entry.object).clone(),
-            blobs: names(&entry.content),
-        };
-        let aside = prepare(&self.folder.temp(), &record)?;
+        decide: impl Fn(&State) -> Result<Change<Content, T>, BackendError>,
+    ) -> Result<T, BackendError> {
         let path = self.folder.object_record(place.bucket, place.key);
-        let object = entry.object.clone();
-        let (before, ended) = {
+        let (before, answer, ended) = loop {
+            let planned = decide(&self.state())?.history;
+            let aside = planned
+                .as_ref()
+                .map(|history| prepare(&self.folder.temp(), &KeyRecord::of(place.key, history)))
+                .transpose()?;
             let mut state = self.state();
-            admitted(&state)?;
+            let Change { history, answer } = decide(&state)?;
+            let same = match (&planned, &history) {
+                (Some(planned), Some(history)) => planned.is(history),
+                (planned, history) => planned.is_none() && history.is_none(),
+            };
+            if !same {
+                // Somebody else was quicker, and the record would lose what they did.
+                continue;
+            }
+            match aside {
+                Some(aside) => aside.place(&path)?,
+                None => files::remove(&path)?,
+            }
+            let ended = history.as_ref().and_then(|history| history.latest.entry()?.object.upload.clone());
+            history.iter().flat_map(History::content).for_each(link);
             let shelf = state.index.shelf_mut(place.bucket)?;
-            aside.place(&path)?;
-            entry.content.iter().for_each(|blob| blob.link());
-            let ended = object.upload.as_ref().and_then(|upload| shelf.uploads.remove(upload));
-            let before = shelf.objects.insert(place.key.to_owned(), entry);
+            let ended = ended.and_then(|upload| shelf.uploads.remove(&upload));
+            let before = shelf.apply(place.key, history);
             state.damage.remove(&Culprit::object(place));
-            (before, ended)
+            break (before, answer, ended);
         };
         // What the old records name may go only after the one that replaces them is safe.
         sync_folder(&self.folder.objects(place.bucket))?;
-        if let Some(before) = before {
-            release(&before.content);
-        }
+        before.iter().flat_map(History::content).for_each(release);
         if let Some(ended) = ended {
             self.forget(place.bucket, ended)?;
         }
-        Ok(object)
+        Ok(answer)
     }
 
     /// Removes what is left of an upload that is over.
@@ -84,7 +94,7 @@ impl Shared {
     }
 
     pub(super) fn create_bucket(&self, bucket: &str, created: Timestamp) -> Result<(), BackendError> {
-        let aside = prepare(&self.folder.temp(), &BucketRecord { created: created.as_millisecond() })?;
+        let aside = prepare(&self.folder.temp(), &BucketRecord::new(created, None))?;
         let mut state = self.state();
         if state.index.contains(bucket) {
             return Ok(());
@@ -95,8 +105,17 @@ impl Shared {
         sync_folder(&self.folder.buckets())?;
         aside.place(&self.folder.bucket_record(bucket))?;
         sync_folder(&self.folder.bucket(bucket))?;
-        state.index.add(bucket, Shelf::new(created));
+        state.index.add(bucket, Shelf::new(created, None));
         Ok(())
+    }
+
+    pub(super) fn set_versioning(&self, bucket: &str, versioning: Versioning) -> Result<(), BackendError> {
+        let mut state = self.state();
+        let shelf = state.index.shelf_mut(bucket)?;
+        let record = BucketRecord::new(shelf.created, Some(versioning));
+        prepare(&self.folder.temp(), &record)?.place(&self.folder.bucket_record(bucket))?;
+        shelf.versioning = Some(versioning);
+        sync_folder(&self.folder.bucket(bucket))
     }
 
     pub(super) fn delete_bucket(&self, bucket: &str) -> Result<(), BackendError> {
@@ -110,26 +129,6 @@ impl Shared {
         let place = self.folder.bucket(bucket);
         sync_folder(&place)?;
         fs::remove_dir_all(&place).map_err(failed("remove", &place))
-    }
-
-    pub(super) fn delete(&self, place: Place<'_>) -> Result<(), BackendError> {
-        let before = {
-            let mut state = self.state();
-            let shelf = state.index.shelf_mut(place.bucket)?;
-            let known = shelf.objects.contains_key(place.key);
-            let damaged = state.damage.contains_key(&Culprit::object(place));
-            if !known && !damaged {
-                return Err(BackendError::NoSuchKey);
-            }
-            files::remove(&self.folder.object_record(place.bucket, place.key))?;
-            state.damage.remove(&Culprit::object(place));
-            state.index.shelf_mut(place.bucket)?.objects.remove(place.key)
-        };
-        sync_folder(&self.folder.objects(place.bucket))?;
-        if let Some(before) = before {
-            release(&before.content);
-        }
-        Ok(())
     }
 
     pub(super) fn create_upload(&self, bucket: &str, upload: Upload) -> Result<(), BackendError> {
@@ -158,7 +157,7 @@ impl Shared {
             state.sound(&Culprit::upload(place, id))?;
             let pending = state.index.shelf_mut(place.bucket)?.pending_mut(place.key, id)?;
             aside.place(&self.folder.part_record(place.bucket, id, part.number))?;
-            content.iter().for_each(|blob| blob.link());
+            link(&content);
             pending.parts.insert(part.number, (part.clone(), content))
         };
         sync_folder(&self.folder.parts(place.bucket, id)).or_else(|error| {
@@ -189,8 +188,8 @@ impl Shared {
     }
 }
 
-fn names(content: &Content) -> Vec<(String, u64)> {
-    content.iter().map(|blob| (blob.name.clone(), blob.size)).collect()
+fn link(content: &Content) {
+    content.iter().for_each(|blob| blob.link());
 }
 
 fn release(content: &Content) {

@@ -2,12 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     super::{
-        BackendError, Object, Overwrite, Part, Place,
-        index::{Entry, Index, Pending},
+        BackendError, NewMarker, Overwrite, Place, Removed,
+        history::Entry,
+        index::{Change, Index, Pending},
     },
     files::{Blob, sha256},
 };
@@ -23,17 +22,55 @@ impl State {
         self.damage.get(culprit).map_or(Ok(()), |damage| Err(damage.error()))
     }
 
-    pub(super) fn object(&self, place: Place<'_>) -> Result<&Entry<Content>, BackendError> {
+    pub(super) fn object(
+        &self,
+        place: Place<'_>,
+        version: Option<&str>,
+    ) -> Result<&Entry<Content>, BackendError> {
         self.sound(&Culprit::object(place))?;
-        self.index.object(place)
+        self.index.object(place, version)
     }
 
+    /// Whether a write is allowed. One heals a damaged record, but not where versions are kept: it would lose them.
     pub(super) fn admits(&self, place: Place<'_>, overwrite: Overwrite) -> Result<(), BackendError> {
         let shelf = self.index.shelf(place.bucket)?;
+        if shelf.versioning.is_some() {
+            self.sound(&Culprit::object(place))?;
+        }
         if overwrite == Overwrite::Forbidden {
             self.sound(&Culprit::object(place)).map_err(|_| BackendError::Exists)?;
         }
         shelf.admits(place.key, overwrite)
+    }
+
+    pub(super) fn deleted(
+        &self,
+        place: Place<'_>,
+        new: &NewMarker,
+    ) -> Result<Change<Content, Removed>, BackendError> {
+        let shelf = self.index.shelf(place.bucket)?;
+        match self.sound(&Culprit::object(place)) {
+            Ok(()) => shelf.deleted(place.key, new),
+            Err(_) if shelf.versioning.is_none() => Ok(Change { history: None, answer: Removed::Gone }),
+            Err(damaged) => Err(damaged),
+        }
+    }
+
+    pub(super) fn purged(
+        &self,
+        place: Place<'_>,
+        version: &str,
+    ) -> Result<Change<Content, Removed>, BackendError> {
+        self.sound(&Culprit::object(place))?;
+        self.index.shelf(place.bucket)?.purged(place.key, version)
+    }
+
+    /// Nobody knows the keys of damaged records: any listing of the bucket might lack one.
+    pub(super) fn listable(&self, bucket: &str) -> Result<(), BackendError> {
+        let unlistable =
+            |culprit: &Culprit| culprit.bucket == bucket && matches!(culprit.record, Record::Object(_));
+        let damage = self.damage.iter().find(|(culprit, _)| unlistable(culprit));
+        damage.map_or(Ok(()), |(_, damage)| Err(damage.error()))
     }
 
     pub(super) fn pending(&self, place: Place<'_>, id: &str) -> Result<&Pending<Content>, BackendError> {
@@ -54,7 +91,7 @@ pub(super) struct Culprit {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Record {
-    /// Of an object, by the digest of its key.
+    /// Of a key and its versions, by the digest of the key.
     Object(String),
     /// Of an upload or one of its parts, by the upload's id.
     Upload(String),
@@ -80,22 +117,4 @@ impl Damage {
     pub(super) fn error(&self) -> BackendError {
         BackendError::Damaged { what: self.what.clone(), reason: self.reason.clone() }
     }
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct BucketRecord {
-    pub(super) created: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct ObjectRecord {
-    pub(super) key: String,
-    pub(super) object: Object,
-    pub(super) blobs: Vec<(String, u64)>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct PartRecord {
-    pub(super) part: Part,
-    pub(super) blobs: Vec<(String, u64)>,
 }

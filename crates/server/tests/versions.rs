@@ -1,0 +1,437 @@
+//! Versioning and the removal of many objects, on both backends.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(unused, reason = "each test program uses its share of the support module")]
+
+mod support;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use md5::{Digest, Md5};
+use osseal_server::Service;
+use support::{Reply, Store, ramp};
+
+impl Store {
+    async fn versioning(&self, state: &str) {
+        let document = format!("<VersioningConfiguration><Status>{state}</Status></VersioningConfiguration>");
+        let reply = self.ask("PUT /box?versioning", &[], document.as_bytes()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+
+    /// Puts and gives the version; empty where there is none.
+    async fn put(&self, key: &str, body: &str) -> String {
+        let reply = self.ask(&format!("PUT /box/{key}"), &[], body.as_bytes()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.header("x-oss-version-id").to_owned()
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.ask(&format!("GET /box/{path}"), &[], b"").await
+    }
+
+    async fn delete(&self, path: &str) -> Reply {
+        let reply = self.ask(&format!("DELETE /box/{path}"), &[], b"").await;
+        assert_eq!(reply.status, 204, "{}", reply.text());
+        reply
+    }
+
+    /// Versions as `key:id`, markers with `-`, the latest with `!`, groups with `*`; then the markers of the next page.
+    async fn versions(&self, query: &str) -> (Vec<String>, Option<(String, String)>) {
+        let reply = self.ask(&format!("GET /box?versions&{query}"), &[], b"").await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let starts = ["<Version>", "<DeleteMarker>", "<CommonPrefixes>"];
+        let mut rows = Vec::new();
+        let mut rest = reply.text();
+        while let Some(at) = starts.iter().filter_map(|start| rest.find(start)).min() {
+            let row = &rest[at..];
+            let of = |name: &str| {
+                let inside = row.split_once(&format!("<{name}>")).unwrap().1;
+                inside.split_once('<').unwrap().0.to_owned()
+            };
+            rows.push(if row.starts_with("<CommonPrefixes>") {
+                format!("{}*", of("Prefix"))
+            } else {
+                let sign = if row.starts_with("<Version>") { "" } else { "-" };
+                let latest = if of("IsLatest") == "true" { "!" } else { "" };
+                format!("{}:{}{sign}{latest}", of("Key"), of("VersionId"))
+            });
+            rest = &row[1..];
+        }
+        let truncated = reply.element("IsTruncated") == "true";
+        let next =
+            (reply.element("NextKeyMarker").to_owned(), reply.element("NextVersionIdMarker").to_owned());
+        (rows, truncated.then_some(next))
+    }
+
+    async fn delete_many(&self, query: &str, body: &str) -> Reply {
+        let md5 = data_encoding::BASE64.encode(&Md5::digest(body));
+        self.ask(&format!("POST /box?delete{query}"), &[("content-md5", &md5)], body.as_bytes()).await
+    }
+
+    async fn keys(&self) -> Vec<String> {
+        let reply = self.ask("GET /box?list-type=2&max-keys=1000", &[], b"").await;
+        let mut keys: Vec<_> = reply.text().split("<Key>").skip(1).collect();
+        keys.iter().map(|rest| rest.split_once('<').unwrap().0.to_owned()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_never_had_versions_shows_none() {
+    for store in Store::both().await {
+        assert_eq!(store.put("a", "1").await, "");
+        let state = store.ask("GET /box?versioning", &[], b"").await;
+        assert_eq!((state.status.as_u16(), state.element("Status")), (200, ""));
+        assert_eq!(store.get("a").await.header("x-oss-version-id"), "");
+        assert_eq!(&store.get("a?versionId=null").await.body[..], b"1");
+        assert_eq!(store.get("a?versionId=X").await.refusal(), (404, "NoSuchVersion", "0026-00000012"));
+        assert_eq!(store.versions("").await.0, ["a:null!"]);
+        let removed = store.delete("a?versionId=X").await;
+        assert_eq!(removed.header("x-oss-delete-marker"), "");
+        assert_eq!(store.get("a").await.status, 200, "another version was removed");
+        assert_eq!(store.delete("a").await.header("x-oss-version-id"), "");
+        assert_eq!(store.versions("").await.0, [""; 0]);
+        let missing = store.ask("GET /none?versioning", &[], b"").await;
+        assert_eq!(missing.refusal().1, "NoSuchBucket");
+        assert_eq!(store.ask("GET /none?versions", &[], b"").await.refusal().1, "NoSuchBucket");
+    }
+}
+
+#[tokio::test]
+async fn every_write_makes_a_version_and_every_removal_a_marker() {
+    for store in Store::both().await {
+        store.put("a", "0").await;
+        store.versioning("Enabled").await;
+        assert_eq!(store.ask("GET /box?versioning", &[], b"").await.element("Status"), "Enabled");
+        assert_eq!(store.get("a").await.header("x-oss-version-id"), "null");
+        let one = store.put("a", "1").await;
+        let two = store.put("a", "2").await;
+        assert!(one != two && ![&one, &two].iter().any(|id| id.is_empty() || *id == "null"));
+        assert_eq!(store.versions("").await.0, [format!("a:{two}!"), format!("a:{one}"), "a:null".into()]);
+        for (path, body, id) in [
+            ("a".to_owned(), "2", &*two),
+            (format!("a?versionId={two}"), "2", &two),
+            (format!("a?versionId={one}"), "1", &one),
+            ("a?versionId=null".to_owned(), "0", "null"),
+        ] {
+            let get = store.get(&path).await;
+            assert_eq!((get.text(), get.header("x-oss-version-id")), (body, id), "{path}");
+            let head = store.ask(&format!("HEAD /box/{path}"), &[], b"").await;
+            assert_eq!((head.header("content-length"), head.header("x-oss-version-id")), ("1", id));
+        }
+        let part = store.ask(&format!("GET /box/a?versionId={one}"), &[("range", "bytes=0-0")], b"").await;
+        assert_eq!((part.status.as_u16(), part.header("x-oss-version-id")), (206, &*one));
+
+        let removed = store.delete("a").await;
+        let marker = removed.header("x-oss-version-id").to_owned();
+        assert_eq!(removed.header("x-oss-delete-marker"), "true");
+        let gone = store.get("a").await;
+        assert_eq!(gone.refusal(), (404, "NoSuchKey", "0026-00000001"));
+        let headers = (gone.header("x-oss-delete-marker"), gone.header("x-oss-version-id"));
+        assert_eq!(headers, ("true", &*marker));
+        let head = store.ask("HEAD /box/a", &[], b"").await;
+        assert_eq!((head.status.as_u16(), head.header("x-oss-delete-marker")), (404, "true"));
+        let never = store.get("b").await;
+        assert_eq!((never.refusal().1, never.header("x-oss-delete-marker")), ("NoSuchKey", ""));
+        for method in ["GET", "HEAD"] {
+            let asked = store.ask(&format!("{method} /box/a?versionId={marker}"), &[], b"").await;
+            assert_eq!((asked.status.as_u16(), asked.header("x-oss-delete-marker")), (405, "true"));
+        }
+        let asked = store.get(&format!("a?versionId={marker}")).await;
+        assert_eq!(asked.refusal(), (405, "MethodNotAllowed", "0017-00000002"));
+        assert!(store.keys().await.is_empty(), "an object that was deleted is not listed");
+        assert_eq!(store.versions("").await.0[0], format!("a:{marker}-!"));
+        assert_eq!(store.get(&format!("a?versionId={two}")).await.text(), "2", "old versions can be read");
+
+        // A marker on a marker, and one where nothing was.
+        let second = store.delete("a").await.header("x-oss-version-id").to_owned();
+        assert!(second != marker);
+        assert_eq!(store.delete("c").await.header("x-oss-delete-marker"), "true");
+        // Removing markers for good brings the object back.
+        for marker in [&second, &marker] {
+            let removed = store.delete(&format!("a?versionId={marker}")).await;
+            let headers = (removed.header("x-oss-delete-marker"), removed.header("x-oss-version-id"));
+            assert_eq!(headers, ("true", &**marker));
+        }
+        assert_eq!(store.get("a").await.text(), "2");
+        let removed = store.delete(&format!("a?versionId={two}")).await;
+        let headers = (removed.header("x-oss-delete-marker"), removed.header("x-oss-version-id"));
+        assert_eq!(headers, ("", &*two));
+        assert_eq!(store.get("a").await.text(), "1", "the one before is the latest now");
+        assert_eq!(store.get(&format!("a?versionId={two}")).await.refusal().1, "NoSuchVersion");
+        store.delete(&format!("a?versionId={two}")).await;
+    }
+}
+
+#[tokio::test]
+async fn suspended_versioning_replaces_null_only() {
+    for store in Store::both().await {
+        store.put("a", "0").await;
+        store.versioning("Enabled").await;
+        let one = store.put("a", "1").await;
+        store.versioning("Suspended").await;
+        assert_eq!(store.put("a", "2").await, "null");
+        assert_eq!(store.versions("").await.0, ["a:null!".to_owned(), format!("a:{one}")]);
+        assert_eq!(store.get("a").await.header("x-oss-version-id"), "null");
+        let removed = store.delete("a").await;
+        let headers = (removed.header("x-oss-delete-marker"), removed.header("x-oss-version-id"));
+        assert_eq!(headers, ("true", "null"));
+        assert_eq!(store.versions("").await.0, ["a:null-!".to_owned(), format!("a:{one}")]);
+        assert_eq!(store.get("a?versionId=null").await.refusal().0, 405);
+        store.delete("a").await;
+        assert_eq!(store.versions("").await.0.len(), 2, "one null marker in place of another");
+        store.put("a", "3").await;
+        assert_eq!(store.versions("").await.0, ["a:null!".to_owned(), format!("a:{one}")]);
+        assert_eq!(store.get(&format!("a?versionId={one}")).await.text(), "1");
+        store.versioning("Enabled").await;
+        let four = store.put("a", "4").await;
+        assert_eq!(store.versions("").await.0.len(), 3, "null stays: {four}");
+    }
+}
+
+#[tokio::test]
+async fn writes_are_not_forbidden_where_nothing_is_overwritten() {
+    let forbid = [("x-oss-forbid-overwrite", "true")];
+    for store in Store::both().await {
+        store.put("a", "0").await;
+        assert_eq!(store.ask("PUT /box/a", &forbid, b"1").await.refusal().1, "FileAlreadyExists");
+        for state in ["Enabled", "Suspended"] {
+            store.versioning(state).await;
+            assert_eq!(store.ask("PUT /box/a", &forbid, b"1").await.status, 200, "{state}");
+            let copy = [forbid[0], ("x-oss-copy-source", "/box/a")];
+            assert_eq!(store.ask("PUT /box/a", &copy, b"").await.status, 200, "{state}");
+            assert_eq!(store.ask("POST /box/a?uploads", &forbid, b"").await.status, 200, "{state}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn copies_and_uploads_make_versions() {
+    for store in Store::both().await {
+        store.versioning("Enabled").await;
+        let one = store.put("a", "1").await;
+        let two = store.put("a", "2").await;
+        let copied =
+            async |source: String| store.ask("PUT /box/b", &[("x-oss-copy-source", &source)], b"").await;
+        let copy = copied(format!("/box/a?versionId={one}")).await;
+        assert_eq!(copy.header("x-oss-copy-source-version-id"), one);
+        assert_eq!(store.get("b").await.header("x-oss-version-id"), copy.header("x-oss-version-id"));
+        assert_eq!(store.get("b").await.text(), "1");
+        assert_eq!(copied("/box/a".into()).await.header("x-oss-copy-source-version-id"), two);
+        assert_eq!(store.get("b").await.text(), "2");
+        assert_eq!(store.versions("prefix=b").await.0.len(), 2);
+        // An earlier version becomes the latest by a copy onto itself, with its own headers.
+        let itself = [("x-oss-copy-source", &*format!("/box/a?versionId={one}")), ("x-oss-meta-x", "y")];
+        assert_eq!(store.ask("PUT /box/a", &itself, b"").await.status, 200);
+        let restored = store.get("a").await;
+        assert_eq!((restored.text(), restored.header("x-oss-meta-x")), ("1", ""));
+
+        let marker = store.delete("a").await.header("x-oss-version-id").to_owned();
+        assert_eq!(copied("/box/a".into()).await.refusal().1, "NoSuchKey");
+        let of_marker = copied(format!("/box/a?versionId={marker}")).await;
+        assert_eq!(of_marker.refusal(), (400, "InvalidArgument", "0016-00000307"));
+        assert_eq!(copied("/box/a?versionId=none".into()).await.refusal().1, "NoSuchVersion");
+        assert_eq!(copied(format!("/box/a?versionId={two}")).await.status, 200);
+
+        let id = store.ask("POST /box/m?uploads", &[], b"").await.element("UploadId").to_owned();
+        store.put("m", "before").await;
+        let part = store.ask(&format!("PUT /box/m?partNumber=1&uploadId={id}"), &[], b"part").await;
+        let document = format!(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part></CompleteMultipartUpload>",
+            part.header("etag")
+        );
+        let done = store.ask(&format!("POST /box/m?uploadId={id}"), &[], document.as_bytes()).await;
+        let versions = store.versions("prefix=m").await.0;
+        assert_eq!((versions.len(), &versions[0]), (2, &format!("m:{}!", done.header("x-oss-version-id"))));
+        assert_eq!(store.get("m").await.text(), "part");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_with_versions_or_markers_is_not_empty() {
+    for store in Store::both().await {
+        store.versioning("Enabled").await;
+        let one = store.put("a", "1").await;
+        let marker = store.delete("a").await.header("x-oss-version-id").to_owned();
+        for version in [one, marker] {
+            let refused = store.ask("DELETE /box", &[], b"").await;
+            assert_eq!(refused.refusal(), (409, "BucketNotEmpty", "0015-00000301"));
+            store.delete(&format!("a?versionId={version}")).await;
+        }
+        assert_eq!(store.ask("DELETE /box", &[], b"").await.status, 204);
+        store.ask("PUT /box", &[], b"").await;
+        let state = store.ask("GET /box?versioning", &[], b"").await;
+        assert_eq!(state.element("Status"), "", "another bucket of that name");
+    }
+}
+
+#[tokio::test]
+async fn listings_of_versions_page_by_page() {
+    for store in Store::both().await {
+        store.versioning("Enabled").await;
+        for key in ["a", "d/1", "d/2", "e", "z+ %"] {
+            for body in ["1", "2", "3"] {
+                store.put(&osseal_wire::oss::listing::url_encode(key), body).await;
+            }
+            store.delete(&osseal_wire::oss::listing::url_encode(key)).await;
+        }
+        let encode = |text: &str| osseal_wire::oss::escape::query(text);
+        for (query, rows) in
+            [("", 20), ("delimiter=%2F", 13), ("prefix=d%2F", 8), ("prefix=d%2F&delimiter=2", 5)]
+        {
+            let (whole, next) = store.versions(&format!("{query}&max-keys=1000")).await;
+            assert_eq!((whole.len(), &next), (rows, &None), "{query}");
+            for limit in [1, 2, 3, 7] {
+                let (mut all, mut marker) = (Vec::new(), String::new());
+                loop {
+                    let (rows, next) = store.versions(&format!("{query}&max-keys={limit}{marker}")).await;
+                    assert!(rows.len() <= limit);
+                    all.extend(rows);
+                    let Some((key, version)) = next else { break };
+                    marker = format!("&key-marker={}&version-id-marker={}", encode(&key), encode(&version));
+                }
+                assert_eq!(all, whole, "{query} {limit}");
+            }
+        }
+        let (after, _) = store.versions("key-marker=d%2F1").await;
+        assert_eq!((after.len(), after[0].starts_with("d/2:")), (12, true));
+        let (encoded, _) = store.versions("prefix=z&encoding-type=url").await;
+        assert!(encoded[0].starts_with("z%2B%20%25:"), "{encoded:?}");
+        // The marker of a page may be gone when the next one is asked for: nothing is left out.
+        let (first, next) = store.versions("max-keys=2").await;
+        let (key, version) = next.unwrap();
+        store.delete(&format!("{key}?versionId={version}")).await;
+        let (rest, _) = store.versions(&format!("key-marker={key}&version-id-marker={version}")).await;
+        assert!(rest.iter().filter(|row| row.starts_with("a:")).count() >= 2, "{first:?} {rest:?}");
+        assert_eq!(store.ask("GET /box?versions&max-keys=0", &[], b"").await.refusal().1, "InvalidArgument");
+    }
+}
+
+#[tokio::test]
+async fn many_objects_are_removed_at_once() {
+    let names = |names: &[&str]| -> String {
+        names.iter().map(|name| format!("<Object><Key>{name}</Key></Object>")).collect()
+    };
+    for store in Store::both().await {
+        for key in ["a", "b", "c%01%26"] {
+            store.put(key, "1").await;
+        }
+        let document = format!("<Delete>{}</Delete>", names(&["a", "c&#1;&amp;", "none"]));
+        let reply = store.delete_many("&encoding-type=url", &document).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let deleted: Vec<_> =
+            reply.text().split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
+        assert_eq!((deleted, reply.element("EncodingType")), (vec!["a", "c%01%26", "none"], "url"));
+        assert_eq!(store.keys().await, ["b"]);
+        let quiet =
+            store.delete_many("", &format!("<Delete><Quiet>true</Quiet>{}</Delete>", names(&["b"]))).await;
+        assert!(!quiet.text().contains("Deleted"), "{}", quiet.text());
+        assert!(store.keys().await.is_empty());
+
+        store.versioning("Enabled").await;
+        let one = store.put("a", "1").await;
+        let reply = store.delete_many("", &format!("<Delete>{}</Delete>", names(&["a"]))).await;
+        let marker = reply.element("DeleteMarkerVersionId").to_owned();
+        assert_eq!((reply.element("DeleteMarker"), reply.element("VersionId")), ("true", ""));
+        assert_eq!(store.versions("").await.0, [format!("a:{marker}-!"), format!("a:{one}")]);
+        let both = format!(
+            "<Delete><Object><Key>a</Key><VersionId>{marker}</VersionId></Object><Object><Key>a</Key><VersionId>{one}</VersionId></Object></Delete>"
+        );
+        let reply = store.delete_many("", &both).await;
+        assert_eq!(
+            (reply.element("VersionId"), reply.element("DeleteMarkerVersionId")),
+            (&*marker, &*marker)
+        );
+        assert_eq!(store.versions("").await.0, [""; 0]);
+
+        let refused = store.ask("POST /box?delete", &[], document.as_bytes()).await;
+        assert_eq!(refused.refusal(), (400, "MissingArgument", "0016-00000606"));
+        let wrong = store.ask("POST /box?delete", &[("content-md5", "AAAA")], document.as_bytes()).await;
+        assert_eq!(wrong.refusal().1, "InvalidDigest");
+        let md5 = data_encoding::BASE64.encode(&Md5::digest(&document));
+        let missing = store.ask("POST /none?delete", &[("content-md5", &md5)], document.as_bytes()).await;
+        assert_eq!(missing.refusal().1, "NoSuchBucket");
+    }
+}
+
+fn open(path: &std::path::Path) -> Store {
+    Store::of(Service::builder().anonymous().disk(path).unwrap().build())
+}
+
+/// A record as the disk backend writes it.
+fn record(json: &str) -> String {
+    format!(
+        "osseal-record-1 {}\n{json}",
+        data_encoding::HEXLOWER.encode(digest(&SHA256, json.as_bytes()).as_ref())
+    )
+}
+
+#[tokio::test]
+async fn a_folder_of_the_layout_without_versions_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let key = data_encoding::HEXLOWER.encode(digest(&SHA256, b"a").as_ref());
+    for (name, content) in [
+        ("format", "osseal-store-1\n".to_owned()),
+        ("data/BLOB", "hello".to_owned()),
+        ("buckets/box/bucket", record(r#"{"created":1702743657000}"#)),
+        (
+            &format!("buckets/box/objects/{key}"),
+            record(
+                r#"{"key":"a","object":{"id":"W","size":5,"etag":"\"5D41402ABC4B2A76B9719D911017C592\"","crc64":18446744073709551615,"md5":[93,65,64,42,188,75,42,118,185,113,157,145,16,23,197,146],"modified":1702743657123,"kind":"Normal","upload":null,"meta":[["x-oss-meta-a","é"]]},"blobs":[["BLOB",5]]}"#,
+            ),
+        ),
+    ] {
+        std::fs::create_dir_all(path.join(name).parent().unwrap()).unwrap();
+        std::fs::write(path.join(name), content).unwrap();
+    }
+    std::fs::create_dir_all(path.join("buckets/box/uploads")).unwrap();
+    let store = open(&path);
+    let get = store.get("a").await;
+    assert_eq!((get.text(), get.header("x-oss-version-id")), ("hello", ""));
+    assert_eq!(get.header("x-oss-hash-crc64ecma"), "18446744073709551615");
+    assert_eq!(store.versions("").await.0, ["a:null!"]);
+    store.versioning("Enabled").await;
+    let one = store.put("a", "1").await;
+    drop(store);
+    // Who knows the first layout only must not sweep the bodies of earlier versions.
+    assert_eq!(std::fs::read_to_string(path.join("format")).unwrap(), "osseal-store-2\n");
+    let store = open(&path);
+    assert_eq!(store.versions("").await.0, [format!("a:{one}!"), "a:null".to_owned()]);
+    assert_eq!(store.get("a?versionId=null").await.text(), "hello");
+    store.delete("a?versionId=null").await;
+    assert!(!path.join("data/BLOB").exists(), "a body that no version names is removed");
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_not_written_over_where_versions_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = open(&path);
+    store.ask("PUT /box", &[], b"").await;
+    store.versioning("Enabled").await;
+    store.put("a", "1").await;
+    store.put("a", "2").await;
+    drop(store);
+    let record = std::fs::read_dir(path.join("buckets/box/objects")).unwrap().next().unwrap().unwrap().path();
+    let sound = std::fs::read(&record).unwrap();
+    let mut damaged = sound.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(&record, &damaged).unwrap();
+    let store = open(&path);
+    for (line, body) in [
+        ("GET /box/a", &b""[..]),
+        ("PUT /box/a", b"3"),
+        ("DELETE /box/a", b""),
+        ("DELETE /box/a?versionId=null", b""),
+        ("GET /box?versions", b""),
+    ] {
+        assert_eq!(store.ask(line, &[], body).await.status, 500, "{line}");
+    }
+    drop(store);
+    assert_eq!(std::fs::read(&record).unwrap(), damaged);
+    std::fs::write(&record, &sound).unwrap();
+    let store = open(&path);
+    assert_eq!(
+        (store.get("a").await.text(), store.versions("").await.0.len()),
+        ("2", 2),
+        "nothing was swept"
+    );
+}
