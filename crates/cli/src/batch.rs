@@ -36,14 +36,7 @@ pub(crate) async fn run<T, F: Future<Output = Result<Done, Failure>>>(
     let outcomes = items.map(|item| async { work(item?).await }).buffer_unordered(usize::from(jobs));
     let mut outcomes = std::pin::pin!(outcomes);
     while let Some(outcome) = outcomes.next().await {
-        match outcome {
-            Ok(Done::Moved(bytes)) => {
-                tally.done += 1;
-                tally.bytes += bytes;
-            }
-            Ok(Done::Skipped) => tally.skipped += 1,
-            Err(failure) => tally.fail(failure),
-        }
+        tally.count(outcome);
     }
     tally
 }
@@ -54,10 +47,20 @@ pub(crate) fn known<T>(items: Vec<Result<T, Failure>>) -> impl Stream<Item = Res
 }
 
 impl Tally {
-    fn fail(&mut self, failure: Failure) {
-        self.failed += 1;
-        failure.print();
-        self.first.get_or_insert(failure);
+    /// Counts what became of one piece, and says why it failed.
+    pub(crate) fn count(&mut self, outcome: Result<Done, Failure>) {
+        match outcome {
+            Ok(Done::Moved(bytes)) => {
+                self.done += 1;
+                self.bytes += bytes;
+            }
+            Ok(Done::Skipped) => self.skipped += 1,
+            Err(failure) => {
+                self.failed += 1;
+                failure.print();
+                self.first.get_or_insert(failure);
+            }
+        }
     }
 
     /// Reports the counts; the outcome is that of the first failure.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use osseal_core::{Keyring, ReadPolicy, Suite};
 use osseal_wire::oss::reply::ReplyError;
-use osseal_wire::oss::request::{Call, Conditions, DeleteObject, GetObject, ListObjects};
+use osseal_wire::oss::request::{Call, Conditions, GetObject, ListObjects};
 use osseal_wire::oss::xml::ListObjectsResult;
 use osseal_wire::oss::{Page, RangeSpec};
 
@@ -157,24 +157,6 @@ impl EncryptedBucket {
             .map_err(ReplyError::Xml)
             .and_then(|page| page.checked(&self.0.bucket, &request, after));
         page.map_err(|error| Failure::from(error).at(scene))
-    }
-
-    /// Removes an object. One that is not there is no error, as with the service. In buckets with versions the object is only hidden.
-    pub async fn delete(&self, key: &str) -> Result<(), Error> {
-        self.delete_with(key, DeleteObject::default()).await
-    }
-
-    /// Removes one version of an object for good.
-    pub async fn delete_version(&self, key: &str, version_id: impl Into<String>) -> Result<(), Error> {
-        self.delete_with(key, DeleteObject { version_id: Some(version_id.into()) }).await
-    }
-
-    async fn delete_with(&self, key: &str, delete: DeleteObject) -> Result<(), Error> {
-        let call = Call::DeleteObject(delete);
-        self.document(Some(key), call)
-            .await
-            .map(drop)
-            .map_err(|failure| failure.at(self.scene("remove", Some(key))))
     }
 
     pub(crate) fn scene<'a>(&'a self, operation: &'static str, key: Option<&'a str>) -> Scene<'a> {

@@ -1,10 +1,10 @@
 //! Copy: by the service, without opening anything. What was encrypted stays encrypted with the same envelope, and that is proven.
 
 use osseal_core::is_envelope_header;
-use osseal_wire::oss::Metadata;
 use osseal_wire::oss::reply::{ReplyError, late_error};
 use osseal_wire::oss::request::{Call, Conditions, CopyObject};
 use osseal_wire::oss::xml::CopyResult;
+use osseal_wire::oss::{CopyReply, Metadata};
 
 use crate::bucket::{EncryptedBucket, MAX_SINGLE};
 use crate::error::{Error, ErrorKind, Failure};
@@ -67,10 +67,8 @@ impl EncryptedBucket {
             }
             asked => asked,
         };
-        if let Err(failure) = asked {
-            return Err(self.copy_refused(plan, failure));
-        }
-        let target = self.described_copy(plan).await?;
+        let version = asked.map_err(|failure| self.copy_refused(plan, failure))?;
+        let target = self.described_copy(plan, version).await?;
         if let Some(target) = target {
             return target.info(plan.target_key, self.0.keyring.as_ref());
         }
@@ -80,12 +78,13 @@ impl EncryptedBucket {
         Err(differs("do not rely on the copy"))
     }
 
+    /// Gives the version that was made, in buckets that have them.
     async fn ask_to_copy(
         &self,
         plan: &Plan<'_>,
         headers: Option<Metadata>,
         envelope: &[(String, Vec<u8>)],
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         let etag = Some(plan.described.reply.etag.clone()).filter(|etag| !etag.is_empty());
         let replace_metadata = headers.is_some();
         let mut metadata = headers.unwrap_or_default();
@@ -118,13 +117,17 @@ impl EncryptedBucket {
             return Err(Failure { attempts, ..error.into() });
         }
         CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
-        Ok(())
+        Ok(CopyReply::from_head(&headers)?.version_id)
     }
 
     /// The copy, if it is one.
-    async fn described_copy(&self, plan: &Plan<'_>) -> Result<Option<Described>, Failure> {
+    async fn described_copy(
+        &self,
+        plan: &Plan<'_>,
+        version: Option<String>,
+    ) -> Result<Option<Described>, Failure> {
         let source = &plan.described;
-        match self.describe(plan.target_key, None).await {
+        match self.describe(plan.target_key, version).await {
             Ok(target) => {
                 let same = target.envelope == source.envelope
                     && target.reply.range.total == source.reply.range.total;
@@ -149,8 +152,9 @@ impl EncryptedBucket {
         );
         let headers = Some(headers.unwrap_or(known));
         let again = self.ask_to_copy(plan, headers, &plan.envelope()).await;
-        match (again, self.described_copy(plan).await) {
-            (Ok(()), Ok(Some(_))) => Failure::new(
+        let version = again.as_ref().ok().cloned().flatten();
+        match (again, self.described_copy(plan, version).await) {
+            (Ok(_), Ok(Some(_))) => Failure::new(
                 ErrorKind::Protocol,
                 "the store dropped the object's envelope with the change of headers; it was put back. This store does not protect envelopes: do not change headers of encrypted objects in it",
             ),

@@ -105,6 +105,16 @@ impl Failure {
         }))
     }
 
+    /// The same for another of the objects that one request was about, without its source.
+    pub(crate) fn again(&self) -> Failure {
+        Failure {
+            code: self.code.clone(),
+            request_id: self.request_id.clone(),
+            attempts: self.attempts,
+            ..Failure::new(self.kind, self.message.clone())
+        }
+    }
+
     /// Whether sending the same bytes again may help.
     pub(crate) fn is_transient(&self) -> bool {
         self.kind == ErrorKind::Transient || self.code == "InvalidCRC64"
@@ -184,7 +194,13 @@ impl std::error::Error for Error {
 
 impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Failure {
-        let (kind, advice) = class(error.status, &error.code);
+        let (kind, advice) = match &error.delete_marker {
+            Some(_) if matches!(error.status, 404 | 405) => (
+                ErrorKind::NotFound,
+                "a delete marker is there: earlier versions can be read by their ids, and come back when it is removed",
+            ),
+            _ => class(error.status, &error.code),
+        };
         let shown = if error.code.is_empty() {
             format!("HTTP {}: {}", error.status, error.message)
         } else {

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::Uri;
 use http_body_util::BodyExt;
 use osseal_core::{Chunk, ContentKey, OpenStream, Opener, RangeError, Reading, StoredAsk, Window, dangerous};
-use osseal_wire::oss::{Crc64, RangeSpec};
+use osseal_wire::oss::{Crc64, RangeSpec, ReplyError};
 
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
@@ -57,6 +57,23 @@ impl Origin {
             Origin::Presigned { shown, .. } => shown,
         }
     }
+
+    fn version(&self) -> Option<&str> {
+        match self {
+            Origin::Key { version_id, .. } => version_id.as_deref(),
+            Origin::Presigned { .. } => None,
+        }
+    }
+
+    /// The version that a first reply had: what follows is asked of it, whatever is written meanwhile.
+    fn pinned(self, version: Option<&str>) -> Origin {
+        match self {
+            Origin::Key { key, version_id } => {
+                Origin::Key { key, version_id: version.map(str::to_owned).or(version_id) }
+            }
+            presigned @ Origin::Presigned { .. } => presigned,
+        }
+    }
 }
 
 impl EncryptedBucket {
@@ -83,6 +100,7 @@ impl EncryptedBucket {
         let first = ask_for(layout.ask(&options.range));
         let (described, body) = self.fetch(&origin, first, options.if_match.as_deref()).await?;
         described.refuse_appendable()?;
+        let origin = origin.pinned(described.reply.version_id.as_deref());
         described.plain_size()?;
         let (described, reading, body) =
             match Reading::plan(described.layout(), &options.range, window(&described)) {
@@ -128,7 +146,13 @@ impl EncryptedBucket {
                 self.0.store.read_presigned(address.clone(), headers).await?
             }
         };
-        Ok((Described::read(status, &headers, self.0.policy)?, body))
+        let described = Described::read(status, &headers, self.0.policy)?;
+        match (origin.version(), described.reply.version_id.as_deref()) {
+            (Some(asked), Some(got)) if asked != got => {
+                Err(ReplyError::Contents { reason: "it has another version than was asked for" }.into())
+            }
+            _ => Ok((described, body)),
+        }
     }
 
     async fn opener(&self, described: &Described) -> Result<Opener, Failure> {

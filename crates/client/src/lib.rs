@@ -14,6 +14,7 @@ mod put;
 mod retry;
 mod store;
 pub mod transport;
+mod versions;
 
 pub use body::PutBody;
 pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
@@ -21,11 +22,15 @@ pub use error::{Error, ErrorKind};
 pub use get::GetObject;
 pub use headers::{Acl, HeaderChange, ObjectHeaders, StorageClass, UnknownName};
 pub use info::{Encryption, ObjectInfo};
-pub use options::{CopyOptions, CopySource, GetOptions, HeadOptions, ListOptions, Progress, PutOptions};
+pub use options::{
+    CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListVersionsOptions, Progress,
+    PutOptions,
+};
 pub use presigned::{PresignOptions, PresignedReader, PresignedUrl};
 pub use put::PutReport;
 pub use retry::RetryPolicy;
 pub use store::{BucketEntry, Clock, SignatureVersion, Store, StoreBuilder};
+pub use versions::{DeleteOutcome, DeleteReport};
 
 pub use osseal_core::{
     AesKey, ByteRange, Chunk, KeyError, KeyFileError, KeyFuture, Keyring, KeyringError, MaterialDescription,
@@ -33,5 +38,6 @@ pub use osseal_core::{
     WrapAlgorithm, WrapKey, Wrapped, WrappedContent, dangerous,
 };
 pub use osseal_wire::oss::{
-    Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, Page,
+    Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedVersion, Page,
+    StoredVersion, VersionMarker, VersionPage, Versioning,
 };

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use osseal_core::ByteRange;
+use osseal_wire::oss::VersionMarker;
 
 use crate::headers::{Acl, HeaderChange, ObjectHeaders, StorageClass};
 
@@ -80,6 +81,34 @@ pub struct ListOptions {
     pub max_keys: Option<u32>,
 }
 
+/// For [`EncryptedBucket::list_versions`](crate::EncryptedBucket::list_versions). Empty means not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ListVersionsOptions {
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// Keys that are the same up to this text after the prefix are listed once.
+    pub delimiter: String,
+    /// Where the page begins: `next` of the page before.
+    pub after: Option<VersionMarker>,
+    /// Most entries in a page, 1 to 1,000.
+    pub max_keys: Option<u32>,
+}
+
+/// For [`EncryptedBucket::delete_many`](crate::EncryptedBucket::delete_many): an object, or one version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteItem {
+    /// Its key.
+    pub key: String,
+    /// The version, which is removed for good; none for the object.
+    pub version_id: Option<String>,
+}
+
+impl<T: Into<String>> From<T> for DeleteItem {
+    fn from(key: T) -> DeleteItem {
+        DeleteItem { key: key.into(), version_id: None }
+    }
+}
+
 /// The object that is copied: a key of the same bucket, or more exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopySource {
@@ -106,6 +135,6 @@ pub struct CopyOptions {
     pub storage_class: Option<StorageClass>,
     /// The target bucket's unless said, also when an object is copied onto itself.
     pub acl: Option<Acl>,
-    /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) when there is an object of the target key.
+    /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) when there is an object of the target key. Buckets with versions ignore it.
     pub forbid_overwrite: bool,
 }

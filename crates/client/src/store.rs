@@ -2,6 +2,7 @@
 
 mod builder;
 mod send;
+mod versioning;
 
 use std::fmt;
 use std::sync::Arc;

@@ -2,16 +2,21 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use futures_util::stream::{self, StreamExt};
+use osseal::{DeleteOutcome, DeleteReport};
 use serde_json::json;
 
 use crate::args::Remove;
-use crate::batch::{self, Done};
+use crate::batch::{Done, Tally};
 use crate::exit::{Exit, Failure};
 use crate::listing;
-use crate::output::printable;
+use crate::output::{Output, printable};
 use crate::select::Selection;
 use crate::session::Context;
 use crate::target::ObjectUrl;
+
+/// Objects that one request removes.
+const REQUEST: usize = 1000;
 
 pub(super) async fn run(context: &Context, args: Remove) -> Result<(), Failure> {
     // All are read before the first is deleted.
@@ -29,12 +34,11 @@ pub(super) async fn run(context: &Context, args: Remove) -> Result<(), Failure> 
     let session = context.session()?;
     for url in urls {
         let bucket = session.closed_bucket(&url.bucket)?;
-        match &args.version_id {
+        let report = match &args.version_id {
             Some(version) => bucket.delete_version(&url.key, version).await?,
             None => bucket.delete(&url.key).await?,
-        }
-        let report = json!({ "deleted": { "bucket": url.bucket, "key": url.key } });
-        context.output().report(&report, format_args!("deleted {url}"))?;
+        };
+        deleted(context.output(), &url, &report)?;
     }
     Ok(())
 }
@@ -53,18 +57,32 @@ async fn below(context: &Context, args: &Remove, urls: &[ObjectUrl]) -> Result<(
         if !args.force && !keys.is_empty() {
             ask(url, keys.len())?;
         }
-        let bucket = &bucket;
-        let tally =
-            batch::run(args.many.jobs, batch::known(keys.into_iter().map(Ok).collect()), |key| async move {
-                bucket.delete(&key).await?;
-                let report = json!({ "deleted": { "bucket": url.bucket, "key": key } });
-                let gone = ObjectUrl { key, ..url.clone() };
-                output.report(&report, format_args!("deleted {gone}"))?;
-                Ok(Done::Moved(0))
-            });
-        tally.await.finish(output, "deleted")?;
+        let mut tally = Tally::default();
+        let batches: Vec<Vec<String>> = keys.chunks(REQUEST).map(<[String]>::to_vec).collect();
+        let requests = stream::iter(batches).map(|keys| bucket.delete_many(keys));
+        let mut outcomes = std::pin::pin!(requests.buffer_unordered(usize::from(args.many.jobs)));
+        while let Some(outcomes) = outcomes.next().await {
+            for DeleteOutcome { item, result } in outcomes {
+                let gone = ObjectUrl { key: item.key, ..url.clone() };
+                let done = result.map_err(Failure::from);
+                tally.count(done.and_then(|report| deleted(output, &gone, &report)).map(|()| Done::Moved(0)));
+            }
+        }
+        tally.finish(output, "deleted")?;
     }
     Ok(())
+}
+
+/// Reports what a removal did.
+fn deleted(output: Output, url: &ObjectUrl, report: &DeleteReport) -> Result<(), Failure> {
+    let mut line = json!({ "deleted": { "bucket": url.bucket, "key": url.key } });
+    let Some(version) = &report.version_id else {
+        return output.report(&line, format_args!("deleted {url}"));
+    };
+    line["deleted"]["version_id"] = json!(version);
+    line["deleted"]["delete_marker"] = json!(report.is_marker);
+    let what = if report.is_marker { "delete marker" } else { "version" };
+    output.report(&line, format_args!("deleted {url} ({what} {version})"))
 }
 
 /// Has somebody say yes, or refuses.
