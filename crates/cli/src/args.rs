@@ -228,6 +228,9 @@ pub(crate) struct List {
     /// Show plaintext sizes, which takes a request for each object
     #[arg(long)]
     pub(crate) plain: bool,
+    /// List all versions and delete markers, newest first, instead of the latest objects
+    #[arg(long, requires = "place", conflicts_with = "plain")]
+    pub(crate) all_versions: bool,
     /// Requests at the same time, of --plain
     #[arg(long, short, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,

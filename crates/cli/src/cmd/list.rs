@@ -1,5 +1,7 @@
 //! `ls`: buckets, or objects of a bucket.
 
+mod versions;
+
 use futures_util::stream::{self, StreamExt};
 use osseal::{EncryptedBucket, ErrorKind, HeadOptions, ListOptions, ListedObject, Page};
 use serde_json::json;
@@ -15,6 +17,7 @@ pub(crate) async fn run(context: &Context, args: List) -> Result<(), Failure> {
     let session = context.session()?;
     match url {
         None => buckets(&session, context.output()).await,
+        Some(url) if args.all_versions => versions::list(&session, context.output(), &args, &url).await,
         Some(url) => objects(&session, context.output(), &args, &url).await,
     }
 }

@@ -15,3 +15,4 @@ mod presign;
 mod serve;
 mod support;
 mod trees;
+mod versions;
