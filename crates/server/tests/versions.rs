@@ -351,6 +351,34 @@ async fn many_objects_are_removed_at_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_and_removals_at_the_same_time_all_stay() {
+    const WRITERS: usize = 16;
+    for store in Store::both().await {
+        store.versioning("Enabled").await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for writer in 0..WRITERS {
+            let service = store.service.clone();
+            tasks.spawn(async move {
+                let store = Store::of(service);
+                let version = store.put("a", &writer.to_string()).await;
+                let marker = store.delete("a").await.header("x-oss-version-id").to_owned();
+                if writer % 2 == 0 {
+                    store.delete(&format!("a?versionId={marker}")).await;
+                }
+                (version, writer)
+            });
+        }
+        let written = tasks.join_all().await;
+        let (rows, _) = store.versions("max-keys=1000").await;
+        let markers = rows.iter().filter(|row| row.contains('-')).count();
+        assert_eq!((rows.len(), markers), (WRITERS * 3 / 2, WRITERS / 2));
+        for (version, writer) in written {
+            assert_eq!(store.get(&format!("a?versionId={version}")).await.text(), writer.to_string());
+        }
+    }
+}
+
 fn open(path: &std::path::Path) -> Store {
     Store::of(Service::builder().anonymous().disk(path).unwrap().build())
 }
