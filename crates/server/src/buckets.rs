@@ -42,7 +42,7 @@ impl Inner {
             max_keys: limit,
             is_truncated,
             next_marker: next.unwrap_or_default(),
-            owner: Owner { id: "0".into(), display_name: "owner".into() },
+            owner: owner(),
             buckets: Buckets { bucket: page },
         };
         Ok(Answer::xml(result.to_xml()))
@@ -62,7 +62,12 @@ impl Inner {
     }
 }
 
-/// `2023-12-16T16:20:57.000Z`.
+/// Whose everything is.
+pub(crate) fn owner() -> Owner {
+    Owner { id: "0".into(), display_name: "owner".into() }
+}
+
+/// `2023-12-16T16:20:57.000Z`: whole seconds all the same, which is all that one of the official SDKs reads.
 pub(crate) fn iso(moment: jiff::Timestamp) -> String {
-    moment.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    moment.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }

@@ -11,7 +11,7 @@ use osseal_wire::oss::{DeleteReply, ServiceError, listing};
 use crate::backend::{
     BackendError, Cursor, ListedVersion, NewMarker, Object, Place, Removed, VersionCursor, VersionKind,
 };
-use crate::buckets::iso;
+use crate::buckets::{iso, owner};
 use crate::listing::{BATCH, DEFAULT_PAGE, group_of, object_type};
 use crate::service::{Answer, Inner, Outcome, refusal_of};
 use crate::{random, refusal};
@@ -197,12 +197,14 @@ impl Row {
                 object_type: object_type(object.kind).to_owned(),
                 size: object.size.to_string(),
                 storage_class: "Standard".into(),
+                owner: owner(),
             }),
             VersionKind::Marker(marker) => VersionsEntry::DeleteMarker(MarkerEntry {
                 key: encode(&row.key),
                 version_id: marker.version.as_str().to_owned(),
                 is_latest: row.is_latest,
                 last_modified: iso(marker.modified),
+                owner: owner(),
             }),
         }
     }

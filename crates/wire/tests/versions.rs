@@ -138,8 +138,13 @@ fn x06_keys_of_versions_are_decoded_once() {
 
 #[test]
 fn listings_are_read_as_they_are_written() {
-    let marker =
-        MarkerEntry { key: "a<b".into(), version_id: "2".into(), is_latest: true, last_modified: "t".into() };
+    let marker = MarkerEntry {
+        key: "a<b".into(),
+        version_id: "2".into(),
+        is_latest: true,
+        last_modified: "t".into(),
+        ..Default::default()
+    };
     let version =
         VersionEntry { key: "a<b".into(), size: "7".into(), etag: "\"E\"".into(), ..Default::default() };
     let list = ListVersionsResult {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommonPrefix, XmlError, read, write};
+use super::{CommonPrefix, Owner, XmlError, read, write};
 
 document! {
     /// Whether a bucket keeps versions.
@@ -74,6 +74,8 @@ document! {
         size: String = "Size",
         /// Such as `Standard`.
         storage_class: String = "StorageClass",
+        /// Whose it is.
+        owner: Owner = "Owner",
     }
 }
 
@@ -88,6 +90,8 @@ document! {
         is_latest: bool = "IsLatest",
         /// ISO 8601.
         last_modified: String = "LastModified",
+        /// Whose it is.
+        owner: Owner = "Owner",
     }
 }
 
