@@ -11,6 +11,7 @@
 //! | [`backend`] | where bytes are kept: [`backend::memory`], [`backend::disk`] |
 //! | [`ledger`] | what every body ever received looked like |
 //! | [`faults`] | the network and the service at their worst, on order |
+//! | [`conformance`] | what the service documents, asked of any endpoint |
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -26,6 +27,7 @@
 pub mod backend;
 pub mod body;
 mod buckets;
+pub mod conformance;
 mod copy;
 pub mod cse_rules;
 pub mod faults;

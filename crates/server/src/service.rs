@@ -415,7 +415,7 @@ fn carries_document(head: &Parts) -> bool {
 }
 
 /// Reads a document; the inner `None` is one that is too large.
-async fn collect(body: &mut Body) -> Result<Option<Bytes>, Closed> {
+pub(crate) async fn collect(body: &mut Body) -> Result<Option<Bytes>, Closed> {
     let mut document = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let data = frame.map_err(|_| Closed)?.into_data().unwrap_or_default();
