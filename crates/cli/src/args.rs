@@ -148,6 +148,9 @@ pub(crate) enum Command {
     },
     /// Print a manual page, or write all of them
     Man(Man),
+    /// Ask a service for what its documentation promises, in a bucket that may be scribbled in
+    #[command(hide = true)]
+    Conformance(Conformance),
 }
 
 #[derive(Debug, clap::Args)]
@@ -284,10 +287,22 @@ pub(crate) struct Serve {
     pub(crate) dir: Option<PathBuf>,
 }
 
+/// Endpoint, region, credentials and bucket come from the environment alone: OSS_ENDPOINT, OSS_REGION, OSS_ACCESS_KEY_ID,
+/// OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN and OSSEAL_SCRATCH_BUCKET.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Conformance {
+    /// Make buckets too, and remove them
+    #[arg(long)]
+    pub(crate) make_buckets: bool,
+    /// List the cases and ask nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
 impl Command {
     /// Whether the command ends by itself on Ctrl-C.
     pub(crate) fn handles_signals(&self) -> bool {
-        matches!(self, Command::Serve(_))
+        matches!(self, Command::Serve(_) | Command::Conformance(_))
     }
 }
 

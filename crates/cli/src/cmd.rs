@@ -1,6 +1,7 @@
 //! The commands.
 
 mod cat;
+mod conformance;
 mod copy;
 mod demo;
 mod keys;
@@ -32,6 +33,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Rb { bucket } => small::remove_bucket(context, &bucket).await,
         Command::Keys(args) => keys::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
+        Command::Conformance(args) => conformance::run(context, args).await,
         Command::Demo { file } => demo::run(file.as_deref()).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -10,6 +10,7 @@ pub(crate) const CONFIG: &str = "OSSEAL_CONFIG";
 pub(crate) const PROFILE: &str = "OSSEAL_PROFILE";
 pub(crate) const ENDPOINT: &str = "OSS_ENDPOINT";
 pub(crate) const REGION: &str = "OSS_REGION";
+pub(crate) const SCRATCH_BUCKET: &str = "OSSEAL_SCRATCH_BUCKET";
 const ID: &str = "OSS_ACCESS_KEY_ID";
 const SECRET: &str = "OSS_ACCESS_KEY_SECRET";
 const TOKEN: &str = "OSS_SESSION_TOKEN";
