@@ -11,3 +11,7 @@ bench:
 # The README's commands in a fresh clone.
 fresh-clone:
     scripts/fresh-clone.sh
+
+# The server under load and kills, for a minute.
+soak:
+    scripts/soak-server.sh

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod config;
+mod conformance;
 mod demo;
 mod envelopes;
 mod headers;
@@ -13,6 +14,8 @@ mod local;
 mod pipes;
 mod presign;
 mod serve;
+#[cfg(unix)]
+mod soak;
 mod support;
 mod trees;
 mod versions;

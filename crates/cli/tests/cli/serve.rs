@@ -6,14 +6,14 @@ use std::process::Child;
 use crate::support::{Home, ID, SECRET, finish, ramp, signal};
 
 /// A server that is ready.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
-    endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl Server {
-    fn start(home: &Home, arguments: &[&str]) -> Server {
+    pub(crate) fn start(home: &Home, arguments: &[&str]) -> Server {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut child = home.command(&arguments).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -22,6 +22,12 @@ impl Server {
         let endpoint = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}"));
         let endpoint = endpoint.trim_end().to_owned();
         Server { child, out, endpoint }
+    }
+
+    /// Ends it without warning.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// The rest of standard output, which is empty, and the end.
@@ -61,9 +67,8 @@ fn acknowledged_objects_survive_a_kill() {
     let second = store.run(&["serve", "--listen", "127.0.0.1:0", "--dir", "data"]);
     second.fails(1, &["data", "one process uses a folder at a time"]);
 
-    let mut child = server.child;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut server = server;
+    server.kill();
     home.run(&["cat", "--endpoint", &server.endpoint, "oss://box/f"]).fails(7, &["oss://box/f"]);
 
     let server = Server::start(&store, &["--dir", "data"]);
