@@ -4,22 +4,15 @@ A cell is one writer, one reader and one case, named `group/case/writer>reader`.
 UNSUPPORTED or DEFECTS with its reason. The number of cells is asserted, so that none can vanish unseen.
 """
 
-import argparse
 import base64
-import collections
-import fnmatch
 import functools
 import json
-import os
-import pathlib
-import subprocess
-import sys
-import time
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 import peers
+from cells import Cells, explain, ramp, same
 
 MIB = 1 << 20
 PART = 100 * 1024  # the service's least part size
@@ -71,8 +64,6 @@ DEFECTS = {
     "managed/download/*>oss-v2": "its Downloader compares the CRC64 of plaintext with that of ciphertext",
 }
 
-EXCEPTIONS = UNSUPPORTED | DEFECTS
-
 # Cells by group.
 EXPECTED = {
     "size": 126,
@@ -91,19 +82,6 @@ EXPECTED = {
 PREFIX = "x-oss-meta-client-side-encryption-"
 
 
-def ramp(size):
-    """Byte i is i mod 251, so that a wrong offset shows."""
-    return (bytes(range(251)) * (size // 251 + 1))[:size]
-
-
-def same(got, want):
-    """Raises with the first difference."""
-    if got == want:
-        return
-    at = next((at for at, (a, b) in enumerate(zip(got, want, strict=False)) if a != b), min(len(got), len(want)))
-    raise AssertionError(f"{len(got)} bytes for {len(want)}, different from byte {at} on")
-
-
 def cut(data, wanted):
     first, last = peers.bounds(wanted)
     if first is None:
@@ -119,27 +97,9 @@ class Matrix:
         self.oss2 = peers.Oss2(service)
         self.peers = {peer.name: peer for peer in (self.osseal, self.oss2, peers.OssV2(service))}
         self.store = self.oss2.plain()
-        self.cells = collections.Counter()
-        self.exceptions = collections.Counter()
-        self.failed = []
+        self.cells = Cells("interop", UNSUPPORTED, DEFECTS, EXPECTED)
+        self.cell = self.cells.cell
         self.written = {}  # names of objects, each with what went wrong when it was written
-
-    def cell(self, label, body):
-        exception = next((pattern for pattern in EXCEPTIONS if fnmatch.fnmatchcase(label, pattern)), None)
-        if exception:
-            self.exceptions[exception] += 1
-        if exception in UNSUPPORTED:
-            return
-        self.cells["defects" if exception else label.split("/")[0]] += 1
-        try:
-            body()
-        except Exception as error:  # whatever a peer raises is that cell's finding
-            wrong = None if exception else explain(error)
-        else:
-            wrong = f"works, although DEFECTS says: {DEFECTS[exception]}" if exception else None
-        if wrong:
-            self.failed.append(label)
-            print(f"FAILED {label}: {wrong}")
 
     def object(self, writer, key, mode, size, part_size=PART):
         """The name and the content of an object, written when first asked for; a failure is raised at every call."""
@@ -340,21 +300,6 @@ class Matrix:
             raise
         raise AssertionError("a flipped bit was not noticed")
 
-    def report(self):
-        """Prints the result; true when all cells are there and none has failed."""
-        complaints = [f"{pattern} names no cell" for pattern in EXCEPTIONS if not self.exceptions[pattern]]
-        unsupported = sum(self.exceptions[pattern] for pattern in UNSUPPORTED)
-        found = dict(self.cells) | {"unsupported": unsupported}
-        if found != EXPECTED:
-            complaints.append(f"the number of cells is {found}, not {EXPECTED}")
-        for pattern, reason in EXCEPTIONS.items():
-            kind = "not run" if pattern in UNSUPPORTED else "fails as it should"
-            print(f"{kind}: {self.exceptions[pattern]:2} of {pattern}: {reason}")
-        for complaint in complaints:
-            print(f"interop: {complaint}")
-        print(f"interop: {self.cells.total()} cells, {len(self.failed)} failed")
-        return not complaints and not self.failed
-
 
 def make_key(name, scheme, description, folder):
     folder.mkdir(parents=True, exist_ok=True)
@@ -377,38 +322,3 @@ def unwrap(key, wrapped):
         return private.decrypt(wrapped, padding.PKCS1v15())
     digest = {"oaep-sha1": hashes.SHA1, "oaep-sha256": hashes.SHA256}[key.padding]()
     return private.decrypt(wrapped, padding.OAEP(padding.MGF1(digest), digest, None))
-
-
-def explain(error):
-    if isinstance(error, subprocess.CalledProcessError):
-        said = " | ".join(error.stderr.decode(errors="replace").split("\n")).strip(" |")
-        return f"{' '.join(map(str, error.cmd[3:]))}: exit code {error.returncode}: {said[-400:]}"
-    return f"{type(error).__name__}: {error}"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--endpoint", required=True)
-    parser.add_argument("--region", default="cn-hangzhou")
-    parser.add_argument("--osseal", required=True, help="the command under test")
-    parser.add_argument("--work", required=True, type=pathlib.Path, help="an empty folder for keys and files")
-    arguments = parser.parse_args()
-    service = peers.Service(
-        endpoint=arguments.endpoint,
-        region=arguments.region,
-        bucket="interop",
-        access_key_id=os.environ["OSS_ACCESS_KEY_ID"],
-        access_key_secret=os.environ["OSS_ACCESS_KEY_SECRET"],
-    )
-    begin = time.monotonic()
-    matrix = Matrix(service, arguments.osseal, arguments.work.resolve())
-    try:
-        matrix.run()
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"interop: {explain(error)}")
-    print(f"interop: {time.monotonic() - begin:.0f} s", file=sys.stderr)
-    sys.exit(0 if matrix.report() else 1)
-
-
-if __name__ == "__main__":
-    main()

@@ -46,6 +46,9 @@ class Service:
     bucket: str
     access_key_id: str
     access_key_secret: str
+    security_token: str | None = None
+    signature: str = "v4"  # or v1
+    addressing: str = "path"  # or virtual-host
 
 
 class Osseal:
@@ -62,6 +65,7 @@ class Osseal:
             "NO_PROXY": "127.0.0.1",
             "OSS_ACCESS_KEY_ID": service.access_key_id,
             "OSS_ACCESS_KEY_SECRET": service.access_key_secret,
+            "OSS_SESSION_TOKEN": service.security_token or "",
         }
 
     def put(self, key, name, data):
@@ -153,7 +157,10 @@ class Oss2:
 
     def __init__(self, service):
         self.service = service
-        self.auth = oss2.AuthV4(service.access_key_id, service.access_key_secret)
+        credentials = oss2.credentials.StaticCredentialsProvider(
+            service.access_key_id, service.access_key_secret, service.security_token
+        )
+        self.auth = {"v1": oss2.ProviderAuth, "v4": oss2.ProviderAuthV4}[service.signature](credentials)
 
     def bucket(self, key):
         if key.padding == "oaep-sha1":
@@ -161,10 +168,7 @@ class Oss2:
         else:
             pair = {"private_key": key.private.read_text(), "public_key": key.public.read_text()}
             provider = oss2.RsaProvider(pair, mat_desc=key.description)
-        service = self.service
-        return oss2.CryptoBucket(
-            self.auth, service.endpoint, service.bucket, provider, region=service.region, is_path_style=True
-        )
+        return oss2.CryptoBucket(*self.place(), provider, **self.options())
 
     def put(self, key, name, data):
         self.bucket(key).put_object(name, data)
@@ -202,8 +206,13 @@ class Oss2:
 
     def plain(self):
         """The bucket as the store has it: no encryption."""
-        service = self.service
-        return oss2.Bucket(self.auth, service.endpoint, service.bucket, region=service.region, is_path_style=True)
+        return oss2.Bucket(*self.place(), **self.options())
+
+    def place(self):
+        return self.auth, self.service.endpoint, self.service.bucket
+
+    def options(self):
+        return {"region": self.service.region, "is_path_style": self.service.addressing == "path"}
 
 
 class OssV2:
@@ -213,11 +222,14 @@ class OssV2:
 
     def __init__(self, service):
         self.bucket = service.bucket
-        credentials = oss.credentials.StaticCredentialsProvider(service.access_key_id, service.access_key_secret)
+        credentials = oss.credentials.StaticCredentialsProvider(
+            service.access_key_id, service.access_key_secret, service.security_token
+        )
         config = oss.config.load_default()
         config.credentials_provider = credentials
         config.endpoint, config.region = service.endpoint, service.region
-        config.use_path_style = True
+        config.signature_version = service.signature
+        config.use_path_style = service.addressing == "path" or None
         config.retry_max_attempts = 1  # a refusal is a finding, not a reason to wait
         self.unencrypted = oss.Client(config)
 

@@ -67,8 +67,8 @@ dependencies() {
 }
 
 interoperability() {
-    cargo build --workspace --locked --bins --tests # as the tests built it: nothing is compiled anew
-    OSSEAL=$target/debug/osseal interop/run.sh
+    cargo build --workspace --locked --bins --examples --tests # as the tests built it: nothing is compiled anew
+    OSSEAL=$target/debug/osseal PRESIGNED=$target/debug/examples/presigned interop/run.sh
 }
 
 PATH=$target/venv/tools/bin:$PATH
