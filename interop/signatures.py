@@ -32,6 +32,8 @@ ENDPOINTS = {
     "ip": ("http://127.0.0.1:9000", "path"),
     "path": ("http://oss.example.com:8080", "path"),
 }
+# Every key is signed with temporary credentials at the public endpoint.
+OTHERS = [kind for kind in ENDPOINTS if kind != "public"]
 
 
 class Kept(Exception):
@@ -159,6 +161,9 @@ def v2_requests():
         for kind in ENDPOINTS:
             yield from kept(kind, version, "get", KEYS[2], "long-lived")
             yield from presigned(kind, version, KEYS[2], "long-lived")
+        for kind in OTHERS:
+            yield from kept(kind, version, "get", KEYS[2], "temporary")
+            yield from presigned(kind, version, KEYS[2], "temporary")
         for key in KEYS:
             yield from kept("public", version, "put", key, "long-lived")
             yield from presigned("public", version, key, "temporary")
@@ -197,6 +202,7 @@ def oss2_requests():
     for version, auth in [("v1", oss2.ProviderAuth), ("v4", oss2.ProviderAuthV4)]:
         for kind, key, secret in [
             *[(kind, KEYS[2], "long-lived") for kind in ENDPOINTS],
+            *[(kind, KEYS[2], "temporary") for kind in OTHERS],
             *[("public", key, "temporary") for key in KEYS],
         ]:
             endpoint, addressing = ENDPOINTS[kind]
