@@ -12,6 +12,8 @@
 //! | [`oss::meta`] | headers kept with an object |
 //! | [`oss::range`], [`oss::crc64`] | byte ranges, checksums |
 //! | [`oss::xml`] | documents, read within bounds |
+//! | [`acs3`] | signatures for the vendor's other services |
+//! | [`sts`], [`grant`] | temporary credentials: asking for them, reading them |
 //!
 //! ```
 //! use osseal_wire::oss::{Call, Credentials, Endpoint, Request, Subject, request::GetObject, sign_v4};
@@ -28,4 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod acs3;
+pub mod grant;
 pub mod oss;
+pub mod sts;
