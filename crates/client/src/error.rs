@@ -4,6 +4,7 @@ use osseal_core::{ContentError, EnvelopeError, KeyError, KeyringError, LayoutErr
 use osseal_wire::oss::request::BuildError;
 use osseal_wire::oss::{ReplyError, ServiceError, printable};
 
+use crate::credentials::{CredentialsError, CredentialsErrorKind};
 use crate::transport::{BoxError, TransportError};
 
 /// An operation that failed.
@@ -30,6 +31,8 @@ pub enum ErrorKind {
     Exists,
     /// The service refused for want of permission, or because the object is archived or locked.
     Denied,
+    /// There are no credentials, or their source is broken. The service was not asked.
+    Credentials,
     /// The object has no envelope.
     NotEncrypted,
     /// The envelope is incomplete or malformed.
@@ -59,6 +62,9 @@ pub enum ErrorKind {
     /// Any other refusal of the service.
     Service,
 }
+
+/// The service's names for a token whose time is over.
+const TOKEN_EXPIRED: [&str; 2] = ["SecurityTokenExpired", "InvalidSecurityToken"];
 
 /// What an operation is about, for its errors.
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,6 +124,11 @@ impl Failure {
     /// Whether sending the same bytes again may help.
     pub(crate) fn is_transient(&self) -> bool {
         self.kind == ErrorKind::Transient || self.code == "InvalidCRC64"
+    }
+
+    /// Whether the service no longer takes the token of the credentials.
+    pub(crate) fn is_token_expired(&self) -> bool {
+        TOKEN_EXPIRED.contains(&self.code.as_str())
     }
 }
 
@@ -228,7 +239,7 @@ fn class(status: u16, code: &str) -> (ErrorKind, &'static str) {
         (404, _) => (ErrorKind::NotFound, ""),
         (_, "SignatureDoesNotMatch") => (ErrorKind::Denied, "check the access key secret and the region"),
         (_, "InvalidAccessKeyId") => (ErrorKind::Denied, "check the access key id"),
-        (_, "SecurityTokenExpired" | "InvalidSecurityToken") => {
+        (_, code) if TOKEN_EXPIRED.contains(&code) => {
             (ErrorKind::Denied, "the temporary credentials are no longer good: get others")
         }
         (_, "SecondLevelDomainForbidden") => {
@@ -255,6 +266,17 @@ impl From<TransportError> for Failure {
             source: Some(error.into()),
             ..Failure::new(kind, format!("the connection failed; {advice}"))
         }
+    }
+}
+
+impl From<CredentialsError> for Failure {
+    fn from(error: CredentialsError) -> Failure {
+        let kind = match error.kind() {
+            CredentialsErrorKind::Absent | CredentialsErrorKind::Broken => ErrorKind::Credentials,
+            CredentialsErrorKind::Refused => ErrorKind::Denied,
+            CredentialsErrorKind::Unavailable => ErrorKind::Transient,
+        };
+        Failure::new(kind, error.to_string())
     }
 }
 

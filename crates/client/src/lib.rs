@@ -3,6 +3,7 @@
 mod body;
 mod bucket;
 mod copy;
+pub mod credentials;
 mod error;
 mod get;
 mod headers;
@@ -18,6 +19,7 @@ mod versions;
 
 pub use body::PutBody;
 pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
+pub use credentials::SharedCredentials;
 pub use error::{Error, ErrorKind};
 pub use get::GetObject;
 pub use headers::{Acl, HeaderChange, ObjectHeaders, StorageClass, UnknownName};

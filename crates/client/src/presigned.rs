@@ -25,8 +25,8 @@ const PROCESSING: [&str; 2] = ["x-oss-process", "x-oss-async-process"];
 /// For [`EncryptedBucket::presign`].
 #[derive(Clone, Debug)]
 pub struct PresignOptions {
-    /// How long the URL is good: 1 second to 7 days, in whole seconds; 15 minutes unless said. With temporary credentials it ends with them if
-    /// that is earlier.
+    /// How long the URL is good: 1 second to 7 days, in whole seconds; 15 minutes unless said. With temporary credentials whose end is known it ends
+    /// with them if that is earlier.
     pub lifetime: Duration,
     /// Which version, in buckets that have them.
     pub version_id: Option<String>,
@@ -55,17 +55,18 @@ impl fmt::Debug for PresignedUrl {
 }
 
 impl EncryptedBucket {
-    /// Makes a URL with which anybody can get the object as it is stored: ciphertext and envelope. Nothing is asked of the service; whether the
+    /// Makes a URL with which anybody can get the object as it is stored: ciphertext and envelope. The service is not asked; whether the
     /// object is there shows when the URL is used. [`PresignedReader`] reads it.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: a lifetime out of bounds, an impossible key, a store without credentials.
-    pub fn presign(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Error> {
-        let made = self.presigned(key, options);
+    /// [`ErrorKind::Usage`]: a lifetime out of bounds, an impossible key, a store without credentials. [`ErrorKind::Credentials`]: their source
+    /// gives none.
+    pub async fn presign(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Error> {
+        let made = self.presigned(key, options).await;
         made.map_err(|failure| failure.at(self.scene("presign", Some(key))))
     }
 
-    fn presigned(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Failure> {
+    async fn presigned(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Failure> {
         let lifetime = options.lifetime;
         let seconds = u32::try_from(lifetime.as_secs()).ok().filter(|_| lifetime.subsec_nanos() == 0);
         let seconds = seconds
@@ -76,7 +77,7 @@ impl EncryptedBucket {
         let get = Get { version_id: options.version_id.clone(), ..Get::default() };
         let (bucket, key) = (Some(self.0.bucket.clone()), Some(key.to_owned()));
         let (uri, expires) =
-            self.0.store.presign(&Request { bucket, key, call: Call::GetObject(get) }, seconds)?;
+            self.0.store.presign(&Request { bucket, key, call: Call::GetObject(get) }, seconds).await?;
         Ok(PresignedUrl { url: uri.to_string(), expires })
     }
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use jiff::Timestamp;
+use osseal_wire::oss::Endpoint;
 use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, ListBuckets};
 use osseal_wire::oss::xml::ListBucketsResult;
-use osseal_wire::oss::{Credentials, Endpoint};
 use tokio::sync::Notify;
 
+use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::retry::{Budget, RetryPolicy};
 use crate::transport::Transport;
@@ -33,7 +34,7 @@ struct Inner {
     endpoint: Endpoint,
     region: String,
     /// None for a store that signs nothing.
-    credentials: Option<Credentials>,
+    credentials: Option<SharedCredentials>,
     signature: SignatureVersion,
     transport: Arc<dyn Transport>,
     retry: RetryPolicy,

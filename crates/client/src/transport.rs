@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use http_body::Body as _;
@@ -200,4 +200,17 @@ pub(crate) fn stream(
     pieces: impl futures_util::Stream<Item = Result<Bytes, BoxError>> + Send + 'static,
 ) -> Body {
     StreamBody::new(pieces.map_ok(http_body::Frame::data)).boxed_unsync()
+}
+
+/// Reads a body; `None` when it is longer than `most` bytes.
+pub(crate) async fn read_up_to(mut body: Body, most: usize) -> Result<Option<Bytes>, BoxError> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let data = frame?.into_data().unwrap_or_default();
+        if read.len() + data.len() > most {
+            return Ok(None);
+        }
+        read.extend_from_slice(&data);
+    }
+    Ok(Some(read.freeze()))
 }

@@ -39,7 +39,7 @@ async fn a_url_is_read_whole_and_by_range() {
         let bucket = bucket(&world, version);
         for key in ["k", "dir/a b+c%d&e=f?g#h", "对象"] {
             bucket.put(key, ramp(1000), PutOptions::default()).await.unwrap();
-            let url = bucket.presign(key, &PresignOptions::default()).unwrap().url;
+            let url = bucket.presign(key, &PresignOptions::default()).await.unwrap().url;
             assert_eq!(read(&world, &url, GetOptions::default()).await.unwrap(), ramp(1000));
             for (first, end) in [(0, 1), (17, 300), (990, 1000)] {
                 let part = read(&world, &url, GetOptions::default().range(first..end)).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_body_that_breaks_off_goes_on() {
     let bucket = bucket(&world, SignatureVersion::V4);
     bucket.put("k", ramp(100_000), PutOptions::default()).await.unwrap();
     world.order(Operation::GetObject, Action::CutReply { after: 70_001 });
-    let url = bucket.presign("k", &PresignOptions::default()).unwrap().url;
+    let url = bucket.presign("k", &PresignOptions::default()).await.unwrap().url;
     assert_eq!(read(&world, &url, GetOptions::default()).await.unwrap(), ramp(100_000));
     assert_eq!(world.calls(Operation::GetObject), 2);
 }
@@ -73,7 +73,7 @@ async fn altered_and_late_urls_are_refused() {
         bucket.put("k", ramp(10), PutOptions::default()).await.unwrap();
         bucket.put("l", ramp(10), PutOptions::default()).await.unwrap();
         let options = PresignOptions { lifetime: Duration::from_secs(60), ..PresignOptions::default() };
-        let made = bucket.presign("k", &options).unwrap();
+        let made = bucket.presign("k", &options).await.unwrap();
         let other_key = made.url.replacen("/k?", "/l?", 1);
         let versioned = format!("{}&versionId=1", made.url);
         for url in [&other_key, &versioned] {
@@ -89,8 +89,9 @@ async fn altered_and_late_urls_are_refused() {
             builder.signature(version).clock(Arc::new(hour_ago))
         });
         let old = EncryptedBucket::builder(old, "box").build().unwrap();
-        let error =
-            read(&world, &old.presign("k", &options).unwrap().url, GetOptions::default()).await.unwrap_err();
+        let error = read(&world, &old.presign("k", &options).await.unwrap().url, GetOptions::default())
+            .await
+            .unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Denied, "AccessDenied"));
         assert!(error.to_string().contains("expired"), "{error}");
     }
@@ -104,14 +105,17 @@ async fn what_is_refused_before_anything_is_sent() {
         [Duration::ZERO, Duration::from_millis(1500), Duration::from_secs(7 * 24 * 3600 + 1), Duration::MAX]
     {
         let options = PresignOptions { lifetime, ..PresignOptions::default() };
-        assert_eq!(bucket.presign("k", &options).unwrap_err().kind(), ErrorKind::Usage, "{lifetime:?}");
+        assert_eq!(bucket.presign("k", &options).await.unwrap_err().kind(), ErrorKind::Usage, "{lifetime:?}");
     }
-    assert_eq!(bucket.presign("a/../b", &PresignOptions::default()).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(
+        bucket.presign("a/../b", &PresignOptions::default()).await.unwrap_err().kind(),
+        ErrorKind::Usage
+    );
     let none = World::store_with(Arc::new(world.transport()), StoreBuilder::anonymous);
     let none = EncryptedBucket::builder(none, "box").build().unwrap();
-    assert_eq!(none.presign("k", &PresignOptions::default()).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(none.presign("k", &PresignOptions::default()).await.unwrap_err().kind(), ErrorKind::Usage);
 
-    let url = bucket.presign("k", &PresignOptions::default()).unwrap().url;
+    let url = bucket.presign("k", &PresignOptions::default()).await.unwrap().url;
     let calls = world.calls(Operation::GetObject);
     for (bad, kind) in [
         (format!("{url}&x-oss-process=image/resize,w_10"), ErrorKind::Unsupported),
@@ -144,7 +148,7 @@ async fn redirects_are_not_followed() {
     let transport = Arc::new(transport);
     let store = World::store_with(transport.clone(), |builder| builder);
     let bucket = EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).build().unwrap();
-    let url = bucket.presign("k", &PresignOptions::default()).unwrap().url;
+    let url = bucket.presign("k", &PresignOptions::default()).await.unwrap().url;
     let reader = PresignedReader::new(keyring(&["test"]), Suite::AesCtr).transport(transport);
     for error in [
         bucket.get("k", GetOptions::default()).await.unwrap_err(),

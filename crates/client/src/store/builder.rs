@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 
 use jiff::Timestamp;
-use osseal_wire::oss::{Credentials, Endpoint};
+use osseal_wire::oss::Endpoint;
 use tokio::sync::Notify;
 
 use super::{Clock, Inner, Store};
+use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::retry::{Budget, RetryPolicy};
 use crate::transport::{Https, Transport};
@@ -16,7 +17,7 @@ use crate::transport::{Https, Transport};
 pub struct StoreBuilder {
     endpoint: Endpoint,
     region: String,
-    credentials: Option<Credentials>,
+    credentials: Option<SharedCredentials>,
     is_anonymous: bool,
     signature: SignatureVersion,
     transport: Option<Arc<dyn Transport>>,
@@ -54,10 +55,11 @@ impl Store {
 }
 
 impl StoreBuilder {
-    /// Who signs. Needed, unless the store is [`StoreBuilder::anonymous`].
+    /// Who signs: fixed [`Credentials`](crate::Credentials), or [`SharedCredentials`] that are renewed. Needed, unless the store is
+    /// [`StoreBuilder::anonymous`].
     #[must_use]
-    pub fn credentials(self, credentials: Credentials) -> Self {
-        StoreBuilder { credentials: Some(credentials), is_anonymous: false, ..self }
+    pub fn credentials(self, credentials: impl Into<SharedCredentials>) -> Self {
+        StoreBuilder { credentials: Some(credentials.into()), is_anonymous: false, ..self }
     }
 
     /// Signs nothing: for buckets that everybody may read, and for presigned URLs.

@@ -1,21 +1,24 @@
 //! One call: signing, sending, repeating.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
+use osseal_wire::grant::Grant;
 use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, Request};
 use osseal_wire::oss::xml::{MAX_DOCUMENT, XmlError};
-use osseal_wire::oss::{ServiceError, SignError, Subject, parse_http_date, presign_v4, sign_v1, sign_v4};
+use osseal_wire::oss::{
+    Credentials, ServiceError, SignError, Subject, parse_http_date, presign_v4, sign_v1, sign_v4,
+};
 
 use super::{SignatureVersion, Store};
 use crate::error::{ErrorKind, Failure};
-use crate::transport::{self, Body, TransportError};
+use crate::transport::{self, Body, TransportError, read_up_to};
 
 /// Longest wait for a reply's head, beside the time that sending the body takes at [`SLOWEST`].
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,7 +117,8 @@ impl Store {
         let streams = once.is_some();
         let mut delays = self.0.retry.delays();
         let mut attempts = 0;
-        let mut corrected = false;
+        let (mut corrected, mut renewed) = (false, false);
+        let mut grant = self.grant(letter).await?;
         loop {
             attempts += 1;
             let body = once
@@ -123,7 +127,7 @@ impl Store {
             let limit = (!streams).then(|| {
                 PATIENCE + Duration::from_secs(repeatable.as_ref().map_or(0, Bytes::len) as u64 / SLOWEST)
             });
-            let mut failure = match self.attempt(letter, body, limit).await {
+            let mut failure = match self.attempt(letter, grant.as_deref(), body, limit).await {
                 Ok((status, headers, body)) => {
                     self.0.budget.refill();
                     return Ok(Reply { status, headers, body, attempts });
@@ -131,6 +135,15 @@ impl Store {
                 Err(failure) => failure,
             };
             failure.attempts = attempts;
+            if failure.is_token_expired() && !renewed {
+                renewed = true;
+                // What cannot be sent again leaves good credentials to those who come after it.
+                let other = self.other_grant(grant.as_ref()).await?;
+                if other.is_some() && !streams {
+                    grant = other;
+                    continue;
+                }
+            }
             if streams {
                 return Err(failure);
             }
@@ -151,12 +164,30 @@ impl Store {
                 "trying again"
             );
             tokio::time::sleep(wait).await;
+            grant = self.grant(letter).await?;
+        }
+    }
+
+    /// Credentials that are good now, for what is to be signed.
+    async fn grant(&self, letter: &Letter) -> Result<Option<Arc<Grant>>, Failure> {
+        match (letter, &self.0.credentials) {
+            (Letter::ToSign(_), Some(credentials)) => Ok(Some(credentials.current().await?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Credentials in place of those that the service refused.
+    async fn other_grant(&self, rejected: Option<&Arc<Grant>>) -> Result<Option<Arc<Grant>>, Failure> {
+        match (rejected, &self.0.credentials) {
+            (Some(rejected), Some(credentials)) => Ok(credentials.instead_of(rejected).await?),
+            _ => Ok(None),
         }
     }
 
     async fn attempt(
         &self,
         letter: &Letter,
+        grant: Option<&Grant>,
         body: Body,
         limit: Option<Duration>,
     ) -> Result<(StatusCode, HeaderMap, Body), Failure> {
@@ -172,8 +203,8 @@ impl Store {
         } else if !head.headers.contains_key(http::header::CONTENT_LENGTH) {
             head.headers.insert(http::header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-        if let Letter::ToSign(request) = letter {
-            self.sign(&mut head, request)?;
+        if let (Letter::ToSign(request), Some(grant)) = (letter, grant) {
+            self.sign(&mut head, request, &grant.credentials)?;
         }
         let sent = self.0.transport.send(http::Request::from_parts(head, body));
         let response = match limit {
@@ -189,8 +220,7 @@ impl Store {
         Err(self.refused(head.status, &head.headers, body).await)
     }
 
-    fn sign(&self, head: &mut Parts, request: &Request) -> Result<(), Failure> {
-        let Some(credentials) = &self.0.credentials else { return Ok(()) };
+    fn sign(&self, head: &mut Parts, request: &Request, credentials: &Credentials) -> Result<(), Failure> {
         let subject = self.subject(request);
         match self.0.signature {
             SignatureVersion::V1 => sign_v1::sign(head, subject, credentials, self.now()),
@@ -199,12 +229,24 @@ impl Store {
         .map_err(unsigned)
     }
 
-    /// Signs the address of a request instead of its headers, good for some seconds from now. Gives the address and the end of its life.
-    pub(crate) fn presign(&self, request: &Request, seconds: u32) -> Result<(Uri, Timestamp), Failure> {
+    /// Signs the address of a request instead of its headers, good for some seconds from now, or until temporary credentials end. Gives the
+    /// address and the end of its life.
+    pub(crate) async fn presign(&self, request: &Request, seconds: u32) -> Result<(Uri, Timestamp), Failure> {
         let Some(credentials) = &self.0.credentials else {
             return Err(Failure::new(ErrorKind::Usage, "a store without credentials cannot sign addresses"));
         };
-        let (mut head, subject, now) = (request.head(&self.0.endpoint)?, self.subject(request), self.now());
+        let (mut head, subject) = (request.head(&self.0.endpoint)?, self.subject(request));
+        let grant = credentials.current().await?;
+        let now = self.now();
+        let left = grant.expires.map_or(i64::MAX, |end| end.duration_since(now).as_secs());
+        let seconds = u32::try_from(left.max(0)).unwrap_or(u32::MAX).min(seconds);
+        if seconds == 0 {
+            return Err(Failure::new(
+                ErrorKind::Credentials,
+                "the temporary credentials end now; get others",
+            ));
+        }
+        let credentials = &grant.credentials;
         let end = now + SignedDuration::from_secs(seconds.into());
         match self.0.signature {
             SignatureVersion::V1 => sign_v1::presign(&mut head, subject, credentials, end.as_second()),
@@ -264,17 +306,4 @@ fn presigned_head(address: &Uri, headers: &HeaderMap) -> Parts {
         head.headers.insert(http::header::HOST, host);
     }
     head
-}
-
-/// Reads a body; `None` when it is longer than `most` bytes.
-async fn read_up_to(mut body: Body, most: usize) -> Result<Option<Bytes>, transport::BoxError> {
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let data = frame?.into_data().unwrap_or_default();
-        if read.len() + data.len() > most {
-            return Ok(None);
-        }
-        read.extend_from_slice(&data);
-    }
-    Ok(Some(read.freeze()))
 }

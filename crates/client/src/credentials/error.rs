@@ -1,0 +1,56 @@
+//! Why there are no credentials.
+
+/// Why a source gave no credentials: what happened, to what, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CredentialsError {
+    kind: CredentialsErrorKind,
+    message: String,
+}
+
+/// What follows from an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CredentialsErrorKind {
+    /// The source is not set up here; another may be.
+    Absent,
+    /// The source is set up, and wrongly.
+    Broken,
+    /// A service refused to give credentials.
+    Refused,
+    /// A service or the network is unavailable for the moment; asking again may help.
+    Unavailable,
+}
+
+impl CredentialsError {
+    /// An error of that kind. The message must hold nothing secret.
+    pub fn new(kind: CredentialsErrorKind, message: impl Into<String>) -> CredentialsError {
+        CredentialsError { kind, message: message.into() }
+    }
+
+    /// What follows from it.
+    pub const fn kind(&self) -> CredentialsErrorKind {
+        self.kind
+    }
+
+    pub(super) fn absent(message: impl Into<String>) -> CredentialsError {
+        CredentialsError::new(CredentialsErrorKind::Absent, message)
+    }
+
+    pub(super) fn broken(message: impl Into<String>) -> CredentialsError {
+        CredentialsError::new(CredentialsErrorKind::Broken, message)
+    }
+
+    pub(super) fn refused(message: impl Into<String>) -> CredentialsError {
+        CredentialsError::new(CredentialsErrorKind::Refused, message)
+    }
+
+    pub(super) fn unavailable(message: impl Into<String>) -> CredentialsError {
+        CredentialsError::new(CredentialsErrorKind::Unavailable, message)
+    }
+
+    /// Says first what it is about.
+    pub(super) fn about(self, what: &str) -> CredentialsError {
+        CredentialsError { message: format!("{what}: {}", self.message), ..self }
+    }
+}

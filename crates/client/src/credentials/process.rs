@@ -1,0 +1,93 @@
+//! A command that prints credentials.
+//!
+//! It runs in a shell, without standard input and in a process group of its own, for at most 15 s. What it prints on standard error goes nowhere:
+//! it may be a secret.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+use zeroize::Zeroizing;
+
+use super::Grant;
+use super::error::CredentialsError;
+
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Most bytes of output.
+const MAX: usize = 64 << 10;
+
+/// Runs a command and reads what it prints.
+pub(super) async fn run(command: &str) -> Result<Grant, CredentialsError> {
+    let broken = |reason: &str| CredentialsError::broken(format!("the credential command {reason}"));
+    let by_hand = |what: &str| broken(&format!("{what}; run it by hand to see why"));
+    let mut running =
+        Running::start(command).map_err(|error| broken(&format!("cannot be started: {}", error.kind())))?;
+    let finished = tokio::time::timeout(PATIENCE, running.finish()).await;
+    let output = finished
+        .map_err(|_| by_hand("did not end within 15 s and was stopped; it gets no input"))?
+        .map_err(|error| broken(&format!("cannot be read: {}", error.kind())))?;
+    let (status, output) = output.ok_or_else(|| broken("prints more than 64 KiB and was stopped"))?;
+    if !status.success() {
+        return Err(by_hand(&match status.code() {
+            Some(code) => format!("ended with exit code {code}"),
+            None => "was ended by a signal".to_owned(),
+        }));
+    }
+    Grant::from_program(&output).map_err(|error| by_hand(&format!("printed something of no use: {error}")))
+}
+
+/// A command and all it started; dropped before its end, all of that is stopped.
+struct Running {
+    child: Child,
+    has_ended: bool,
+}
+
+impl Running {
+    fn start(command: &str) -> std::io::Result<Running> {
+        let mut shell = shell(command);
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        Ok(Running { child: shell.spawn()?, has_ended: false })
+    }
+
+    /// The end of the command and what it printed; `None` when that is too much.
+    async fn finish(&mut self) -> std::io::Result<Option<(std::process::ExitStatus, Zeroizing<Vec<u8>>)>> {
+        let mut output = Zeroizing::new(Vec::with_capacity(MAX + 1));
+        if let Some(pipe) = self.child.stdout.take() {
+            pipe.take(MAX as u64 + 1).read_to_end(&mut output).await?;
+        }
+        if output.len() > MAX {
+            return Ok(None);
+        }
+        let status = self.child.wait().await?;
+        self.has_ended = true;
+        Ok(Some((status, output)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if !self.has_ended
+            && let Some(group) =
+                self.child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
+        {
+            // An error says that everybody has ended meanwhile.
+            let _gone = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command).process_group(0);
+    shell
+}
+
+#[cfg(not(unix))]
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("cmd");
+    shell.arg("/C").arg(command);
+    shell
+}

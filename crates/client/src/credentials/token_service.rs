@@ -1,0 +1,143 @@
+//! `oidc`, and roles that an access key assumes: what the token service gives.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use bytes::Bytes;
+use http::StatusCode;
+use osseal_wire::grant::refusal_code;
+use osseal_wire::oss::{Credentials, SignError};
+use osseal_wire::sts::{self, Role};
+
+use super::Grant;
+use super::chain::{Found, Ground};
+use super::environment::names;
+use super::error::CredentialsError;
+use super::file;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How audits call what is done, unless somebody names it.
+const SESSION: &str = "osseal";
+/// How long credentials shall be good, unless somebody says so.
+const SECONDS: u32 = 3600;
+
+/// A role as a file or the environment names it. Empty texts are unsaid.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Named {
+    pub(super) arn: String,
+    pub(super) session: String,
+    /// 0 is unsaid.
+    pub(super) seconds: u32,
+    pub(super) policy: String,
+    pub(super) external_id: String,
+    pub(super) region: String,
+    pub(super) is_internal: bool,
+}
+
+/// The identity that a service account of a cluster has.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) provider: String,
+    pub(super) token_file: PathBuf,
+}
+
+/// The role of a cluster's service account, as the environment of its containers names it.
+pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
+    let environment = &ground.environment;
+    let provider = environment.text(names::OIDC_PROVIDER)?;
+    let token_file = environment.path(names::OIDC_TOKEN_FILE);
+    if provider.is_none() && token_file.is_none() {
+        let message = format!("neither {} nor {} is set", names::OIDC_PROVIDER, names::OIDC_TOKEN_FILE);
+        return Err(CredentialsError::absent(message));
+    }
+    let needed =
+        |name| CredentialsError::broken(format!("{name} is not set, and the others of its kind are"));
+    let identity = Identity {
+        provider: provider.ok_or_else(|| needed(names::OIDC_PROVIDER))?.to_owned(),
+        token_file: token_file.ok_or_else(|| needed(names::OIDC_TOKEN_FILE))?.to_owned(),
+    };
+    let arn = environment.text(names::ROLE_ARN)?.ok_or_else(|| needed(names::ROLE_ARN))?.to_owned();
+    with_identity(ground, &Named { arn, ..Named::default() }, &identity).await
+}
+
+/// The credentials of a role that an identity provider's token opens.
+pub(super) async fn with_identity(
+    ground: &Ground,
+    named: &Named,
+    identity: &Identity,
+) -> Result<Found, CredentialsError> {
+    let (host, role) = prepare(ground, named)?;
+    let token = file::read_named(&identity.token_file, "the token of the identity provider").await?;
+    let request =
+        sts::assume_role_with_oidc(&host, &role, &identity.provider, token.trim(), (ground.clock)());
+    ask(ground, &role, &host, request).await
+}
+
+/// The credentials of a role that an access key may assume.
+pub(super) async fn assume(
+    ground: &Ground,
+    named: &Named,
+    base: &Credentials,
+) -> Result<Found, CredentialsError> {
+    let (host, role) = prepare(ground, named)?;
+    let external_id = Some(named.external_id.as_str()).filter(|id| !id.is_empty());
+    let mut nonce = [0; 16];
+    rand::fill(&mut nonce).map_err(|_| CredentialsError::broken("the system gives no random bytes"))?;
+    let nonce = format!("{:032x}", u128::from_le_bytes(nonce));
+    let head = sts::assume_role(&host, &role, external_id, base, &nonce, (ground.clock)());
+    let request = head.map(|head| http::Request::from_parts(head, Bytes::new()));
+    ask(ground, &role, &host, request).await
+}
+
+fn prepare(ground: &Ground, named: &Named) -> Result<(String, Role), CredentialsError> {
+    let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let environment = &ground.environment;
+    let region = match said(&named.region) {
+        Some(region) => Some(region),
+        None => environment.text(names::STS_REGION)?.map(str::to_owned),
+    };
+    let is_internal = named.is_internal || environment.switch(names::VPC)?;
+    let host = sts::host(region.as_deref(), is_internal)
+        .map_err(|error| CredentialsError::broken(format!("the region of the token service: {error}")))?;
+    let session = match said(&named.session) {
+        Some(session) => session,
+        None => environment.text(names::SESSION_NAME)?.unwrap_or(SESSION).to_owned(),
+    };
+    let seconds = if named.seconds == 0 { SECONDS } else { named.seconds };
+    Ok((host, Role { arn: named.arn.clone(), session, seconds, policy: said(&named.policy) }))
+}
+
+async fn ask(
+    ground: &Ground,
+    role: &Role,
+    host: &str,
+    request: Result<http::Request<Bytes>, SignError>,
+) -> Result<Found, CredentialsError> {
+    let arn = osseal_wire::oss::printable(&role.arn);
+    let about = |error: CredentialsError| error.about(&format!("the role {arn}"));
+    let request = request.map_err(|error| about(CredentialsError::broken(error.to_string())))?;
+    let (status, body) = ground.web.ask(request, PATIENCE).await.map_err(|reason| {
+        about(CredentialsError::unavailable(format!("the token service {host} cannot be asked: {reason}")))
+    })?;
+    if status == StatusCode::OK {
+        let grant = Grant::from_sts(&body).map_err(|error| {
+            about(CredentialsError::broken(format!(
+                "the reply of the token service {host} is of no use: {error}"
+            )))
+        })?;
+        return Ok(Found { grant, detail: format!("role {arn}") });
+    }
+    // Its message can hold the token or the text that was signed; its name cannot.
+    let code = refusal_code(&body).unwrap_or_default();
+    let message = format!("the token service {host} refused (HTTP {} {code})", status.as_u16());
+    let for_now =
+        status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || code.starts_with("Throttling");
+    Err(about(if for_now {
+        CredentialsError::unavailable(message)
+    } else {
+        CredentialsError::refused(format!(
+            "{message}; check the role, who may assume it, and this machine's clock"
+        ))
+    }))
+}

@@ -1,0 +1,41 @@
+//! `environment`: an access key in variables; those of the object store go before those of the whole vendor.
+
+use osseal_wire::oss::Credentials;
+
+use super::Grant;
+use super::chain::Found;
+use super::environment::{Environment, names};
+use super::error::CredentialsError;
+
+pub(super) fn find(environment: &Environment) -> Result<Found, CredentialsError> {
+    for [id, secret, token] in [names::OSS, names::ALIBABA] {
+        if let Some(credentials) = read(environment, id, secret, token)? {
+            return Ok(Found { grant: Grant::lasting(credentials), detail: id.to_owned() });
+        }
+    }
+    Err(CredentialsError::absent(format!("neither {} nor {} is set", names::OSS[0], names::ALIBABA[0])))
+}
+
+fn read(
+    environment: &Environment,
+    id: &str,
+    secret: &str,
+    token: &str,
+) -> Result<Option<Credentials>, CredentialsError> {
+    let half = |set: &str, unset: &str| {
+        Err(CredentialsError::broken(format!("{set} is set and {unset} is not; set both or neither")))
+    };
+    match (environment.text(id)?, environment.text(secret)?, environment.text(token)?) {
+        (None, None, None) => Ok(None),
+        (None, None, Some(_)) => half(token, id),
+        (Some(_), None, _) => half(id, secret),
+        (None, Some(_), _) => half(secret, id),
+        (Some(id), Some(secret), token) => {
+            let credentials = Credentials::new(id, secret);
+            Ok(Some(match token {
+                Some(token) => credentials.with_token(token),
+                None => credentials,
+            }))
+        }
+    }
+}
