@@ -1,6 +1,7 @@
 //! Arguments: what may be said, and how it is refused.
 
 mod copy;
+mod signer;
 mod values;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use osseal::ByteRange;
 use crate::exit::{self, Failure};
 
 pub(crate) use copy::{Copy, Headers, Many};
+pub(crate) use signer::Signer;
 
 /// Longest piece of an argument that an error repeats, in characters.
 const SHOWN: usize = 400;
@@ -58,15 +60,15 @@ pub(crate) struct Globals {
     /// Profile of the configuration [default: $OSSEAL_PROFILE, then "default"]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Host of the service [default: $OSS_ENDPOINT, then the profile's]
-    #[arg(long, global = true, value_name = "HOST")]
+    /// Host of the service [default: $OSS_ENDPOINT, then the profile's, then the region's]
+    #[arg(long, short, global = true, value_name = "HOST")]
     pub(crate) endpoint: Option<String>,
-    /// Region that requests are signed for [default: $OSS_REGION, then the profile's]
+    /// Region that requests are signed for [default: $OSS_REGION, then the profile's, then what the endpoint's name says]
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
     /// Use an embedded store in a folder, with a key of its own [default: the user's osseal/local]
     #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true,
-          conflicts_with_all = ["config", "profile", "endpoint", "region", "path_style", "cname"])]
+          conflicts_with_all = ["config", "profile", "endpoint", "region", "path_style", "cname", "id", "secret", "token"])]
     #[expect(clippy::option_option, reason = "absent, without a value and with one are three things")]
     pub(crate) local: Option<Option<PathBuf>>,
     /// Name buckets in the path of requests, not in the host
@@ -78,6 +80,8 @@ pub(crate) struct Globals {
     /// Let requests travel without TLS to other machines
     #[arg(long, global = true)]
     pub(crate) allow_plain_http: bool,
+    #[command(flatten)]
+    pub(crate) signer: Signer,
     #[command(flatten)]
     pub(crate) printing: Printing,
 }
@@ -134,6 +138,9 @@ pub(crate) enum Command {
     /// Make, list and check wrapping keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Show what is in use, or begin a configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Serve an OSS-compatible development store over HTTP
     Serve(Serve),
     /// Encrypt a file into an embedded store, show what the store holds, read it back and compare
@@ -271,6 +278,14 @@ pub(crate) enum Keys {
     },
 }
 
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show where requests go, who signs them, and why other sources of credentials were passed over
+    Show,
+    /// Write a configuration to fill in, to --config or the user's configuration folder; an existing file is never replaced
+    Init,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeyKind {
     Rsa,
@@ -316,6 +331,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     let error = match Args::try_parse() {
         Ok(args) => {
             args.globals.printing.color.apply();
+            args.globals.signer.warn();
             return Ok(args);
         }
         Err(error) => error,

@@ -1,6 +1,7 @@
 //! The commands.
 
 mod cat;
+mod config;
 mod conformance;
 mod copy;
 mod demo;
@@ -28,10 +29,11 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Stat(args) => stat::run(context, args).await,
         Command::Rm(args) => remove::run(context, args).await,
         Command::SetMeta(args) => set_meta::run(context, args).await,
-        Command::Presign(args) => presign::run(context, args),
+        Command::Presign(args) => presign::run(context, args).await,
         Command::Mb { bucket } => small::make_bucket(context, &bucket).await,
         Command::Rb { bucket } => small::remove_bucket(context, &bucket).await,
         Command::Keys(args) => keys::run(context, args).await,
+        Command::Config(args) => config::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
         Command::Conformance(args) => conformance::run(context, args).await,
         Command::Demo { file } => demo::run(file.as_deref()).await,

@@ -7,7 +7,8 @@ mod locate;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use osseal::{Addressing, Suite};
+use osseal::credentials::CredentialSource;
+use osseal::{Addressing, EndpointKind, Suite};
 use serde::Deserialize;
 
 use crate::exit::Failure;
@@ -15,6 +16,7 @@ use crate::smallfile;
 
 use check::nearest;
 pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, rsa};
+pub(crate) use locate::user_file;
 use locate::{Found, locate};
 
 /// Largest configuration file.
@@ -40,6 +42,12 @@ pub(crate) struct Profile {
     #[serde(default, deserialize_with = "suite")]
     pub(crate) suite: Option<Suite>,
     pub(crate) addressing: Option<Style>,
+    /// Which endpoint of the region, when none is named.
+    #[serde(default, deserialize_with = "parsed")]
+    pub(crate) network: Option<EndpointKind>,
+    /// The one source of credentials.
+    #[serde(default, deserialize_with = "parsed")]
+    pub(crate) credentials: Option<CredentialSource>,
 }
 
 /// How buckets are named in requests.
@@ -138,6 +146,15 @@ impl From<Style> for Addressing {
 
 fn listing<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// A name that its type reads.
+fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 fn suite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Suite>, D::Error> {

@@ -36,6 +36,9 @@ Exit codes:
 
 Data goes to standard output, everything else to standard error.";
 
+/// What to do when nobody can sign.
+pub(crate) const NO_CREDENTIALS: &str = "set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET; `osseal config show` tells of every source; --local needs none";
+
 /// A command that failed: one line, its causes, and what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -139,6 +142,7 @@ impl From<osseal::Error> for Failure {
             None => failure,
         };
         match error.kind() {
+            ErrorKind::Credentials => failure.hint(NO_CREDENTIALS),
             ErrorKind::NoMatchingKey => failure.hint("`osseal keys list` shows the keys of this profile"),
             ErrorKind::UnwrapFailed => failure.hint("`osseal keys check` tries every key of this profile"),
             _ => failure,
@@ -148,7 +152,7 @@ impl From<osseal::Error> for Failure {
 
 fn code(kind: ErrorKind) -> Exit {
     match kind {
-        ErrorKind::Usage | ErrorKind::Range => Exit::Usage,
+        ErrorKind::Usage | ErrorKind::Range | ErrorKind::Credentials => Exit::Usage,
         ErrorKind::NotFound | ErrorKind::Exists => Exit::NotThere,
         ErrorKind::Denied | ErrorKind::Service => Exit::Refused,
         ErrorKind::NotEncrypted

@@ -78,7 +78,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let shown = path.display();
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Failure::new(Exit::Local, format!("{shown} exists, and key files are never replaced"))
+            Failure::new(Exit::Local, format!("{shown} exists, and is never replaced"))
                 .hint("choose another name, or move the file away")
         }
         _ => Failure::local(format!("cannot write {shown}"), error),

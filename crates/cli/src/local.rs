@@ -101,7 +101,8 @@ pub(crate) fn credentials() -> Credentials {
     Credentials::new(WHO, "no secret: the store is in this process")
 }
 
-fn make_folder(folder: &Path) -> Result<(), Failure> {
+/// Makes a folder that only its owner can look into.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

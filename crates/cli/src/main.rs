@@ -12,6 +12,7 @@ mod keys;
 mod listing;
 mod local;
 mod output;
+mod place;
 mod progress;
 mod recent;
 mod select;

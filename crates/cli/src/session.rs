@@ -1,10 +1,12 @@
 //! From flags, environment and file to a store and a keyring.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use osseal::credentials::{CredentialChain, Environment};
+use osseal::transport::{Https, Transport};
 use osseal::{
-    Addressing, Credentials, EncryptedBucket, EncryptedBucketBuilder, Endpoint, Keyring, KeyringError,
-    PresignedReader, ReadPolicy, Store, Suite,
+    EncryptedBucket, EncryptedBucketBuilder, Keyring, KeyringError, PresignedReader, ReadPolicy,
+    SharedCredentials, Store, Suite,
 };
 
 use crate::args::Globals;
@@ -13,6 +15,10 @@ use crate::environment;
 use crate::exit::Failure;
 use crate::local::Local;
 use crate::output::Output;
+use crate::place::Place;
+
+/// The profile that is used when none is named.
+const DEFAULT: &str = "default";
 
 /// What a command runs in.
 pub(crate) struct Context {
@@ -62,12 +68,21 @@ impl Context {
     /// The configuration and the profile that is in use.
     pub(crate) fn config(&self) -> Result<(Config, Profile), Failure> {
         let config = Config::load(self.globals.config.as_deref())?;
-        let named = match &self.globals.profile {
-            Some(name) => Some(name.clone()),
-            None => environment::text(environment::PROFILE)?,
-        };
-        let profile = config.profile(named.as_deref().unwrap_or("default"), named.is_some())?;
+        let named = self.named_profile()?;
+        let profile = config.profile(named.as_deref().unwrap_or(DEFAULT), named.is_some())?;
         Ok((config, profile))
+    }
+
+    /// The name of the profile that is in use.
+    pub(crate) fn profile_name(&self) -> Result<String, Failure> {
+        Ok(self.named_profile()?.unwrap_or_else(|| DEFAULT.to_owned()))
+    }
+
+    fn named_profile(&self) -> Result<Option<String>, Failure> {
+        match &self.globals.profile {
+            Some(name) => Ok(Some(name.clone())),
+            None => environment::text(environment::PROFILE),
+        }
     }
 
     /// Opens the store. Keys are read only when a command needs them.
@@ -96,53 +111,35 @@ impl Context {
 
     fn remote(&self) -> Result<Session, Failure> {
         let (config, profile) = self.config()?;
-        let first = |flag: &Option<String>, variable: &str, file: &Option<String>| {
-            Ok::<_, Failure>(match flag {
-                Some(value) => Some(value.clone()),
-                None => environment::text(variable)?.or_else(|| file.clone()),
-            })
+        let place = Place::resolve(&self.globals, &config, &profile)?;
+        let transport =
+            Arc::new(Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?);
+        let credentials = match self.globals.signer.credentials()? {
+            Some(credentials) => SharedCredentials::from(credentials),
+            None => SharedCredentials::new(chain(&profile, transport.clone())),
         };
-        let endpoint = first(&self.globals.endpoint, environment::ENDPOINT, &profile.endpoint)?;
-        let endpoint = endpoint.ok_or_else(|| missing("endpoint", environment::ENDPOINT, &config))?;
-        let region = first(&self.globals.region, environment::REGION, &profile.region)?;
-        let region = region.ok_or_else(|| missing("region", environment::REGION, &config))?;
-        let credentials = environment::credentials()?.ok_or_else(environment::no_credentials)?;
-        let store = self.connect(self.endpoint(&endpoint, &profile)?, region, credentials)?;
-        let suite = profile.suite.unwrap_or(Suite::AesCtr);
-        Ok(Session { store, suite, keys: KeySource::Config(config, profile) })
-    }
-
-    fn endpoint(&self, text: &str, profile: &Profile) -> Result<Endpoint, Failure> {
-        let endpoint = Endpoint::parse(text)
-            .map_err(|error| Failure::usage("the endpoint is not understood").caused_by(&error))?;
-        let style = match (self.globals.path_style, self.globals.cname) {
-            (true, _) => Some(Addressing::Path),
-            (_, true) => Some(Addressing::Cname),
-            _ => profile.addressing.map(Addressing::from),
-        };
-        Ok(match style {
-            Some(style) => endpoint.with_addressing(style),
-            None => endpoint,
-        })
-    }
-
-    fn connect(
-        &self,
-        endpoint: Endpoint,
-        region: String,
-        credentials: Credentials,
-    ) -> Result<Store, Failure> {
-        let is_refused =
-            endpoint.is_plain_http() && !endpoint.is_loopback() && !self.globals.allow_plain_http;
-        if is_refused {
-            return Err(Failure::usage(format!("{endpoint} is another machine, and http is not encrypted"))
-                .hint("use https://, or --allow-plain-http if the network is yours"));
-        }
-        let mut builder = Store::builder(endpoint, region).credentials(credentials);
+        let mut builder = Store::builder(place.endpoint.value, place.region.value)
+            .credentials(credentials)
+            .transport(transport);
         if self.globals.allow_plain_http {
             builder = builder.allow_plain_http();
         }
-        Ok(builder.build()?)
+        let suite = profile.suite.unwrap_or(Suite::AesCtr);
+        Ok(Session { store: builder.build()?, suite, keys: KeySource::Config(config, profile) })
+    }
+
+    /// The flags of all commands.
+    pub(crate) fn globals(&self) -> &Globals {
+        &self.globals
+    }
+}
+
+/// The sources of credentials, or the one that the profile names.
+pub(crate) fn chain(profile: &Profile, transport: Arc<dyn Transport>) -> CredentialChain {
+    let chain = CredentialChain::new(Environment::of_process(), transport);
+    match profile.credentials {
+        Some(source) => chain.only(source),
+        None => chain,
     }
 }
 
@@ -197,9 +194,4 @@ impl KeySource {
             _ => Failure::usage("the keyring cannot be used").caused_by(&error),
         })
     }
-}
-
-fn missing(what: &str, variable: &str, config: &Config) -> Failure {
-    Failure::usage(format!("no {what} is given"))
-        .hint(format!("use --{what}, {variable} or the profile in {}; --local needs none", config.shown()))
 }

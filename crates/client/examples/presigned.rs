@@ -25,14 +25,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["make", version, endpoint, region, bucket, key] => make(version, endpoint, region, bucket, key),
+        ["make", version, endpoint, region, bucket, key] => make(version, endpoint, region, bucket, key).await,
         ["read", url, key] => read(url, key, None).await,
         ["read", url, key, connect] => read(url, key, Some(connect)).await,
         _ => Err("usage: presigned make v1|v4 ENDPOINT REGION BUCKET KEY, or presigned read URL KEY.pem [HOST:PORT]".into()),
     }
 }
 
-fn make(version: &str, endpoint: &str, region: &str, bucket: &str, key: &str) -> Result<(), Box<dyn Error>> {
+async fn make(
+    version: &str,
+    endpoint: &str,
+    region: &str,
+    bucket: &str,
+    key: &str,
+) -> Result<(), Box<dyn Error>> {
     let signature = match version {
         "v1" => SignatureVersion::V1,
         "v4" => SignatureVersion::V4,
@@ -48,7 +54,7 @@ fn make(version: &str, endpoint: &str, region: &str, bucket: &str, key: &str) ->
     let store = Store::builder(Endpoint::parse(endpoint)?, region).credentials(credentials);
     let store = store.signature(signature).allow_plain_http().build()?;
     let bucket = EncryptedBucket::builder(store, bucket).build()?;
-    println!("{}", bucket.presign(key, &PresignOptions::default())?.url);
+    println!("{}", bucket.presign(key, &PresignOptions::default()).await?.url);
     Ok(())
 }
 

@@ -47,7 +47,10 @@ fn target(makes_buckets: bool) -> Result<Target, Failure> {
             .hint("name a bucket without versioning that may be written to and deleted from")
     })?;
     let (endpoint, region) = (needed(environment::ENDPOINT)?, needed(environment::REGION)?);
-    let credentials = environment::credentials()?.ok_or_else(environment::no_credentials)?;
+    let credentials = environment::credentials()?.ok_or_else(|| {
+        Failure::usage("the environment names no access key")
+            .hint("set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET: conformance reads its target from the environment alone")
+    })?;
     let endpoint = Endpoint::parse(&endpoint)
         .map_err(|error| Failure::usage("the endpoint is not understood").caused_by(&error))?;
     if endpoint.is_plain_http() && !endpoint.is_loopback() {

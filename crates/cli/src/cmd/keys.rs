@@ -41,11 +41,8 @@ async fn new_rsa(context: &Context, file: &Path, bits: Option<&str>) -> Result<(
     let bits = bits.and_then(|bits| bits.parse().ok()).unwrap_or(keys::BITS);
     let beside = keys::public_path(file);
     if beside.symlink_metadata().is_ok() {
-        return Err(Failure::new(
-            Exit::Local,
-            format!("{} exists, and key files are never replaced", beside.display()),
-        )
-        .hint("the public half goes there; choose another name, or move the file away"));
+        return Err(Failure::new(Exit::Local, format!("{} exists, and is never replaced", beside.display()))
+            .hint("the public half goes there; choose another name, or move the file away"));
     }
     // Large ones take seconds, in which an interruption has to be heard.
     let made = tokio::task::spawn_blocking(move || keys::rsa(bits)).await;

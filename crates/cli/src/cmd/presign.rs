@@ -9,7 +9,7 @@ use crate::output::Output;
 use crate::session::Context;
 use crate::target::ObjectUrl;
 
-pub(super) fn run(context: &Context, args: Presign) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, args: Presign) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(&args.object)?.with_key()?;
     if context.local()?.is_some() {
         return Err(Failure::usage("the store of --local is in this process, and no URL leads to it")
@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, args: Presign) -> Result<(), Failure> {
     }
     let bucket = context.session()?.closed_bucket(&url.bucket)?;
     let options = PresignOptions { lifetime: args.expires_duration, version_id: args.version_id };
-    let signed = bucket.presign(&url.key, &options)?;
+    let signed = bucket.presign(&url.key, &options).await?;
     let output = context.output();
     if output.is_json {
         return Output::json(&json!({

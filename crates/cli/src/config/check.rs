@@ -9,7 +9,7 @@ use crate::config::Found;
 use crate::exit::Failure;
 
 const SECTIONS: [&str; 2] = ["profile", "key"];
-const PROFILE: [&str; 5] = ["endpoint", "region", "keyring", "suite", "addressing"];
+const PROFILE: [&str; 7] = ["endpoint", "region", "network", "addressing", "credentials", "keyring", "suite"];
 const KEY: [&str; 6] = ["kind", "private", "public", "file", "padding", "description"];
 
 /// Checks every name of the file before any value is looked at. Values are not repeated: they may be secrets.

@@ -33,7 +33,12 @@ pub(crate) fn locate(flag: Option<&Path>) -> Result<Option<Found>, Failure> {
     if local.symlink_metadata().is_ok() {
         return Ok(Some(Found { path: local.to_owned(), is_discovered: true }));
     }
-    let Ok(folders) = etcetera::choose_base_strategy() else { return Ok(None) };
-    let path = folders.config_dir().join("osseal").join("config.toml");
+    let Some(path) = user_file() else { return Ok(None) };
     Ok(path.symlink_metadata().is_ok().then_some(Found { path, is_discovered: false }))
+}
+
+/// The file in the user's configuration folder, whether it is there or not.
+pub(crate) fn user_file() -> Option<PathBuf> {
+    let folders = etcetera::choose_base_strategy().ok()?;
+    Some(folders.config_dir().join("osseal").join("config.toml"))
 }

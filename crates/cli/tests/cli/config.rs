@@ -28,6 +28,11 @@ fn c2_mistakes_are_named_with_their_line() {
         ("[key.a]\nkind = \"rsa\"\ndescription = { a = 1 }\n", &["line 3", "invalid type"]),
         ("[profile.default]\nsuite = \"aes\"\n", &["line 2", "suite: unknown suite \"aes\"", "aes-ctr"]),
         ("[profile.default]\naddressing = \"x\"\n", &["line 2", "addressing: unknown variant"]),
+        ("[profile.default]\nnetwork = \"x\"\n", &["line 2", "network: ", "dual-stack"]),
+        (
+            "[profile.default]\ncredentials = \"x\"\n",
+            &["line 2", "credentials: ", "environment, oidc, aliyun"],
+        ),
         ("[profile.default\n", &["line 1"]),
         ("region = \u{1b}[31m\n", &["line 1"]),
         ("", &["is empty"]),

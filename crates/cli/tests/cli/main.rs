@@ -4,6 +4,7 @@
 mod arguments;
 mod config;
 mod conformance;
+mod credentials;
 mod demo;
 mod envelopes;
 mod headers;
@@ -12,6 +13,7 @@ mod key_files;
 mod keys;
 mod local;
 mod pipes;
+mod places;
 mod presign;
 mod serve;
 #[cfg(unix)]

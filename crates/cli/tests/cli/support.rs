@@ -18,6 +18,9 @@ use tokio::runtime::Runtime;
 const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const ID: &str = "test-id";
 pub(crate) const SECRET: &str = "hunter2-must-never-be-printed";
+/// Temporary credentials that stores also take; their secret is the same.
+pub(crate) const TEMPORARY: &str = "STS.test-temporary";
+pub(crate) const TOKEN: &str = "hunter2-must-never-be-printed-token";
 
 /// A folder that is home and working directory, and the environment of the command.
 pub(crate) struct Home {
@@ -81,6 +84,8 @@ impl Home {
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_osseal"));
         command.args(arguments).current_dir(self.path()).env_clear().env("HOME", self.path());
+        // Nobody waits for the metadata service of a cloud that this machine may be in.
+        command.env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -198,7 +203,10 @@ impl Store {
         let (memory, faults) = (Arc::new(Memory::new()), Faults::new());
         let front = Service::builder()
             .backend(memory.clone())
-            .credentials(vec![Credentials::new(ID, SECRET.to_owned())])
+            .credentials(vec![
+                Credentials::new(ID, SECRET.to_owned()),
+                Credentials::new(TEMPORARY, SECRET.to_owned()).with_token(TOKEN.to_owned()),
+            ])
             .faults(faults.clone())
             .build();
         let back = Service::builder().backend(memory).anonymous().build();

@@ -5,7 +5,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use osseal_wire::oss::Credentials;
+
 use super::error::CredentialsError;
+use super::variables;
 
 /// Names of variables, each in one place.
 pub(super) mod names {
@@ -53,6 +56,14 @@ impl Environment {
             (name.starts_with("OSS_") || name.starts_with("ALIBABA_CLOUD_")) && !value.is_empty()
         });
         Environment { variables, home }
+    }
+
+    /// The access key in the variables, without asking anybody else: the source `environment` alone.
+    ///
+    /// # Errors
+    /// Half a pair is set, or a variable is not UTF-8.
+    pub fn credentials(&self) -> Result<Option<Credentials>, CredentialsError> {
+        Ok(variables::read(self)?.map(|(credentials, _)| credentials))
     }
 
     /// A variable as text. Its value may be a secret: errors have its name only.

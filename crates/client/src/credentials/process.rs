@@ -67,16 +67,23 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        #[cfg(unix)]
-        if !self.has_ended
-            && let Some(group) =
-                self.child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
-        {
-            // An error says that everybody has ended meanwhile.
-            let _gone = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        if !self.has_ended {
+            stop_group(&self.child);
         }
     }
 }
+
+#[cfg(unix)]
+fn stop_group(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    // An error says that everybody has ended meanwhile.
+    let _gone = group.map(|group| kill_process_group(group, Signal::KILL));
+}
+
+/// The shell itself is stopped by whoever drops it; what it started cannot be found.
+#[cfg(not(unix))]
+fn stop_group(_child: &Child) {}
 
 #[cfg(unix)]
 fn shell(command: &str) -> Command {

@@ -8,19 +8,27 @@ use super::environment::{Environment, names};
 use super::error::CredentialsError;
 
 pub(super) fn find(environment: &Environment) -> Result<Found, CredentialsError> {
-    for [id, secret, token] in [names::OSS, names::ALIBABA] {
-        if let Some(credentials) = read(environment, id, secret, token)? {
-            return Ok(Found { grant: Grant::lasting(credentials), detail: id.to_owned() });
-        }
-    }
-    Err(CredentialsError::absent(format!("neither {} nor {} is set", names::OSS[0], names::ALIBABA[0])))
+    let (credentials, name) = read(environment)?.ok_or_else(|| {
+        CredentialsError::absent(format!("neither {} nor {} is set", names::OSS[0], names::ALIBABA[0]))
+    })?;
+    Ok(Found { grant: Grant::lasting(credentials), detail: name.to_owned() })
 }
 
-fn read(
+/// The access key, and the name of the variable that has its id.
+pub(super) fn read(
     environment: &Environment,
-    id: &str,
-    secret: &str,
-    token: &str,
+) -> Result<Option<(Credentials, &'static str)>, CredentialsError> {
+    for names in [names::OSS, names::ALIBABA] {
+        if let Some(credentials) = read_one(environment, names)? {
+            return Ok(Some((credentials, names[0])));
+        }
+    }
+    Ok(None)
+}
+
+fn read_one(
+    environment: &Environment,
+    [id, secret, token]: [&str; 3],
 ) -> Result<Option<Credentials>, CredentialsError> {
     let half = |set: &str, unset: &str| {
         Err(CredentialsError::broken(format!("{set} is set and {unset} is not; set both or neither")))
