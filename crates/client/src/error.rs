@@ -342,7 +342,13 @@ impl From<KeyringError> for Failure {
 impl From<ContentError> for Failure {
     fn from(error: ContentError) -> Failure {
         let kind = match error {
-            ContentError::Truncated { .. } | ContentError::Overlong { .. } => ErrorKind::Protocol,
+            ContentError::Range(error) => return error.into(),
+            ContentError::Layout(error) => return error.into(),
+            ContentError::IntegrityFailed { .. } | ContentError::CommitmentFailed => ErrorKind::Integrity,
+            ContentError::Truncated { .. }
+            | ContentError::Overlong { .. }
+            | ContentError::OtherTotal { .. }
+            | ContentError::EndUnproven => ErrorKind::Protocol,
             ContentError::CounterOverflow => ErrorKind::Unsupported,
             _ => ErrorKind::Local,
         };

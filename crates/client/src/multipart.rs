@@ -33,21 +33,17 @@ impl EncryptedBucket {
         metadata: Metadata,
         options: &PutOptions,
     ) -> Result<PutReport, Failure> {
-        let layout = self.0.suite.layout();
-        let plan = layout.part_plan(length, self.0.part_size)?;
+        let plan = self.0.suite.layout().part_plan(length, self.0.part_size)?;
         let Fresh { mut sealer, envelope } = self.fresh(Some(length)).await?;
         let metadata = with_envelope(metadata, &envelope, Some(plan))?;
         let upload = Upload::begin(self, key, metadata, &envelope, options).await?;
         let sent = async {
             let mut parts = Vec::new();
             let mut crc64 = Crc64::of(b"");
-            let part_plain = plan.part_size / layout.stored_unit() * layout.plain_unit();
-            let mut left = length;
-            while left > 0 {
-                let plain = body::read_exactly(&mut reader, left.min(part_plain)).await?;
-                left -= plain.len() as u64;
-                let plain_len = plain.len() as u64;
-                let sealed = sealer.reserve(plain_len)?.seal(plain)?;
+            while let Some(slot) = sealer.reserve_part(&plan)? {
+                let plain_len = slot.plain_len();
+                let plain = body::read_exactly(&mut reader, plain_len).await?;
+                let sealed = slot.seal(plain)?;
                 crc64 = Crc64::combine(crc64, sealed.crc64, sealed.bytes.len() as u64);
                 parts.push(upload.send(&sealed).await?);
                 report_progress(options, plain_len);

@@ -86,6 +86,8 @@ impl EncryptedBucket {
 #[derive(Clone)]
 pub struct PresignedReader {
     keyring: Keyring,
+    /// What an object is taken for until its head says what it is.
+    suite: Suite,
     policy: ReadPolicy,
     /// Made when it is first needed, unless it was given.
     transport: OnceLock<Arc<dyn Transport>>,
@@ -105,7 +107,7 @@ impl PresignedReader {
     /// A reader with these keys; what it may read is what `suite`'s writers promise, and nothing weaker.
     pub fn new(keyring: Keyring, suite: Suite) -> PresignedReader {
         let policy = ReadPolicy::for_writer_of(suite);
-        PresignedReader { keyring, policy, transport: OnceLock::new(), allow_plain_http: false }
+        PresignedReader { keyring, suite, policy, transport: OnceLock::new(), allow_plain_http: false }
     }
 
     /// What may be read.
@@ -152,7 +154,7 @@ impl PresignedReader {
                 store,
                 bucket: String::new(),
                 keyring: Some(self.keyring.clone()),
-                suite: self.policy.suites().next().unwrap_or(Suite::AesCtr),
+                suite: self.suite,
                 policy: self.policy,
                 threshold: 0,
                 part_size: 0,

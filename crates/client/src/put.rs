@@ -104,7 +104,7 @@ impl EncryptedBucket {
         let length = plain.len() as u64;
         let Fresh { mut sealer, envelope } = self.fresh(Some(length)).await?;
         let metadata = with_envelope(metadata, &envelope, None)?;
-        let sealed = sealer.reserve(length)?.seal(plain)?;
+        let sealed = sealer.reserve_last(length)?.seal(plain)?;
         let stored = sealed.bytes.len() as u64;
         let call = Call::PutObject(PutObject {
             metadata,
@@ -189,35 +189,37 @@ impl EncryptedBucket {
             ..PutObject::default()
         });
         let state = Arc::new(Mutex::new(Streamed::default()));
-        let source = (Some(first), reader, sealer.into_stream(), state.clone(), options.progress.clone());
-        let pieces = stream::try_unfold(
-            source,
-            |(first, mut reader, mut seal, state, progress)| async move {
-                let plain = match first {
-                    Some(first) => first,
-                    None => body::read_stride(&mut reader)
-                        .await
-                        .map_err(|error| stop(&state, "the source cannot be read", Some(error)))?,
-                };
-                if plain.is_empty() {
-                    return Ok(None);
-                }
-                let length = plain.len() as u64;
-                if seal.stored() + length > MAX_SINGLE {
-                    let message = "the source has more than 5 GiB, which is the most that can be stored without knowing the size before";
-                    return Err(stop(&state, message, None));
-                }
-                let sealed = seal.push(plain).map_err(BoxError::from)?;
-                {
-                    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                    (state.length, state.crc64) = (seal.stored(), seal.crc64());
-                }
-                if let Some(progress) = &progress {
-                    progress(length);
-                }
-                Ok::<_, BoxError>(Some((sealed, (None, reader, seal, state, progress))))
-            },
-        );
+        let seal = Some(sealer.into_stream());
+        let source = (Some(first), reader, seal, state.clone(), options.progress.clone());
+        let pieces = stream::try_unfold(source, |(first, mut reader, seal, state, progress)| async move {
+            let Some(mut sealing) = seal else { return Ok(None) };
+            let plain = match first {
+                Some(first) => first,
+                None => body::read_stride(&mut reader)
+                    .await
+                    .map_err(|error| stop(&state, "the source cannot be read", Some(error)))?,
+            };
+            let length = plain.len() as u64;
+            if sealing.stored() + length > MAX_SINGLE {
+                let message = "the source has more than 5 GiB, which is the most that can be stored without knowing the size before";
+                return Err(stop(&state, message, None));
+            }
+            let is_over = plain.is_empty();
+            let sealed = if is_over { sealing.finish() } else { sealing.push(plain) }?;
+            {
+                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                (state.plain, state.stored, state.crc64) =
+                    (sealing.plain(), sealing.stored(), sealing.crc64());
+            }
+            if let Some(progress) = &progress {
+                progress(length);
+            }
+            if is_over && sealed.is_empty() {
+                return Ok(None);
+            }
+            let seal = (!is_over).then_some(sealing);
+            Ok::<_, BoxError>(Some((sealed, (None, reader, seal, state, progress))))
+        });
         let sent = self
             .0
             .store
@@ -231,7 +233,7 @@ impl EncryptedBucket {
         if reply.crc64.is_some_and(|theirs| theirs != state.crc64) {
             return Err(damaged("what was stored"));
         }
-        self.report(state.length, state.length, 1, state.crc64, reply)
+        self.report(state.plain, state.stored, 1, state.crc64, reply)
     }
 
     /// Makes a data key and its envelope.
@@ -273,7 +275,8 @@ impl EncryptedBucket {
 /// How far a streamed request has come.
 #[derive(Default)]
 struct Streamed {
-    length: u64,
+    plain: u64,
+    stored: u64,
     crc64: u64,
     failure: Option<Failure>,
 }

@@ -317,6 +317,7 @@ impl Family {
             .ok_or_else(|| EnvelopeError::UnsupportedWrap { name: wrap_alg.to_owned() })?;
         let start = match suite {
             Suite::AesCtr => Start::WrappedIv(start),
+            Suite::Sealed => return Err(EnvelopeError::UnsupportedSuite { name: cek_alg.to_owned() }),
         };
         Ok(Envelope {
             suite,

@@ -211,6 +211,7 @@ impl Keyring {
                 };
                 Ok((ContentKey::aes_ctr(&data_key, iv)?, envelope))
             }
+            Suite::Sealed => Err(ContentError::OtherSuite.into()),
         }
     }
 

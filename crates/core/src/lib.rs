@@ -13,7 +13,8 @@ mod suite;
 mod wrap;
 
 pub use content::{
-    Chunk, ContentError, ContentKey, OpenStream, Opener, SealStream, SealedPart, Sealer, Slot, ctr_iv,
+    COMMITMENT, Chunk, ContentError, ContentKey, OpenStream, Opener, SALT, SealStream, SealedPart, Sealer,
+    Slot, ctr_iv,
 };
 pub use envelope::{Envelope, EnvelopeError, Start, StoredDescription, is_envelope_header};
 pub use keyring::{ContentRandom, Keyring, KeyringError, NamedKey};

@@ -1,5 +1,3 @@
-//! Ranges: what was asked for, what the reply holds, what is released.
-//!
 //! The reply positions decryption; the request decides what is released (`docs/format.md` §6):
 //!
 //! ```text
@@ -9,6 +7,10 @@
 //!   window    0..10000 of 10000  |  5000..10000 of 10000  |  an error
 //!   release   5000..10000        |  5000..10000
 //! ```
+//!
+//! How long an object is, is the store's claim. In a suite that authenticates, the last chunk proves it; whatever reaches the end,
+//! is cut to it or is counted from it is complete only when that chunk has been opened, and so is the answer that a range lies
+//! past the end. [`Reading`] knows when that is so, and the [`OpenStream`](crate::OpenStream) made of it insists.
 
 use std::ops::Range;
 
@@ -69,6 +71,19 @@ impl Window {
     pub const fn whole(total: u64) -> Window {
         Window { start: 0, end: total, total }
     }
+
+    /// Plaintext bytes of the object, by the store's claim.
+    fn plain_total(self, layout: Layout) -> Result<u64, RangeError> {
+        if self.start > self.end || self.end > self.total {
+            return Err(self.wrong());
+        }
+        Ok(layout.plain_len(self.total)?)
+    }
+
+    /// The error of a reply that does not hold what is needed.
+    pub(crate) const fn wrong(self) -> RangeError {
+        RangeError::WrongRange { start: self.start, end: self.end, total: self.total }
+    }
 }
 
 /// Why nothing can be released.
@@ -107,26 +122,78 @@ pub enum RangeError {
 /// What one reply will give: computed from request and reply before any byte is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
+    layout: Layout,
     window: Window,
     span: Range<u64>,
     release: Range<u64>,
     plain_total: u64,
+    end: End,
+    is_satisfiable: bool,
+}
+
+/// What a reading has to do with the end of the object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    /// Nothing, or nothing that can be proven.
+    Apart,
+    /// It needs the last chunk, which is in the span.
+    Within,
+    /// It needs the last chunk, which the reply does not hold: these stored bytes.
+    Missing(Range<u64>),
 }
 
 impl Reading {
     /// Resolves `request` against the object that `reply` describes.
+    ///
+    /// # Errors
+    /// [`RangeError::NotSatisfiable`] only where nothing can be proven. In a suite that authenticates a range past the end makes a
+    /// reading that releases nothing, and its stream gives that error as soon as the size is proven.
     pub fn plan(layout: Layout, request: &ByteRange, reply: Window) -> Result<Reading, RangeError> {
-        let wrong = RangeError::WrongRange { start: reply.start, end: reply.end, total: reply.total };
-        if reply.start > reply.end || reply.end > reply.total {
-            return Err(wrong);
+        let plain_total = reply.plain_total(layout)?;
+        let (release, is_satisfiable) = match request.resolve(plain_total) {
+            Ok(release) => (release, true),
+            Err(RangeError::NotSatisfiable { .. }) if layout.proves_end() => {
+                (plain_total..plain_total, false)
+            }
+            Err(error) => return Err(error),
+        };
+        Reading::over(layout, reply, release, plain_total, is_satisfiable)
+    }
+
+    /// A reading that releases nothing and proves how long the object is, as far as the suite can.
+    pub fn plan_end(layout: Layout, reply: Window) -> Result<Reading, RangeError> {
+        let plain_total = reply.plain_total(layout)?;
+        let release = plain_total..plain_total;
+        Reading::over(layout, reply, release, plain_total, true)
+    }
+
+    /// Finds the stored bytes that opening and proving need.
+    fn over(
+        layout: Layout,
+        window: Window,
+        release: Range<u64>,
+        plain_total: u64,
+        is_satisfiable: bool,
+    ) -> Result<Reading, RangeError> {
+        let holds = |span: &Range<u64>| window.start <= span.start && span.end <= window.end;
+        let data = layout.stored_span(&release, window.total);
+        let last = layout.end_span(window.total).filter(|_| release.end == plain_total);
+        let (span, end) = match last {
+            Some(last) if holds(&last) && release.is_empty() => (last, End::Within),
+            Some(last) if holds(&last) => (data.start..last.end, End::Within),
+            Some(last) => (data, End::Missing(last)),
+            None => (data, End::Apart),
+        };
+        if span.is_empty() || holds(&span) {
+            Ok(Reading { layout, window, span, release, plain_total, end, is_satisfiable })
+        } else {
+            Err(window.wrong())
         }
-        let plain_total = layout.plain_len(reply.total)?;
-        let release = request.resolve(plain_total)?;
-        let span = layout.stored_span(&release);
-        if !span.is_empty() && (span.start < reply.start || span.end > reply.end) {
-            return Err(wrong);
-        }
-        Ok(Reading { window: reply, span, release, plain_total })
+    }
+
+    /// The layout that it was planned for.
+    pub(crate) const fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// The plaintext bytes that will be released.
@@ -152,6 +219,26 @@ impl Reading {
     /// Whether every stored byte of the object is read, so that a checksum of all of them can be compared.
     pub fn covers_object(&self) -> bool {
         self.window.start == 0 && self.window.end == self.window.total
+    }
+
+    /// Whether the range has a byte in the object, by the store's claim. When it has none, the stream says so in an error once
+    /// the size is proven.
+    pub const fn is_satisfiable(&self) -> bool {
+        self.is_satisfiable
+    }
+
+    /// Whether success takes the proof of the object's length.
+    pub const fn needs_end(&self) -> bool {
+        !matches!(self.end, End::Apart)
+    }
+
+    /// The stored bytes that prove the end and that this reply does not hold. They take another request for the same object,
+    /// and go to [`OpenStream::prove_end`](crate::OpenStream::prove_end).
+    pub fn missing_end(&self) -> Option<Range<u64>> {
+        match &self.end {
+            End::Missing(span) => Some(span.clone()),
+            End::Apart | End::Within => None,
+        }
     }
 }
 

@@ -207,7 +207,7 @@ fn h20_counters_carry_past_their_low_half() {
         }
     }
     let end = opener(u128::MAX - 3);
-    assert_eq!(end.open_at(48, &mut [0; 16]), Ok(()));
+    assert_eq!(end.open_at(48, &mut [0; 16]), Ok(16));
     assert_eq!(end.open_at(48, &mut [0; 17]), Err(ContentError::CounterOverflow));
     assert_eq!(end.open_at(64, &mut [0; 1]), Err(ContentError::CounterOverflow));
 }

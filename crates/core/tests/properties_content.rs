@@ -166,7 +166,7 @@ proptest! {
             }
         }
         prop_assert!(stream.is_complete());
-        prop_assert_eq!(stream.finish(), Ok(None));
+        prop_assert_eq!(stream.finish(), Ok(()));
         prop_assert_eq!(&opened[..], &plain[span(release)]);
     }
 
@@ -194,7 +194,7 @@ proptest! {
         let opened = opener.open_at(first * 16 + skip, &mut bytes);
         let last = (first * 16 + skip).checked_add(len as u64 - 1);
         if let (Some(stream), Some(_)) = (key_stream(iv, first, blocks), last) {
-            prop_assert_eq!(opened, Ok(()));
+            prop_assert_eq!(opened, Ok(len));
             prop_assert_eq!(&bytes[..], &stream[span(skip..skip + len as u64)]);
         } else {
             prop_assert_eq!(opened, Err(ContentError::CounterOverflow));
@@ -209,7 +209,7 @@ proptest! {
         preferred in prop_oneof![0..2 * MIN_PART, 0..1_u64 << 25, any::<u64>()],
     ) {
         if total > MAX_PARTS * MAX_PART {
-            prop_assert_eq!(layout().part_plan(total, preferred), Err(LayoutError::TooLarge { data_size: total }));
+            prop_assert_eq!(layout().part_plan(total, preferred), Err(LayoutError::TooLarge { data_size: total, max_part: MAX_PART }));
             return Ok(());
         }
         let plan = layout().part_plan(total, preferred).unwrap();
