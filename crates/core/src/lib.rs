@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod content;
+mod context;
 pub mod dangerous;
 mod envelope;
 mod keyring;
@@ -16,6 +17,7 @@ pub use content::{
     COMMITMENT, Chunk, ContentError, ContentKey, OpenStream, Opener, SALT, SealStream, SealedPart, Sealer,
     Slot, ctr_iv,
 };
+pub use context::{Bind, Binding, ContextError, EncryptionContext, Place, SealedContext};
 pub use envelope::{Envelope, EnvelopeError, Start, StoredDescription, is_envelope_header};
 pub use keyring::{ContentRandom, Keyring, KeyringError, NamedKey};
 pub use layout::{Layout, LayoutError, MAX_PART, MAX_PARTS, MIN_PART, PartPlan};
