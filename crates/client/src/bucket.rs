@@ -181,7 +181,7 @@ impl EncryptedBucket {
     ) -> Result<Described, Failure> {
         let call = Call::HeadObject(GetObject { version_id, ..GetObject::default() });
         let reply = self.0.store.call(Some(bucket), Some(key), call, Payload::None).await?;
-        Described::read(reply.status, &reply.headers, self.0.policy)
+        Described::read(reply.status, &reply.headers, &self.0.policy)
     }
 
     /// The request for stored bytes.

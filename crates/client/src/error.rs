@@ -1,6 +1,8 @@
 //! One error for all operations: what happened, to what, what to do.
 
-use osseal_core::{ContentError, EnvelopeError, KeyError, KeyringError, LayoutError, RangeError};
+use osseal_core::{
+    ContentError, EnvelopeError, KeyError, KeyringError, LayoutError, PolicyError, RangeError,
+};
 use osseal_wire::oss::request::BuildError;
 use osseal_wire::oss::{ReplyError, ServiceError, printable};
 
@@ -326,12 +328,18 @@ impl From<KeyringError> for Failure {
                 ErrorKind::UnwrapFailed,
                 "it is another key than the one that wrapped it, or the envelope was changed",
             ),
-            KeyringError::Policy(_) => (
+            KeyringError::Policy(PolicyError::Unauthenticated { .. }) => (
                 ErrorKind::Unauthenticated,
                 "allow unauthenticated suites if you trust the store not to change bytes",
             ),
+            KeyringError::Policy(_) => (ErrorKind::Unauthenticated, ""),
+            KeyringError::Content(ContentError::CommitmentFailed) => (ErrorKind::Integrity, ""),
             KeyringError::Content(_) => (ErrorKind::Envelope, ""),
-            KeyringError::Empty | KeyringError::Ambiguous { .. } => (ErrorKind::Usage, ""),
+            KeyringError::Empty
+            | KeyringError::Ambiguous { .. }
+            | KeyringError::WrapRefused { .. }
+            | KeyringError::Context(_)
+            | KeyringError::EnvelopeTooLarge { .. } => (ErrorKind::Usage, ""),
             _ => (ErrorKind::Local, ""),
         };
         let message = if advice.is_empty() { error.to_string() } else { format!("{error}; {advice}") };

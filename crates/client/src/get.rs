@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::Uri;
 use http_body_util::BodyExt;
-use osseal_core::{Chunk, ContentKey, OpenStream, Opener, RangeError, Reading, StoredAsk, Window, dangerous};
+use osseal_core::{Chunk, OpenStream, Opener, Place, RangeError, Reading, StoredAsk, Window, dangerous};
 use osseal_wire::oss::{Crc64, RangeSpec, ReplyError};
 
 use crate::bucket::EncryptedBucket;
@@ -114,7 +114,7 @@ impl EncryptedBucket {
                 }
                 reading => (described, reading?, body),
             };
-        let opener = self.opener(&described).await?;
+        let opener = self.opener(&origin, &described).await?;
         let whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
         Ok(GetObject {
             bucket: self.clone(),
@@ -146,7 +146,7 @@ impl EncryptedBucket {
                 self.0.store.read_presigned(address.clone(), headers).await?
             }
         };
-        let described = Described::read(status, &headers, self.0.policy)?;
+        let described = Described::read(status, &headers, &self.0.policy)?;
         match (origin.version(), described.reply.version_id.as_deref()) {
             (Some(asked), Some(got)) if asked != got => {
                 Err(ReplyError::Contents { reason: "it has another version than was asked for" }.into())
@@ -155,10 +155,15 @@ impl EncryptedBucket {
         }
     }
 
-    async fn opener(&self, described: &Described) -> Result<Opener, Failure> {
+    async fn opener(&self, origin: &Origin, described: &Described) -> Result<Opener, Failure> {
         match &described.envelope {
             Some(envelope) => {
-                Ok(self.keyring()?.open(self.0.policy, envelope).await.map(ContentKey::opener)?)
+                let place = match origin {
+                    Origin::Key { key, .. } => Place::object(&self.0.bucket, key),
+                    Origin::Presigned { .. } => Place::unknown(),
+                };
+                let content = self.keyring()?.open(&self.0.policy, place, envelope).await?;
+                Ok(content.opener())
             }
             None => Ok(dangerous::plaintext_opener(dangerous::AllowPlaintextObjects)),
         }

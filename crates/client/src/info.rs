@@ -68,7 +68,7 @@ impl Described {
     pub(crate) fn read(
         status: http::StatusCode,
         headers: &HeaderMap,
-        policy: ReadPolicy,
+        policy: &ReadPolicy,
     ) -> Result<Described, Failure> {
         let reply = ObjectReply::from_head(status, headers)?;
         let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));

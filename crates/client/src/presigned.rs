@@ -155,7 +155,7 @@ impl PresignedReader {
                 bucket: String::new(),
                 keyring: Some(self.keyring.clone()),
                 suite: self.suite,
-                policy: self.policy,
+                policy: self.policy.clone(),
                 threshold: 0,
                 part_size: 0,
             }));

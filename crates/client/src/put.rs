@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::rand;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
-use osseal_core::{ContentRandom, Envelope, PartPlan, Sealer, Secret, Suite};
+use osseal_core::{ContentRandom, Envelope, PartPlan, SALT, SealedContext, Sealer, Secret, Suite};
 use osseal_wire::oss::request::{Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
 
@@ -241,10 +241,11 @@ impl EncryptedBucket {
         let keyring = self.keyring()?;
         let random =
             || Failure::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted");
-        let (mut data_key, mut iv) = (vec![0; 32], [0; 12]);
-        rand::fill(&mut data_key).and_then(|()| rand::fill(&mut iv)).map_err(|_| random())?;
-        let random = ContentRandom { data_key: Secret::new(data_key), iv };
-        let (content, envelope) = keyring.new_content(self.0.suite, random, plain_len).await?;
+        let (mut data_key, mut start) = (vec![0; 32], [0; SALT]);
+        rand::fill(&mut data_key).and_then(|()| rand::fill(&mut start)).map_err(|_| random())?;
+        let random = ContentRandom { data_key: Secret::new(data_key), start };
+        let context = SealedContext::default();
+        let (content, envelope) = keyring.new_content(self.0.suite, &context, random, plain_len).await?;
         Ok(Fresh { sealer: content.sealer(plain_len), envelope })
     }
 

@@ -17,6 +17,8 @@ mod seal;
 
 use std::sync::Arc;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+
 use crate::layout::{Layout, LayoutError};
 use crate::range::RangeError;
 use crate::secret::Secret;
@@ -147,6 +149,18 @@ impl ContentKey {
     ) -> Result<(Self, [u8; COMMITMENT]), ContentError> {
         let (chunked, commitment) = Chunked::derive(data_key, salt, context)?;
         Ok((ContentKey { suite: Suite::Sealed, cipher: Cipher::Chunked(chunked) }, commitment))
+    }
+
+    /// The key of an object that was sealed, if `commitment` is to this key, salt and context.
+    pub(crate) fn committed(
+        data_key: &Secret,
+        salt: &[u8; SALT],
+        context: &[u8],
+        commitment: &[u8; COMMITMENT],
+    ) -> Result<Self, ContentError> {
+        let (key, derived) = Self::sealed(data_key, salt, context)?;
+        verify_slices_are_equal(&derived, commitment).map_err(|_| ContentError::CommitmentFailed)?;
+        Ok(key)
     }
 
     /// The suite that this key seals and opens.

@@ -4,6 +4,7 @@
 //!   x-oss-meta-client-side-encryption-…         legacy: x-oss-meta-oss-…
 //!   ├ key        wrapped data key, base64        crypto-key
 //!   ├ start      wrapped counter, base64         crypto-start   (decimal digits inside)
+//!   │            of a sealed object: salt, commitment and context, base64
 //!   ├ cek-alg    the suite                       cek-alg        AES/GCM/NoPadding, which it is not
 //!   ├ wrap-alg   how both were wrapped           wrap-alg       rsa | kms
 //!   ├ matdesc    which wrapping key, optional    crypto-matdesc
@@ -13,11 +14,13 @@
 //! ```
 
 mod names;
+mod start;
 
 use std::fmt;
 
 use data_encoding::BASE64;
 
+use crate::context::SealedContext;
 use crate::layout::PartPlan;
 use crate::matdesc::MaterialDescription;
 use crate::suite::Suite;
@@ -25,6 +28,11 @@ use crate::wrap::{WrapAlgorithm, Wrapped};
 use names::{LEGACY, LEGACY_CEK_ALG, META, NOW, Names, is_foreign};
 
 pub use names::is_envelope_header;
+pub(crate) use start::StartError;
+pub use start::{SealedStart, Start};
+
+/// Most bytes of an object's user metadata, names without `x-oss-meta-` and values together, by the service's rules.
+pub const MAX_METADATA: usize = 8 * 1024;
 
 /// Everything stored beside an object that opening needs, complete and typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,16 +50,6 @@ pub struct Envelope {
     pub description: StoredDescription,
     /// Plaintext bytes, by the writer's claim. Compared with what the stored length says, never used to size anything.
     pub plain_len: Option<u64>,
-}
-
-/// What the `start` header holds, which depends on the suite.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Start {
-    /// The initial counter, 16 bytes, wrapped.
-    WrappedIv(Wrapped),
-    /// The initial counter as wrapped ASCII decimal digits (legacy names).
-    WrappedDecimal(Wrapped),
 }
 
 /// A stored material description.
@@ -198,10 +196,10 @@ impl Envelope {
     /// An envelope that was read under the legacy names is written under the present ones only by its author; it has no
     /// metadata here.
     pub fn to_metadata(&self, parts: Option<PartPlan>) -> Vec<(&'static str, String)> {
-        let Start::WrappedIv(start) = &self.start else { return Vec::new() };
+        let Some(start) = self.start.to_bytes() else { return Vec::new() };
         let mut pairs = vec![
             (NOW.key, BASE64.encode(&self.data_key.0)),
-            (NOW.start, BASE64.encode(&start.0)),
+            (NOW.start, BASE64.encode(&start)),
             (NOW.cek_alg, self.suite.wire_name().to_owned()),
             (NOW.wrap_alg, self.wrap.wire_name().to_owned()),
         ];
@@ -218,6 +216,25 @@ impl Envelope {
             pairs.push((NOW.part_size, plan.part_size.to_string()));
         }
         pairs
+    }
+
+    /// Bytes of user metadata that the envelope takes, as the service counts them against [`MAX_METADATA`].
+    pub fn metadata_size(&self, parts: Option<PartPlan>) -> usize {
+        let size = |(name, value): &(&str, String)| name.len() - META.len() + value.len();
+        self.to_metadata(parts).iter().map(size).sum()
+    }
+
+    /// Bytes of the `start` header's value.
+    pub(crate) fn start_size(&self) -> usize {
+        self.start.to_bytes().map_or(0, |bytes| BASE64.encode_len(bytes.len()))
+    }
+
+    /// What is bound to the content of a sealed object. Proven once the keyring has opened the envelope, and a claim before.
+    pub const fn context(&self) -> Option<&SealedContext> {
+        match &self.start {
+            Start::Sealed(start) => Some(start.context()),
+            Start::WrappedIv(_) | Start::WrappedDecimal(_) => None,
+        }
     }
 
     /// Whether the envelope stands under the legacy names.
@@ -317,7 +334,14 @@ impl Family {
             .ok_or_else(|| EnvelopeError::UnsupportedWrap { name: wrap_alg.to_owned() })?;
         let start = match suite {
             Suite::AesCtr => Start::WrappedIv(start),
-            Suite::Sealed => return Err(EnvelopeError::UnsupportedSuite { name: cek_alg.to_owned() }),
+            Suite::Sealed => {
+                // Nobody else writes this suite, so its wrap algorithm has one spelling too.
+                if wrap.wire_name() != wrap_alg {
+                    return Err(EnvelopeError::UnsupportedWrap { name: wrap_alg.to_owned() });
+                }
+                let malformed = |reason| EnvelopeError::Malformed { header: NOW.start, reason };
+                Start::Sealed(SealedStart::from_bytes(&start.0).map_err(malformed)?)
+            }
         };
         Ok(Envelope {
             suite,

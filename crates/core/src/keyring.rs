@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use futures_util::future::try_join;
 
-use crate::content::{ContentError, ContentKey, ctr_iv};
-use crate::envelope::{Envelope, Start, StoredDescription};
+use crate::content::{ContentError, ContentKey, SALT, ctr_iv};
+use crate::context::{ContextError, Place, SealedContext};
+use crate::envelope::{Envelope, MAX_METADATA, SealedStart, Start, StartError, StoredDescription};
 use crate::matdesc::MaterialDescription;
 use crate::policy::{PolicyError, ReadPolicy};
 use crate::secret::Secret;
 use crate::suite::Suite;
 use crate::wrap::{KeyError, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey, Wrapped, WrappedContent};
+
+/// Bytes of every data key.
+const DATA_KEY: usize = 32;
 
 /// A wrapping key with the name that people know it by and the description that objects carry.
 #[derive(Clone)]
@@ -144,17 +148,49 @@ pub enum KeyringError {
     /// The read policy keeps the object out.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The key wraps in a way that sealed objects do not take.
+    #[error(
+        "the key {name:?} wraps by {wrap}, which sealed objects do not take; configure an RSA key of their own for them, with padding oaep-sha256"
+    )]
+    WrapRefused {
+        /// The key's name.
+        name: String,
+        /// How it wraps.
+        wrap: WrapAlgorithm,
+    },
+    /// Name and encryption context cannot be bound.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// The envelope alone is larger than all metadata may be.
+    #[error(
+        "the envelope would have {size} bytes, {context} of them for name and encryption context, and the service takes {MAX_METADATA} for all metadata; shorten the context or the description"
+    )]
+    EnvelopeTooLarge {
+        /// Bytes of the envelope, as the service counts them.
+        size: usize,
+        /// Bytes of the `start` header's value.
+        context: usize,
+    },
     /// The content cipher refused.
     #[error(transparent)]
     Content(#[from] ContentError),
 }
 
-/// Random bytes for one object, drawn by the caller and wiped here.
+impl From<StartError> for KeyringError {
+    fn from(error: StartError) -> KeyringError {
+        match error {
+            StartError::Context(error) => error.into(),
+            StartError::Content(error) => error.into(),
+        }
+    }
+}
+
+/// Random bytes for one object, drawn by the caller and wiped here. No two objects may have the same.
 pub struct ContentRandom {
     /// Seed of the data key.
     pub data_key: Secret,
-    /// Random part of the initial counter.
-    pub iv: [u8; 12],
+    /// The salt of a sealed object; of another the first 12 bytes, as the random part of the initial counter.
+    pub start: [u8; SALT],
 }
 
 impl Keyring {
@@ -185,9 +221,14 @@ impl Keyring {
     }
 
     /// Makes the key of a fresh object and its envelope. Nothing from the store takes part.
+    ///
+    /// # Errors
+    /// [`KeyringError::WrapRefused`], [`KeyringError::Context`], [`KeyringError::EnvelopeTooLarge`]: before or after wrapping, nothing
+    /// was sealed. The envelope is measured alone; whoever adds metadata measures all of them.
     pub async fn new_content(
         &self,
         suite: Suite,
+        context: &SealedContext,
         random: ContentRandom,
         plain_len: Option<u64>,
     ) -> Result<(ContentKey, Envelope), KeyringError> {
@@ -195,23 +236,39 @@ impl Keyring {
         let cannot = || KeyringError::CannotWrite { name: named.name.clone() };
         let key = named.wrap.as_ref().ok_or_else(cannot)?;
         let failed = |source| KeyringError::Key { name: named.name.clone(), source };
+        let wrap = key.algorithm();
+        let description = StoredDescription::Map(named.description.clone());
         match suite {
+            Suite::Sealed => {
+                if !suite.admits(wrap) {
+                    return Err(KeyringError::WrapRefused { name: named.name.clone(), wrap });
+                }
+                // A record that cannot be stored is refused before a key service is asked.
+                context.to_record()?;
+                let (data_key, wrapped) = key.data_key(random.data_key).await.map_err(failed)?;
+                let (content, start) = SealedStart::seal(&data_key, random.start, context.clone())?;
+                let start = Start::Sealed(start);
+                let envelope =
+                    Envelope { suite, wrap, data_key: wrapped, start, description, plain_len: None };
+                let size = envelope.metadata_size(None);
+                if size > MAX_METADATA {
+                    return Err(KeyringError::EnvelopeTooLarge { size, context: envelope.start_size() });
+                }
+                Ok((content, envelope))
+            }
             Suite::AesCtr => {
-                let iv = ctr_iv(random.iv);
+                if !context.is_empty() {
+                    return Err(ContextError::NotBound { suite: suite.name() }.into());
+                }
+                let (random_iv, _) = random.start.split_first_chunk().ok_or(ContentError::Cipher)?;
+                let iv = ctr_iv(*random_iv);
                 let start = Secret::new(iv.to_vec());
                 let ((data_key, wrapped), start) =
                     try_join(key.data_key(random.data_key), key.wrap(&start)).await.map_err(failed)?;
-                let envelope = Envelope {
-                    suite,
-                    wrap: key.algorithm(),
-                    data_key: wrapped,
-                    start: Start::WrappedIv(start),
-                    description: StoredDescription::Map(named.description.clone()),
-                    plain_len,
-                };
+                let start = Start::WrappedIv(start);
+                let envelope = Envelope { suite, wrap, data_key: wrapped, start, description, plain_len };
                 Ok((ContentKey::aes_ctr(&data_key, iv)?, envelope))
             }
-            Suite::Sealed => Err(ContentError::OtherSuite.into()),
         }
     }
 
@@ -227,11 +284,22 @@ impl Keyring {
         })
     }
 
-    /// The content key of an object, in the one order that is safe: policy, selection, unwrapping, lengths.
+    /// The content key of an object that is read at `place`, in the one order that is safe: policy, selection, unwrapping, lengths; for a
+    /// sealed object then commitment and place.
     ///
     /// The envelope has been parsed strictly before; content is opened only after.
-    pub async fn open(&self, policy: ReadPolicy, envelope: &Envelope) -> Result<ContentKey, KeyringError> {
-        policy.admits(envelope.suite)?;
+    ///
+    /// # Errors
+    /// [`KeyringError::Policy`], before anything is unwrapped but for [`PolicyError::Moved`], which takes a name that is proven;
+    /// [`KeyringError::NoMatchingKey`], [`KeyringError::CannotRead`]; [`KeyringError::Key`], with the same
+    /// [`KeyError::UnwrapFailed`] for every cause; [`ContentError::CommitmentFailed`].
+    pub async fn open(
+        &self,
+        policy: &ReadPolicy,
+        place: Place<'_>,
+        envelope: &Envelope,
+    ) -> Result<ContentKey, KeyringError> {
+        policy.admits_envelope(envelope)?;
         let named = self.select(envelope)?;
         let key =
             named.unwrap.as_ref().ok_or_else(|| KeyringError::CannotRead { name: named.name.clone() })?;
@@ -240,6 +308,16 @@ impl Keyring {
         let (start, content): (&Wrapped, _) = match &envelope.start {
             Start::WrappedIv(start) => (start, WrappedContent::Iv),
             Start::WrappedDecimal(start) => (start, WrappedContent::LegacyCounter),
+            Start::Sealed(start) => {
+                let data_key =
+                    ask(&envelope.data_key, WrappedContent::SealedDataKey).await.map_err(failed)?;
+                if data_key.len() != DATA_KEY {
+                    return Err(failed(KeyError::UnwrapFailed));
+                }
+                let content = start.open(&data_key)?;
+                policy.admits_place(&start.context().binding, place)?;
+                return Ok(content);
+            }
         };
         let (data_key, start) =
             try_join(ask(&envelope.data_key, WrappedContent::DataKey), ask(start, content))
@@ -250,7 +328,7 @@ impl Keyring {
             _ => start.expose().try_into().ok(),
         };
         match iv {
-            Some(iv) if data_key.len() == 32 => Ok(ContentKey::aes_ctr(&data_key, iv)?),
+            Some(iv) if data_key.len() == DATA_KEY => Ok(ContentKey::aes_ctr(&data_key, iv)?),
             _ => Err(failed(KeyError::UnwrapFailed)),
         }
     }

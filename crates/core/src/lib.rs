@@ -18,7 +18,9 @@ pub use content::{
     Slot, ctr_iv,
 };
 pub use context::{Bind, Binding, ContextError, EncryptionContext, Place, SealedContext};
-pub use envelope::{Envelope, EnvelopeError, Start, StoredDescription, is_envelope_header};
+pub use envelope::{
+    Envelope, EnvelopeError, MAX_METADATA, SealedStart, Start, StoredDescription, is_envelope_header,
+};
 pub use keyring::{ContentRandom, Keyring, KeyringError, NamedKey};
 pub use layout::{Layout, LayoutError, MAX_PART, MAX_PARTS, MIN_PART, PartPlan};
 pub use matdesc::{MaterialDescription, MaterialDescriptionError};

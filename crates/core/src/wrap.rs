@@ -11,6 +11,8 @@ mod rsa;
 use std::future::Future;
 use std::pin::Pin;
 
+use data_encoding::BASE64;
+
 use crate::secret::Secret;
 
 pub use aes::AesKey;
@@ -82,12 +84,26 @@ impl std::fmt::Display for WrapAlgorithm {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wrapped(pub Vec<u8>);
 
+impl Wrapped {
+    /// The CiphertextBlob of a reply of KMS. It is base64 text, and the header of the envelope holds it as it is: encoded once.
+    ///
+    /// # Errors
+    /// [`KeyError::WrapFailed`] when the text is empty or not standard, padded base64, so that it would not be stored as it came.
+    pub fn from_kms_blob(text: &str) -> Result<Wrapped, KeyError> {
+        let bytes = BASE64.decode(text.as_bytes()).ok();
+        let bytes = bytes.filter(|bytes| !bytes.is_empty() && BASE64.encode(bytes) == text);
+        bytes.map(Wrapped).ok_or(KeyError::WrapFailed)
+    }
+}
+
 /// What a wrapped value holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WrappedContent {
     /// A data key of 32 bytes.
     DataKey,
+    /// A data key of 32 bytes of a sealed object. A KMS blob is encoded once, whatever it looks like.
+    SealedDataKey,
     /// The initial counter, 16 bytes.
     Iv,
     /// The initial counter as ASCII decimal digits (legacy names).
@@ -103,6 +119,16 @@ pub struct UnwrapRequest<'a> {
     pub wrapped: &'a Wrapped,
     /// What they hold.
     pub content: WrappedContent,
+}
+
+impl UnwrapRequest<'_> {
+    /// The CiphertextBlob text to give to the Decrypt call of KMS.
+    pub fn kms_blob(&self) -> String {
+        match self.content {
+            WrappedContent::SealedDataKey => BASE64.encode(&self.wrapped.0),
+            _ => kms_blob_text(self.wrapped),
+        }
+    }
 }
 
 /// Why a wrapping key could not be used.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use data_encoding::BASE64;
 use futures_executor::block_on;
 use osseal_core::{
-    Envelope, EnvelopeError, KeyFuture, Keyring, KeyringError, MaterialDescription, NamedKey, ReadPolicy,
-    RsaKey, RsaPadding, Secret, Start, StoredDescription, Suite, UnwrapKey, UnwrapRequest, WrapAlgorithm,
-    is_envelope_header,
+    Envelope, EnvelopeError, KeyFuture, Keyring, KeyringError, MaterialDescription, NamedKey, Place,
+    ReadPolicy, RsaKey, RsaPadding, Secret, Start, StoredDescription, Suite, UnwrapKey, UnwrapRequest,
+    WrapAlgorithm, is_envelope_header,
 };
 
 const PEM: &[u8] = include_bytes!("../../../vectors/official/keys/rsaA_private_pkcs8.pem");
@@ -86,7 +86,8 @@ fn never(algorithm: WrapAlgorithm, description: MaterialDescription) -> Keyring 
 }
 
 fn open(keyring: &Keyring, headers: &Headers) -> KeyringError {
-    block_on(keyring.open(ReadPolicy::ALSO_UNAUTHENTICATED, &headers.parse().unwrap())).unwrap_err()
+    block_on(keyring.open(&ReadPolicy::ALSO_UNAUTHENTICATED, Place::unknown(), &headers.parse().unwrap()))
+        .unwrap_err()
 }
 
 #[test]

@@ -9,8 +9,8 @@ use data_encoding::BASE64;
 use futures_executor::block_on;
 use osseal_core::{
     AesKey, ContentError, ContentKey, Envelope, KeyError, Keyring, KeyringError, MaterialDescription,
-    NamedKey, ReadPolicy, RsaKey, RsaPadding, Secret, StoredDescription, UnwrapKey, WrapAlgorithm, WrapKey,
-    Wrapped,
+    NamedKey, Place, ReadPolicy, RsaKey, RsaPadding, Secret, StoredDescription, UnwrapKey, WrapAlgorithm,
+    WrapKey, Wrapped,
 };
 
 const PEM: &[u8] = include_bytes!("../../../vectors/official/keys/rsaA_private_pkcs8.pem");
@@ -42,7 +42,7 @@ fn envelope(algorithm: WrapAlgorithm, key: &Wrapped, start: &Wrapped) -> Envelop
 }
 
 fn open(keyring: &Keyring, envelope: &Envelope) -> Result<ContentKey, KeyringError> {
-    block_on(keyring.open(ReadPolicy::ALSO_UNAUTHENTICATED, envelope))
+    block_on(keyring.open(&ReadPolicy::ALSO_UNAUTHENTICATED, Place::unknown(), envelope))
 }
 
 /// Opens with one key, and expects the one answer to everything that fails.

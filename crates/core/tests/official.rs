@@ -14,7 +14,7 @@ use data_encoding::HEXLOWER;
 use futures_executor::block_on;
 use osseal_core::{
     ByteRange, Envelope, EnvelopeError, KeyError, Keyring, KeyringError, MaterialDescription, NamedKey,
-    Opener, ReadPolicy, Reading, RsaKey, RsaPadding, Suite, Window,
+    Opener, Place, ReadPolicy, Reading, RsaKey, RsaPadding, Suite, Window,
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -117,7 +117,7 @@ fn check(file: &str, padding: RsaPadding, at_least: usize) {
             if vector.object.ends_with("keyB") { "rsaB_private_pkcs1.pem" } else { "rsaA_private_pkcs8.pem" };
         let keyring = keyring_for(&vector.object, pem, padding);
         let policy = ReadPolicy::for_writer_of(Suite::AesCtr);
-        let opener = block_on(keyring.open(policy, &envelope))
+        let opener = block_on(keyring.open(&policy, Place::unknown(), &envelope))
             .unwrap_or_else(|e| panic!("{}: {e}", vector.object))
             .opener();
         let (stored, plain) = (vector.stored(), vector.plain());
@@ -192,7 +192,8 @@ fn another_key_of_the_right_kind_does_not_open() {
     let vector = Vector::all("py1-rsa.json").into_iter().find(|v| v.object.ends_with("keyB")).unwrap();
     let envelope = vector.envelope().unwrap();
     let keyring = keyring_for(&vector.object, "rsaA_private_pkcs1.pem", RsaPadding::Pkcs1);
-    let error = block_on(keyring.open(ReadPolicy::ALSO_UNAUTHENTICATED, &envelope)).unwrap_err();
+    let error =
+        block_on(keyring.open(&ReadPolicy::ALSO_UNAUTHENTICATED, Place::unknown(), &envelope)).unwrap_err();
     assert_eq!(error, KeyringError::Key { name: "rsa".into(), source: KeyError::UnwrapFailed });
 }
 
