@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use osseal_core::{Keyring, ReadPolicy, Suite};
+use osseal_core::{Bind, ContextError, EncryptionContext, Keyring, ReadPolicy, Suite};
 use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, Conditions, GetObject, ListObjects};
 use osseal_wire::oss::xml::ListObjectsResult;
@@ -30,7 +30,10 @@ pub(crate) struct Inner {
     pub(crate) bucket: String,
     pub(crate) keyring: Option<Keyring>,
     pub(crate) suite: Suite,
+    /// What is required because it is bound when writing is part of it.
     pub(crate) policy: ReadPolicy,
+    pub(crate) bind: Bind,
+    pub(crate) context: EncryptionContext,
     pub(crate) threshold: u64,
     pub(crate) part_size: u64,
 }
@@ -43,6 +46,8 @@ pub struct EncryptedBucketBuilder {
     keyring: Option<Keyring>,
     suite: Suite,
     policy: Option<ReadPolicy>,
+    bind: Bind,
+    context: EncryptionContext,
     threshold: u64,
     part_size: u64,
 }
@@ -54,7 +59,7 @@ impl EncryptedBucketBuilder {
         EncryptedBucketBuilder { keyring: Some(keyring), ..self }
     }
 
-    /// The suite to write; [`Suite::AesCtr`] unless said.
+    /// The suite to write; [`Suite::Sealed`] unless said.
     #[must_use]
     pub fn suite(self, suite: Suite) -> Self {
         EncryptedBucketBuilder { suite, ..self }
@@ -66,14 +71,27 @@ impl EncryptedBucketBuilder {
         EncryptedBucketBuilder { policy: Some(policy), ..self }
     }
 
+    /// How much of an object's place to bind to its content. Reading then requires at least that much, whatever the policy allows, and objects
+    /// that were renamed or copied by the service take [`ReadPolicy::with_moved`].
+    #[must_use]
+    pub fn bind(self, bind: Bind) -> Self {
+        EncryptedBucketBuilder { bind, ..self }
+    }
+
+    /// Pairs to bind to every object's content: authenticated, not secret. Reading then requires them, whatever the policy allows.
+    #[must_use]
+    pub fn encryption_context(self, context: EncryptionContext) -> Self {
+        EncryptedBucketBuilder { context, ..self }
+    }
+
     /// Largest body that is put in one request, bytes; held in memory while it is. At most 5 GiB; 32 MiB unless said.
     #[must_use]
     pub fn multipart_threshold(self, threshold: u64) -> Self {
         EncryptedBucketBuilder { threshold, ..self }
     }
 
-    /// Plaintext bytes of a part; one is held in memory. Rounded up to a multiple of 16, to 100 KiB, and to what makes at most 10,000 parts.
-    /// 16 MiB unless said.
+    /// Stored bytes of a part; one is held in memory. Rounded up to whole units of the suite (16 bytes of AES/CTR, 16,400 of sealed), to
+    /// 100 KiB, and to what makes at most 10,000 parts. 16 MiB unless said.
     #[must_use]
     pub fn part_size(self, part_size: u64) -> Self {
         EncryptedBucketBuilder { part_size, ..self }
@@ -82,7 +100,8 @@ impl EncryptedBucketBuilder {
     /// The bucket.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: not a bucket name, a threshold above 5 GiB, a part size above what a part may have.
+    /// [`ErrorKind::Usage`]: not a bucket name, a threshold above 5 GiB, a part size above what a part may have, something to bind with a suite
+    /// that binds nothing.
     pub fn build(self) -> Result<EncryptedBucket, Error> {
         let scene = Scene { operation: "open the bucket", bucket: Some(&self.bucket), key: None };
         let usage = |message: String| Failure::new(ErrorKind::Usage, message).at(scene);
@@ -96,8 +115,16 @@ impl EncryptedBucketBuilder {
         if self.part_size == 0 || self.part_size > osseal_core::MAX_PART {
             return Err(usage(format!("a part has 1 to {} bytes", osseal_core::MAX_PART)));
         }
+        if self.suite == Suite::AesCtr && (self.bind != Bind::None || !self.context.is_empty()) {
+            let error = ContextError::NotBound { suite: self.suite.name() };
+            return Err(Failure::from(error).at(scene));
+        }
+        let policy = self.policy.unwrap_or_else(|| ReadPolicy::for_writer_of(self.suite));
+        let policy = requiring(policy, self.bind, &self.context).map_err(|failure| failure.at(scene))?;
         Ok(EncryptedBucket(Arc::new(Inner {
-            policy: self.policy.unwrap_or_else(|| ReadPolicy::for_writer_of(self.suite)),
+            policy,
+            bind: self.bind,
+            context: self.context,
             store: self.store,
             bucket: self.bucket,
             keyring: self.keyring,
@@ -115,18 +142,21 @@ impl EncryptedBucket {
             store,
             bucket: bucket.into(),
             keyring: None,
-            suite: Suite::AesCtr,
+            suite: Suite::Sealed,
             policy: None,
+            bind: Bind::None,
+            context: EncryptionContext::empty(),
             threshold: DEFAULT_THRESHOLD,
             part_size: DEFAULT_PART,
         }
     }
 
-    /// What the store says about an object. Nothing is unwrapped.
+    /// What the store says about an object, whatever the read policy admits. Nothing is unwrapped and nothing proven:
+    /// [`EncryptedBucket::prove`] does that.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::NotEncrypted`] unless the read policy admits plaintext objects; [`ErrorKind::Envelope`] or
-    /// [`ErrorKind::Unsupported`] for envelopes that cannot be read; [`ErrorKind::Integrity`] when sizes contradict each other.
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Envelope`] or [`ErrorKind::Unsupported`] for envelopes that cannot be read;
+    /// [`ErrorKind::Integrity`] when sizes contradict each other.
     pub async fn head(&self, key: &str, options: HeadOptions) -> Result<ObjectInfo, Error> {
         let scene = self.scene("look at", Some(key));
         let described = self.describe(key, options.version_id).await.map_err(|failure| failure.at(scene))?;
@@ -181,7 +211,15 @@ impl EncryptedBucket {
     ) -> Result<Described, Failure> {
         let call = Call::HeadObject(GetObject { version_id, ..GetObject::default() });
         let reply = self.0.store.call(Some(bucket), Some(key), call, Payload::None).await?;
-        Described::read(reply.status, &reply.headers, &self.0.policy)
+        Described::read(reply.status, &reply.headers)
+    }
+
+    /// The bucket's policy, or the one that a call has in its place, with what the bucket requires anyway.
+    pub(crate) fn policy(&self, asked: Option<&ReadPolicy>) -> Result<ReadPolicy, Failure> {
+        match asked {
+            None => Ok(self.0.policy.clone()),
+            Some(asked) => requiring(asked.clone(), self.0.bind, &self.0.context),
+        }
     }
 
     /// The request for stored bytes.
@@ -204,4 +242,11 @@ impl EncryptedBucket {
         };
         self.0.keyring.as_ref().ok_or_else(none)
     }
+}
+
+/// What binds something when it writes requires that when it reads.
+fn requiring(policy: ReadPolicy, bind: Bind, context: &EncryptionContext) -> Result<ReadPolicy, Failure> {
+    let bind = policy.required_bind().max(bind);
+    let pairs = policy.required_pairs().clone().and(context)?;
+    Ok(policy.requiring_bind(bind).requiring_pairs(pairs))
 }

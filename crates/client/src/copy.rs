@@ -1,6 +1,6 @@
 //! Copy: by the service, without opening anything. What was encrypted stays encrypted with the same envelope, and that is proven.
 
-use osseal_core::is_envelope_header;
+use osseal_core::{Envelope, Place, is_envelope_header};
 use osseal_wire::oss::reply::{ReplyError, late_error};
 use osseal_wire::oss::request::{Call, Conditions, CopyObject};
 use osseal_wire::oss::xml::CopyResult;
@@ -54,6 +54,8 @@ impl EncryptedBucket {
 
     async fn copy_planned(&self, plan: &Plan<'_>) -> Result<ObjectInfo, Failure> {
         let source = &plan.described;
+        source.refuse_plaintext(&self.0.policy)?;
+        self.refuse_moving(plan)?;
         if plan.source_bucket != self.0.bucket && source.reply.range.total > MAX_SINGLE {
             let message = "an object above 5 GiB goes to another bucket by part copies, which the service refuses for encrypted objects; download it and upload it there";
             return Err(Failure::new(ErrorKind::Unsupported, message));
@@ -76,6 +78,20 @@ impl EncryptedBucket {
             return Err(self.put_envelope_back(plan, headers).await);
         }
         Err(differs("do not rely on the copy"))
+    }
+
+    /// A copy of a bound object opens at one place alone.
+    fn refuse_moving(&self, plan: &Plan<'_>) -> Result<(), Failure> {
+        let context = plan.described.envelope.as_ref().and_then(Envelope::context);
+        let Some(binding) = context.map(|context| &context.binding) else { return Ok(()) };
+        let target = Place::object(&self.0.bucket, plan.target_key);
+        if plan.options.allow_moved || binding.holds_at(target) {
+            return Ok(());
+        }
+        let message = format!(
+            "the object is sealed as {binding}, and a copy would be {target}, where it does not open; download it and upload it there, or allow moved objects"
+        );
+        Err(Failure::new(ErrorKind::Moved, message))
     }
 
     /// Gives the version that was made, in buckets that have them.

@@ -1,7 +1,7 @@
 //! One error for all operations: what happened, to what, what to do.
 
 use osseal_core::{
-    ContentError, EnvelopeError, KeyError, KeyringError, LayoutError, PolicyError, RangeError,
+    ContentError, ContextError, EnvelopeError, KeyError, KeyringError, LayoutError, PolicyError, RangeError,
 };
 use osseal_wire::oss::request::BuildError;
 use osseal_wire::oss::{ReplyError, ServiceError, printable};
@@ -47,6 +47,10 @@ pub enum ErrorKind {
     UnwrapFailed,
     /// The read policy wants authenticated content, and this is not.
     Unauthenticated,
+    /// The object is bound to another place than where it is read or copied to.
+    Moved,
+    /// Less is bound to the object than its reader requires.
+    NotBound,
     /// Stored bytes are not those that were written.
     Integrity,
     /// The object was replaced during the operation.
@@ -332,7 +336,14 @@ impl From<KeyringError> for Failure {
                 ErrorKind::Unauthenticated,
                 "allow unauthenticated suites if you trust the store not to change bytes",
             ),
-            KeyringError::Policy(_) => (ErrorKind::Unauthenticated, ""),
+            KeyringError::Policy(PolicyError::Moved { .. }) => (ErrorKind::Moved, ""),
+            KeyringError::Policy(PolicyError::WrapAlgorithm { .. }) => {
+                (ErrorKind::Envelope, "no writer makes such an envelope: somebody changed it")
+            }
+            KeyringError::Policy(_) => (
+                ErrorKind::NotBound,
+                "whoever wrote it bound less, or somebody put another object in its place; require less to read it",
+            ),
             KeyringError::Content(ContentError::CommitmentFailed) => (ErrorKind::Integrity, ""),
             KeyringError::Content(_) => (ErrorKind::Envelope, ""),
             KeyringError::Empty
@@ -344,6 +355,12 @@ impl From<KeyringError> for Failure {
         };
         let message = if advice.is_empty() { error.to_string() } else { format!("{error}; {advice}") };
         Failure::new(kind, message)
+    }
+}
+
+impl From<ContextError> for Failure {
+    fn from(error: ContextError) -> Failure {
+        Failure::new(ErrorKind::Usage, error.to_string())
     }
 }
 

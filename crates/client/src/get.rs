@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::Uri;
 use http_body_util::BodyExt;
-use osseal_core::{Chunk, OpenStream, Opener, Place, RangeError, Reading, StoredAsk, Window, dangerous};
+use osseal_core::{
+    Chunk, OpenStream, Opener, Place, RangeError, ReadPolicy, Reading, StoredAsk, Window, dangerous,
+};
 use osseal_wire::oss::{Crc64, RangeSpec, ReplyError};
 
 use crate::bucket::EncryptedBucket;
@@ -18,14 +20,15 @@ use crate::store::{Payload, Reply};
 use crate::transport::{Body, TransportError};
 
 /// Longest wait for the next bytes of a body.
-const STALL: Duration = Duration::from_secs(30);
+pub(crate) const STALL: Duration = Duration::from_secs(30);
 /// How often a body that broke off is asked for again without a byte having come.
 const RESUMES: u32 = 5;
 
 /// An object on its way in: chunks of plaintext in order.
 ///
-/// For suites that are not authenticated nothing proves a chunk; of a whole object the end proves that the store sent what it has. Act on the
-/// bytes only after [`GetObject::next_chunk`] has said that there are no more.
+/// A chunk of a sealed object is what its writer sealed, at its place; whether the object ends where the store says is proven when
+/// [`GetObject::next_chunk`] says that there are no more. For suites that are not authenticated nothing proves a chunk; of a whole object the end
+/// proves that the store sent what it has. Act on the bytes only at that end.
 pub struct GetObject {
     bucket: EncryptedBucket,
     origin: Origin,
@@ -47,11 +50,11 @@ pub(crate) enum Origin {
     /// The bucket, by signed requests.
     Key { key: String, version_id: Option<String> },
     /// An address that is signed already, and what may be shown of it.
-    Presigned { address: Uri, shown: String },
+    Presigned { address: Uri, shown: String, place: presigned::UrlPlace },
 }
 
 impl Origin {
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Origin::Key { key, .. } => key,
             Origin::Presigned { shown, .. } => shown,
@@ -81,8 +84,8 @@ impl EncryptedBucket {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Range`], [`ErrorKind::NotEncrypted`], [`ErrorKind::Envelope`], [`ErrorKind::Unsupported`],
-    /// [`ErrorKind::NoMatchingKey`], [`ErrorKind::UnwrapFailed`], [`ErrorKind::Unauthenticated`], [`ErrorKind::Integrity`],
-    /// [`ErrorKind::Changed`]: each says what to do.
+    /// [`ErrorKind::NoMatchingKey`], [`ErrorKind::UnwrapFailed`], [`ErrorKind::Unauthenticated`], [`ErrorKind::Moved`],
+    /// [`ErrorKind::NotBound`], [`ErrorKind::Integrity`], [`ErrorKind::Changed`]: each says what to do.
     pub async fn get(&self, key: &str, options: GetOptions) -> Result<GetObject, Error> {
         let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
         self.begin(origin, options).await.map_err(|failure| failure.at(self.scene("get", Some(key))))
@@ -91,46 +94,79 @@ impl EncryptedBucket {
     pub(crate) async fn begin(&self, origin: Origin, options: GetOptions) -> Result<GetObject, Failure> {
         self.keyring()?;
         options.range.check()?;
-        let guess = self
-            .0
-            .policy
-            .admits(self.0.suite)
-            .map_or_else(|_| self.0.policy.suites().next(), |()| Some(self.0.suite));
-        let layout = guess.unwrap_or(self.0.suite).layout();
-        let first = ask_for(layout.ask(&options.range));
-        let (described, body) = self.fetch(&origin, first, options.if_match.as_deref()).await?;
-        described.refuse_appendable()?;
+        let policy = self.policy(options.read_policy.as_ref())?;
+        let (described, reading, body) = self.locate(&origin, &options, &policy).await?;
         let origin = origin.pinned(described.reply.version_id.as_deref());
-        described.plain_size()?;
-        let (described, reading, body) =
-            match Reading::plan(described.layout(), &options.range, window(&described)) {
-                // The object has another layout than was guessed, and the reply does not hold what it takes.
-                Err(RangeError::WrongRange { .. }) if described.layout() != layout => {
-                    let again = ask_for(described.layout().ask(&options.range));
-                    let etag = described.reply.etag.clone();
-                    let (described, body) = self.fetch(&origin, again, Some(&etag)).await?;
-                    let reading = Reading::plan(described.layout(), &options.range, window(&described))?;
-                    (described, reading, body)
-                }
-                reading => (described, reading?, body),
-            };
-        let opener = self.opener(&origin, &described).await?;
+        let opener = self.opener(&origin, &policy, &described).await?;
         let whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
-        Ok(GetObject {
+        let (range, end, is_satisfiable) =
+            (reading.release(), reading.window().end, reading.is_satisfiable());
+        let mut stream = reading.into_stream(opener);
+        if let Some(span) = stream.missing_end() {
+            let last = self.stored_bytes(&origin, &described, span).await?;
+            stream.prove_end(last.window, &last.bytes)?;
+        }
+        let mut object = GetObject {
             bucket: self.clone(),
             info: described.info(origin.name(), self.0.keyring.as_ref())?,
             origin,
-            range: reading.release(),
-            end: reading.window().end,
+            range,
+            end,
             crc64: whole.then(Crc64::default),
-            stream: Some(reading.into_stream(opener)),
+            stream: Some(stream),
             body,
             failures: 0,
             is_over: false,
-        })
+        };
+        if !is_satisfiable {
+            // Nothing comes but the proof of that.
+            while object.advance().await?.is_some() {}
+        }
+        Ok(object)
     }
 
-    async fn fetch(
+    /// A reply with the stored bytes that a read takes. The suite is guessed; a wrong guess that matters costs another request.
+    async fn locate(
+        &self,
+        origin: &Origin,
+        options: &GetOptions,
+        policy: &ReadPolicy,
+    ) -> Result<(Described, Reading, Body), Failure> {
+        let guess = policy
+            .admits(self.0.suite)
+            .map_or_else(|_| policy.suites().next(), |()| Some(self.0.suite))
+            .unwrap_or(self.0.suite);
+        let layout = guess.layout();
+        let if_match = options.if_match.as_deref();
+        let fetched = self.fetch(origin, ask_for(layout.ask(&options.range)), if_match).await;
+        let (described, body) = match fetched {
+            // That the range lies past the end is the store's word; where the suite can prove it, the last chunk has to.
+            Err(failure) if failure.kind == ErrorKind::Range => {
+                match policy.suites().find_map(|suite| suite.layout().ask_end()) {
+                    Some(end) => self.fetch(origin, ask_for(end), if_match).await?,
+                    None => return Err(failure),
+                }
+            }
+            fetched => fetched?,
+        };
+        described.refuse_plaintext(policy)?;
+        described.refuse_appendable()?;
+        described.plain_size()?;
+        match Reading::plan(described.layout(), &options.range, window(&described)) {
+            // The object has another layout than was guessed, and the reply does not hold what it takes.
+            Err(RangeError::WrongRange { .. }) if described.layout() != layout => {
+                let again = ask_for(described.layout().ask(&options.range));
+                let etag = described.reply.etag.clone();
+                let pinned = origin.clone().pinned(described.reply.version_id.as_deref());
+                let (described, body) = self.fetch(&pinned, again, Some(&etag)).await?;
+                let reading = Reading::plan(described.layout(), &options.range, window(&described))?;
+                Ok((described, reading, body))
+            }
+            reading => Ok((described, reading?, body)),
+        }
+    }
+
+    pub(crate) async fn fetch(
         &self,
         origin: &Origin,
         range: Option<RangeSpec>,
@@ -146,7 +182,7 @@ impl EncryptedBucket {
                 self.0.store.read_presigned(address.clone(), headers).await?
             }
         };
-        let described = Described::read(status, &headers, &self.0.policy)?;
+        let described = Described::read(status, &headers)?;
         match (origin.version(), described.reply.version_id.as_deref()) {
             (Some(asked), Some(got)) if asked != got => {
                 Err(ReplyError::Contents { reason: "it has another version than was asked for" }.into())
@@ -155,15 +191,19 @@ impl EncryptedBucket {
         }
     }
 
-    async fn opener(&self, origin: &Origin, described: &Described) -> Result<Opener, Failure> {
+    pub(crate) async fn opener(
+        &self,
+        origin: &Origin,
+        policy: &ReadPolicy,
+        described: &Described,
+    ) -> Result<Opener, Failure> {
         match &described.envelope {
             Some(envelope) => {
                 let place = match origin {
                     Origin::Key { key, .. } => Place::object(&self.0.bucket, key),
-                    Origin::Presigned { .. } => Place::unknown(),
+                    Origin::Presigned { place, .. } => place.as_place(),
                 };
-                let content = self.keyring()?.open(&self.0.policy, place, envelope).await?;
-                Ok(content.opener())
+                Ok(self.keyring()?.open(policy, place, envelope).await?.opener())
             }
             None => Ok(dangerous::plaintext_opener(dangerous::AllowPlaintextObjects)),
         }
@@ -185,7 +225,8 @@ impl GetObject {
     /// same object.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`]: the stored bytes are not those the store's checksum is of. [`ErrorKind::Changed`]: the object was replaced.
+    /// [`ErrorKind::Integrity`]: the stored bytes are not those that were sealed, or not those the store's checksum is of. [`ErrorKind::Range`]: the
+    /// range lies past the end of a sealed object, which is proven now. [`ErrorKind::Changed`]: the object was replaced.
     /// [`ErrorKind::Transient`]: the rest did not come. [`ErrorKind::Protocol`]: other bytes came than were asked for.
     pub async fn next_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         let outcome = self.advance().await;
@@ -274,10 +315,7 @@ impl GetObject {
             || same.stored_size != self.info.stored_size
             || same.encryption != self.info.encryption
         {
-            return Err(Failure::new(
-                ErrorKind::Changed,
-                "the object was replaced while it was read; read it again",
-            ));
+            return Err(replaced());
         }
         let got = described.reply.range;
         if (got.start, got.end) != (position, self.end) {
@@ -289,6 +327,11 @@ impl GetObject {
     }
 }
 
+/// Two replies about one object tell of two.
+pub(crate) fn replaced() -> Failure {
+    Failure::new(ErrorKind::Changed, "the object was replaced while it was read; read it again")
+}
+
 impl std::fmt::Debug for GetObject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("GetObject")
@@ -298,12 +341,12 @@ impl std::fmt::Debug for GetObject {
     }
 }
 
-fn window(described: &Described) -> Window {
+pub(crate) fn window(described: &Described) -> Window {
     let range = described.reply.range;
     Window { start: range.start, end: range.end, total: range.total }
 }
 
-fn ask_for(ask: StoredAsk) -> Option<RangeSpec> {
+pub(crate) fn ask_for(ask: StoredAsk) -> Option<RangeSpec> {
     match ask {
         StoredAsk::Whole => None,
         StoredAsk::From(start) => Some(RangeSpec::From(start)),

@@ -2,7 +2,8 @@
 
 use http::HeaderMap;
 use osseal_core::{
-    Envelope, EnvelopeError, Keyring, Layout, ReadPolicy, Suite, WrapAlgorithm, is_envelope_header,
+    Envelope, EnvelopeError, Keyring, Layout, ReadPolicy, SealedContext, Start, Suite, WrapAlgorithm,
+    is_envelope_header,
 };
 use osseal_wire::oss::ObjectReply;
 use osseal_wire::oss::meta::USER_PREFIX;
@@ -18,7 +19,7 @@ pub struct ObjectInfo {
     pub plain_size: u64,
     /// Stored bytes.
     pub stored_size: u64,
-    /// How it is encrypted. None only under a read policy that admits plaintext objects.
+    /// How it is encrypted. None for an object without an envelope: it was stored without encryption, or its envelope was removed.
     pub encryption: Option<Encryption>,
     /// Quoted; empty when the store sent none.
     pub etag: String,
@@ -51,33 +52,69 @@ pub struct Encryption {
     pub description: String,
     /// The key of the keyring that it names, if there is one.
     pub key_name: Option<String>,
+    /// What an opened object says about who wrote it.
+    pub authenticity: Authenticity,
+    /// What is bound to the content of a sealed object; the store's claim until the object is opened.
+    pub context: Option<SealedContext>,
+    /// What a sealed object's key has to agree with, 32 bytes.
+    pub commitment: Option<[u8; 32]>,
+}
+
+/// Who could have written what an object opens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Authenticity {
+    /// Whoever can use the wrapping key: it is symmetric, or in a key service.
+    KeyHolders,
+    /// Anybody who has the public key. Every byte is as one of them sealed it.
+    PublicKeyHolders,
+    /// Anybody who could change stored bytes: the suite does not notice.
+    Anybody,
+}
+
+impl Authenticity {
     /// Whether changed content is noticed.
-    pub is_authenticated: bool,
+    pub const fn notices_changes(self) -> bool {
+        !matches!(self, Authenticity::Anybody)
+    }
+
+    fn of(suite: Suite, wrap: WrapAlgorithm) -> Authenticity {
+        match wrap {
+            _ if !suite.is_authenticated() => Authenticity::Anybody,
+            WrapAlgorithm::AesKw | WrapAlgorithm::Kms => Authenticity::KeyHolders,
+            _ => Authenticity::PublicKeyHolders,
+        }
+    }
 }
 
 /// The head of a reply about an object, with its envelope.
 #[derive(Debug)]
 pub(crate) struct Described {
     pub(crate) reply: ObjectReply,
-    /// None for plaintext objects that the policy admits.
+    /// None for plaintext objects.
     pub(crate) envelope: Option<Envelope>,
 }
 
 impl Described {
-    /// Reads head and envelope. A missing envelope is an error unless the policy says otherwise.
-    pub(crate) fn read(
-        status: http::StatusCode,
-        headers: &HeaderMap,
-        policy: &ReadPolicy,
-    ) -> Result<Described, Failure> {
+    /// Reads head and envelope.
+    pub(crate) fn read(status: http::StatusCode, headers: &HeaderMap) -> Result<Described, Failure> {
         let reply = ObjectReply::from_head(status, headers)?;
         let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let envelope = match Envelope::from_metadata(pairs) {
             Ok(envelope) => Some(envelope),
-            Err(EnvelopeError::NotEncrypted) if policy.admits_plaintext() => None,
+            Err(EnvelopeError::NotEncrypted) => None,
             Err(error) => return Err(error.into()),
         };
         Ok(Described { reply, envelope })
+    }
+
+    /// Refuses an object without an envelope unless the policy admits that.
+    pub(crate) fn refuse_plaintext(&self, policy: &ReadPolicy) -> Result<(), Failure> {
+        if self.envelope.is_some() || policy.admits_plaintext() {
+            Ok(())
+        } else {
+            Err(EnvelopeError::NotEncrypted.into())
+        }
     }
 
     pub(crate) fn layout(&self) -> Layout {
@@ -124,7 +161,12 @@ impl Described {
                 key_name: keyring
                     .and_then(|keyring| keyring.select(envelope).ok())
                     .map(|key| key.name().to_owned()),
-                is_authenticated: envelope.suite.is_authenticated(),
+                authenticity: Authenticity::of(envelope.suite, envelope.wrap),
+                context: envelope.context().cloned(),
+                commitment: match &envelope.start {
+                    Start::Sealed(start) => Some(*start.commitment()),
+                    _ => None,
+                },
             }),
             etag: self.reply.etag.clone(),
             crc64: self.reply.crc64,

@@ -11,6 +11,7 @@ mod info;
 mod multipart;
 mod options;
 mod presigned;
+mod prove;
 mod put;
 mod retry;
 mod store;
@@ -23,21 +24,23 @@ pub use credentials::SharedCredentials;
 pub use error::{Error, ErrorKind};
 pub use get::GetObject;
 pub use headers::{Acl, HeaderChange, ObjectHeaders, StorageClass, UnknownName};
-pub use info::{Encryption, ObjectInfo};
+pub use info::{Authenticity, Encryption, ObjectInfo};
 pub use options::{
     CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListVersionsOptions, Progress,
     PutOptions,
 };
 pub use presigned::{PresignOptions, PresignedReader, PresignedUrl};
+pub use prove::Proof;
 pub use put::PutReport;
 pub use retry::RetryPolicy;
 pub use store::{BucketEntry, Clock, SignatureVersion, Store, StoreBuilder};
 pub use versions::{DeleteOutcome, DeleteReport};
 
 pub use osseal_core::{
-    AesKey, ByteRange, Chunk, KeyError, KeyFileError, KeyFuture, Keyring, KeyringError, MaterialDescription,
-    NamedKey, ReadPolicy, RsaKey, RsaPadding, Secret, StoredDescription, Suite, UnwrapKey, UnwrapRequest,
-    WrapAlgorithm, WrapKey, Wrapped, WrappedContent, dangerous,
+    AesKey, Bind, Binding, ByteRange, Chunk, ContextError, EncryptionContext, KeyError, KeyFileError,
+    KeyFuture, Keyring, KeyringError, MaterialDescription, NamedKey, ReadPolicy, RsaKey, RsaPadding,
+    SealedContext, Secret, StoredDescription, Suite, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey,
+    Wrapped, WrappedContent, dangerous,
 };
 pub use osseal_wire::oss::{
     Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedVersion, Page,

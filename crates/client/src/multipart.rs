@@ -34,7 +34,7 @@ impl EncryptedBucket {
         options: &PutOptions,
     ) -> Result<PutReport, Failure> {
         let plan = self.0.suite.layout().part_plan(length, self.0.part_size)?;
-        let Fresh { mut sealer, envelope } = self.fresh(Some(length)).await?;
+        let Fresh { mut sealer, envelope } = self.fresh(key, options, Some(length)).await?;
         let metadata = with_envelope(metadata, &envelope, Some(plan))?;
         let upload = Upload::begin(self, key, metadata, &envelope, options).await?;
         let sent = async {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use osseal_core::ByteRange;
+use osseal_core::{ByteRange, EncryptionContext, ReadPolicy};
 use osseal_wire::oss::VersionMarker;
 
 use crate::headers::{Acl, HeaderChange, ObjectHeaders, StorageClass};
@@ -24,6 +24,8 @@ pub struct PutOptions {
     pub tags: Vec<(String, String)>,
     /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) when there is an object of that key. Buckets with versions ignore it.
     pub forbid_overwrite: bool,
+    /// Pairs to bind to the content, beside the bucket's: authenticated, not secret. Sealed objects alone have them.
+    pub encryption_context: EncryptionContext,
     /// Who to tell how far it is.
     pub progress: Option<Progress>,
 }
@@ -36,6 +38,7 @@ impl fmt::Debug for PutOptions {
             .field("acl", &self.acl)
             .field("tags", &self.tags)
             .field("forbid_overwrite", &self.forbid_overwrite)
+            .field("encryption_context", &self.encryption_context)
             .finish_non_exhaustive()
     }
 }
@@ -49,6 +52,8 @@ pub struct GetOptions {
     pub version_id: Option<String>,
     /// Only if the object's ETag is this one; else [`ErrorKind::Changed`](crate::ErrorKind::Changed).
     pub if_match: Option<String>,
+    /// What may be read, in place of the bucket's policy. What the bucket binds when it writes stays required.
+    pub read_policy: Option<ReadPolicy>,
 }
 
 impl GetOptions {
@@ -137,4 +142,7 @@ pub struct CopyOptions {
     pub acl: Option<Acl>,
     /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) when there is an object of the target key. Buckets with versions ignore it.
     pub forbid_overwrite: bool,
+    /// Copy an object also to where its binding says that it does not belong; the copy is then read with
+    /// [`ReadPolicy::with_moved`] alone.
+    pub allow_moved: bool,
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Uri};
 use jiff::Timestamp;
-use osseal_core::{Keyring, ReadPolicy, Suite};
+use osseal_core::{Bind, EncryptionContext, Keyring, Place, ReadPolicy, Suite};
 use osseal_wire::oss::request::{Call, GetObject as Get, Request};
-use osseal_wire::oss::{Endpoint, RangeSpec};
+use osseal_wire::oss::{Addressing, Endpoint, RangeSpec, bucket_of_host, escape};
 
 use crate::bucket::{EncryptedBucket, Inner};
 use crate::error::{Error, ErrorKind, Failure, Scene};
@@ -139,6 +139,7 @@ impl PresignedReader {
         let shown = url.split(['?', '#']).next().unwrap_or_default();
         let scene = Scene { operation: "get", bucket: None, key: Some(shown) };
         let (address, endpoint) = check(url, &options).map_err(|failure| failure.at(scene))?;
+        let place = UrlPlace::of(&address, &endpoint);
         let mut builder = Store::builder(endpoint, "").anonymous();
         if let Some(transport) = self.transport.get() {
             builder = builder.transport(transport.clone());
@@ -156,13 +157,44 @@ impl PresignedReader {
                 keyring: Some(self.keyring.clone()),
                 suite: self.suite,
                 policy: self.policy.clone(),
+                bind: Bind::None,
+                context: EncryptionContext::empty(),
                 threshold: 0,
                 part_size: 0,
             }));
-            let origin = Origin::Presigned { address, shown: shown.to_owned() };
+            let origin = Origin::Presigned { address, shown: shown.to_owned(), place };
             bucket.begin(origin, options).await
         };
         begun.await.map_err(|failure| failure.at(scene))
+    }
+}
+
+/// The place of the object of a URL, as far as the URL tells: its query does not count, and the path is decoded once, in which `+` stays `+`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UrlPlace {
+    bucket: Option<String>,
+    key: Option<String>,
+}
+
+impl UrlPlace {
+    fn of(address: &Uri, endpoint: &Endpoint) -> UrlPlace {
+        let decode = |text: &str| escape::decode(text).filter(|text| !text.is_empty());
+        let path = address.path().strip_prefix('/').unwrap_or_default();
+        if endpoint.addressing() == Addressing::Path {
+            let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+            return UrlPlace { bucket: decode(bucket), key: decode(key) };
+        }
+        // A domain of its own does not say which bucket it leads to.
+        let bucket = address.host().and_then(bucket_of_host).map(str::to_owned);
+        UrlPlace { bucket, key: decode(path) }
+    }
+
+    pub(crate) fn as_place(&self) -> Place<'_> {
+        match (&self.bucket, &self.key) {
+            (Some(bucket), Some(key)) => Place::object(bucket, key),
+            (None, Some(key)) => Place::key(key),
+            _ => Place::unknown(),
+        }
     }
 }
 

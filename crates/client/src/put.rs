@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::rand;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
-use osseal_core::{ContentRandom, Envelope, PartPlan, SALT, SealedContext, Sealer, Secret, Suite};
+use osseal_core::{
+    Binding, ContentRandom, Envelope, PartPlan, Place, SALT, SealedContext, Sealer, Secret, Suite,
+};
 use osseal_wire::oss::request::{Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
 
@@ -102,7 +104,7 @@ impl EncryptedBucket {
         options: &PutOptions,
     ) -> Result<PutReport, Failure> {
         let length = plain.len() as u64;
-        let Fresh { mut sealer, envelope } = self.fresh(Some(length)).await?;
+        let Fresh { mut sealer, envelope } = self.fresh(key, options, Some(length)).await?;
         let metadata = with_envelope(metadata, &envelope, None)?;
         let sealed = sealer.reserve_last(length)?.seal(plain)?;
         let stored = sealed.bytes.len() as u64;
@@ -181,7 +183,7 @@ impl EncryptedBucket {
         metadata: Metadata,
         options: &PutOptions,
     ) -> Result<PutReport, Failure> {
-        let Fresh { sealer, envelope } = self.fresh(None).await?;
+        let Fresh { sealer, envelope } = self.fresh(key, options, None).await?;
         let metadata = with_envelope(metadata, &envelope, None)?;
         let call = Call::PutObject(PutObject {
             metadata,
@@ -237,14 +239,22 @@ impl EncryptedBucket {
     }
 
     /// Makes a data key and its envelope.
-    pub(crate) async fn fresh(&self, plain_len: Option<u64>) -> Result<Fresh, Failure> {
+    pub(crate) async fn fresh(
+        &self,
+        key: &str,
+        options: &PutOptions,
+        plain_len: Option<u64>,
+    ) -> Result<Fresh, Failure> {
         let keyring = self.keyring()?;
+        let context = SealedContext {
+            binding: Binding::new(self.0.bind, Place::object(&self.0.bucket, key))?,
+            pairs: self.0.context.clone().and(&options.encryption_context)?,
+        };
         let random =
             || Failure::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted");
         let (mut data_key, mut start) = (vec![0; 32], [0; SALT]);
         rand::fill(&mut data_key).and_then(|()| rand::fill(&mut start)).map_err(|_| random())?;
         let random = ContentRandom { data_key: Secret::new(data_key), start };
-        let context = SealedContext::default();
         let (content, envelope) = keyring.new_content(self.0.suite, &context, random, plain_len).await?;
         Ok(Fresh { sealer: content.sealer(plain_len), envelope })
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use osseal::{
     CopyOptions, CopySource, EncryptedBucket, ErrorKind, GetOptions, HeadOptions, HeaderChange,
-    ObjectHeaders, PutOptions, StorageClass,
+    ObjectHeaders, PutOptions, StorageClass, Suite,
 };
 use osseal_server::Operation;
 use osseal_server::quirks::{Quirks, RepeatedEnvelope, SelfCopy};
@@ -113,7 +113,11 @@ async fn an_envelope_that_vanishes_is_put_back() {
 async fn from_another_bucket_up_to_the_size_of_one_request() {
     let world = World::new().await;
     world.store().create_bucket("other").await.unwrap();
-    let other = EncryptedBucket::builder(world.store(), "other").keyring(keyring(&["test"])).build().unwrap();
+    let other = EncryptedBucket::builder(world.store(), "other")
+        .keyring(keyring(&["test"]))
+        .suite(Suite::AesCtr)
+        .build()
+        .unwrap();
     put(&other, "k").await;
     let source = || CopySource { bucket: Some("other".into()), ..CopySource::from("k") };
     let options =

@@ -330,6 +330,7 @@ async fn a_dropped_put_is_cleaned_up() {
     let store = world.store();
     let bucket = osseal::EncryptedBucket::builder(store.clone(), "box")
         .keyring(support::keyring(&["test"]))
+        .suite(world.suite)
         .multipart_threshold(PART)
         .part_size(PART)
         .build()

@@ -21,7 +21,7 @@ const VERSIONS: [SignatureVersion; 2] = [SignatureVersion::V1, SignatureVersion:
 
 fn bucket(world: &World, version: SignatureVersion) -> EncryptedBucket {
     let store = World::store_with(Arc::new(world.transport()), |builder| builder.signature(version));
-    EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).build().unwrap()
+    EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).suite(Suite::AesCtr).build().unwrap()
 }
 
 fn reader(world: &World) -> PresignedReader {
@@ -147,7 +147,11 @@ async fn redirects_are_not_followed() {
     });
     let transport = Arc::new(transport);
     let store = World::store_with(transport.clone(), |builder| builder);
-    let bucket = EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).build().unwrap();
+    let bucket = EncryptedBucket::builder(store, "box")
+        .keyring(keyring(&["test"]))
+        .suite(Suite::AesCtr)
+        .build()
+        .unwrap();
     let url = bucket.presign("k", &PresignOptions::default()).await.unwrap().url;
     let reader = PresignedReader::new(keyring(&["test"]), Suite::AesCtr).transport(transport);
     for error in [

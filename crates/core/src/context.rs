@@ -224,6 +224,19 @@ impl EncryptionContext {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    /// These pairs and those of `other`.
+    ///
+    /// # Errors
+    /// [`ContextError::Repeated`] for a key that has another value there.
+    pub fn and(mut self, other: &EncryptionContext) -> Result<EncryptionContext, ContextError> {
+        for (key, value) in other.pairs() {
+            if self.value(key) != Some(value) {
+                self.insert(key, value)?;
+            }
+        }
+        Ok(self)
+    }
+
     /// The first pair that `other` lacks or has with another value.
     pub fn first_missing_in(&self, other: &EncryptionContext) -> Option<(&str, &str)> {
         self.pairs().find(|(key, value)| other.value(key) != Some(value))
@@ -253,7 +266,7 @@ pub enum ContextError {
     #[error("a pair of the encryption context has an empty key")]
     EmptyKey,
     /// A key twice.
-    #[error("the encryption context has the key {key:?} twice")]
+    #[error("the encryption context has the key {key:?} with two values")]
     Repeated {
         /// The key.
         key: String,

@@ -112,6 +112,16 @@ impl ReadPolicy {
         ReadPolicy { pairs, ..self }
     }
 
+    /// How much of their place objects must have bound at least.
+    pub const fn required_bind(&self) -> Bind {
+        self.bind
+    }
+
+    /// The pairs that objects must have.
+    pub const fn required_pairs(&self) -> &EncryptionContext {
+        &self.pairs
+    }
+
     /// Whether something must be bound.
     fn requires_bound(&self) -> bool {
         self.bind > Bind::None || !self.pairs.is_empty()

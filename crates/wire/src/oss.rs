@@ -21,7 +21,7 @@ pub mod xml;
 
 pub use crc64::Crc64;
 pub use credentials::{Credentials, SignError, Subject};
-pub use endpoint::{Addressing, Endpoint, EndpointError, Kind as EndpointKind};
+pub use endpoint::{Addressing, Endpoint, EndpointError, Kind as EndpointKind, bucket_of_host};
 pub use error::{ServiceError, printable};
 pub use listing::{ListedObject, Page};
 pub use meta::Metadata;

@@ -20,25 +20,28 @@ pub(crate) fn violations(ledger: &Ledger) -> Vec<String> {
         }
         let pairs = record.envelope.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
         let Ok(envelope) = Envelope::from_metadata(pairs) else { continue };
-        let Start::WrappedIv(start) = &envelope.start else { continue };
-        let Some(key) = ["test", "old", "other"]
-            .into_iter()
-            .find_map(|name| unwrap(name, &envelope, &envelope.data_key, WrappedContent::DataKey))
-        else {
-            continue;
+        let unwrap = |wrapped: &Wrapped, content| {
+            ["test", "old", "other"].into_iter().find_map(|name| unwrap(name, &envelope, wrapped, content))
         };
-        let Some(iv) = ["test", "old", "other"]
-            .into_iter()
-            .find_map(|name| unwrap(name, &envelope, start, WrappedContent::Iv))
-        else {
-            continue;
+        let (key, iv) = match &envelope.start {
+            Start::WrappedIv(start) => {
+                (unwrap(&envelope.data_key, WrappedContent::DataKey), unwrap(start, WrappedContent::Iv))
+            }
+            // The chunk key is derived from the data key and all that the start holds.
+            Start::Sealed(_) => {
+                let key = unwrap(&envelope.data_key, WrappedContent::SealedDataKey);
+                let mut start = record.envelope.iter().filter(|(name, _)| name.ends_with("-start"));
+                (key, start.next().map(|(_, value)| value.clone()))
+            }
+            _ => continue,
         };
+        let (Some(key), Some(iv)) = (key, iv) else { continue };
         for (other_key, other_iv, other) in &bodies {
             if *other_key != key {
                 continue;
             }
             if *other_iv != iv {
-                found.push(format!("one data key with two counters: {} and {}", other.key, record.key));
+                found.push(format!("one data key with two starts: {} and {}", other.key, record.key));
             } else if let Some(offset) = conflicts(other, &record) {
                 found.push(format!(
                     "two texts at byte {offset} of one key stream: {} and {}",

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use osseal::transport::{Body, BoxError, InProcess, Transport};
 use osseal::{
     AesKey, Credentials, EncryptedBucket, EncryptedBucketBuilder, Endpoint, Keyring, MaterialDescription,
-    NamedKey, RetryPolicy, Store, StoreBuilder,
+    NamedKey, RetryPolicy, Store, StoreBuilder, Suite,
 };
 use osseal_server::faults::{Action, Fault, Faults};
 use osseal_server::ledger::Ledger;
@@ -22,14 +22,24 @@ pub(crate) const PART: u64 = 100 << 10;
 
 /// The server, what goes wrong in it, and everything it ever received.
 pub(crate) struct World {
+    /// What its buckets write.
+    pub(crate) suite: Suite,
     pub(crate) service: Service,
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
 }
 
 impl World {
+    /// A store whose buckets write AES/CTR.
     pub(crate) async fn new() -> World {
         World::with(Quirks::default()).await
+    }
+
+    /// A store whose buckets write a suite.
+    pub(crate) async fn of(suite: Suite) -> World {
+        let mut world = World::with(Quirks::default()).await;
+        world.suite = suite;
+        world
     }
 
     /// A store that answers otherwise where nobody knows how the service does.
@@ -41,7 +51,7 @@ impl World {
             .faults(faults.clone())
             .ledger(ledger.clone())
             .build();
-        let world = World { service, faults, ledger };
+        let world = World { suite: Suite::AesCtr, service, faults, ledger };
         world.store().create_bucket("box").await.unwrap();
         world
     }
@@ -71,6 +81,7 @@ impl World {
     pub(crate) fn builder(&self) -> EncryptedBucketBuilder {
         EncryptedBucket::builder(self.store(), "box")
             .keyring(keyring(&["test"]))
+            .suite(self.suite)
             .multipart_threshold(2 * PART)
             .part_size(PART)
     }
@@ -113,6 +124,7 @@ impl World {
         let store = World::store_with(Arc::new(transport), |builder| builder);
         EncryptedBucket::builder(store, "box")
             .keyring(keyring(&["test"]))
+            .suite(self.suite)
             .multipart_threshold(2 * PART)
             .part_size(PART)
             .build()

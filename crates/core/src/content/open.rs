@@ -170,7 +170,8 @@ impl OpenStream {
     }
 
     fn take_end(&mut self, window: Window, stored: &[u8]) -> Result<(), ContentError> {
-        let Some(last) = self.missing_end() else { return Ok(()) };
+        // Bytes that nothing was missing of prove nothing.
+        let Some(last) = self.missing_end() else { return Err(window.wrong().into()) };
         let first = self.reading.window().total;
         if window.total != first {
             return Err(ContentError::OtherTotal { first, second: window.total });

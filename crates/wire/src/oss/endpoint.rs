@@ -216,6 +216,17 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
+/// The bucket that a host of the service's own names: `bucket.oss-REGION…` or, of dual-stack endpoints, `bucket.REGION.oss…`. A domain of a
+/// bucket's own does not tell.
+pub fn bucket_of_host(host: &str) -> Option<&str> {
+    let mut labels = host.strip_suffix(".aliyuncs.com")?.split('.');
+    match (labels.next(), labels.next(), labels.next(), labels.next()) {
+        (Some(bucket), Some(service), None, None) if service.starts_with("oss-") => Some(bucket),
+        (Some(bucket), Some(_), Some("oss"), None) => Some(bucket),
+        _ => None,
+    }
+}
+
 pub(crate) fn is_address(host: &str) -> bool {
     host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok()
 }
@@ -256,6 +267,23 @@ mod tests {
             ("::1", EndpointError::Port),
         ] {
             assert_eq!(Endpoint::parse(text), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_the_service_name_buckets() {
+        for (host, bucket) in [
+            ("box.oss-cn-hangzhou.aliyuncs.com", Some("box")),
+            ("box.oss-cn-hangzhou-internal.aliyuncs.com", Some("box")),
+            ("box.oss-accelerate.aliyuncs.com", Some("box")),
+            ("box.cn-hangzhou.oss.aliyuncs.com", Some("box")),
+            ("oss-cn-hangzhou.aliyuncs.com", None),
+            ("cn-hangzhou.oss.aliyuncs.com", None),
+            ("a.box.oss-cn-hangzhou.aliyuncs.com", None),
+            ("files.example.com", None),
+            ("box.oss-cn-hangzhou.aliyuncs.com.example.com", None),
+        ] {
+            assert_eq!(bucket_of_host(host), bucket, "{host}");
         }
     }
 

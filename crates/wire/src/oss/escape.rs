@@ -34,7 +34,7 @@ pub(crate) fn path(text: &str) -> String {
 }
 
 /// Decodes once; `None` when the bytes are not UTF-8.
-pub(crate) fn decode(text: &str) -> Option<String> {
+pub fn decode(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 

@@ -10,7 +10,7 @@ use super::{
     Call, Complete, Conditions, CopyObject, DeleteMany, DeleteObject, GetObject, ListBuckets, ListObjects,
     ListParts, ListVersions, PutObject, RESPONSE_HEADERS, Request, UploadPart, versions,
 };
-use crate::oss::endpoint::is_address;
+use crate::oss::endpoint::{bucket_of_host, is_address};
 use crate::oss::error::ServiceError;
 use crate::oss::escape;
 use crate::oss::meta::Metadata;
@@ -41,11 +41,7 @@ impl Hosts {
             .0
             .iter()
             .find_map(|domain| bare.strip_suffix(domain.as_str())?.strip_suffix('.').map(str::to_owned));
-        known.or_else(|| {
-            let (first, rest) = bare.split_once('.')?;
-            let service = rest.ends_with(".aliyuncs.com") && rest.split('.').count() == 3;
-            service.then(|| first.to_owned())
-        })
+        known.or_else(|| bucket_of_host(&bare).map(str::to_owned))
     }
 }
 
