@@ -31,9 +31,18 @@ impl Key {
     pub(super) fn new(key: &[u8]) -> Result<Key, ContentError> {
         #[cfg(all(feature = "ring", target_arch = "x86_64", not(feature = "fips")))]
         if has_wide_aes_without_avx512() {
-            let key = ring::UnboundKey::new(&ring::AES_256_GCM, key).map_err(|_| ContentError::Cipher)?;
-            return Ok(Key(Library::Ring(Box::new(ring::LessSafeKey::new(key)))));
+            return Key::of_ring(key);
         }
+        Key::of_aws_lc(key)
+    }
+
+    #[cfg(all(feature = "ring", target_arch = "x86_64", not(feature = "fips")))]
+    fn of_ring(key: &[u8]) -> Result<Key, ContentError> {
+        let key = ring::UnboundKey::new(&ring::AES_256_GCM, key).map_err(|_| ContentError::Cipher)?;
+        Ok(Key(Library::Ring(Box::new(ring::LessSafeKey::new(key)))))
+    }
+
+    fn of_aws_lc(key: &[u8]) -> Result<Key, ContentError> {
         let key = aws_lc::UnboundKey::new(&aws_lc::AES_256_GCM, key).map_err(|_| ContentError::Cipher)?;
         Ok(Key(Library::AwsLc(aws_lc::LessSafeKey::new(key))))
     }
@@ -85,4 +94,61 @@ fn has_wide_aes_without_avx512() -> bool {
         && is_x86_feature_detected!("vpclmulqdq")
         && is_x86_feature_detected!("avx2")
         && !is_x86_feature_detected!("avx512f")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every library that there is, whichever this processor would take.
+    fn libraries() -> Vec<Key> {
+        vec![
+            #[cfg(all(feature = "ring", target_arch = "x86_64", not(feature = "fips")))]
+            Key::of_ring(&[7; 32]).expect("32 bytes"),
+            Key::of_aws_lc(&[7; 32]).expect("32 bytes"),
+        ]
+    }
+
+    /// What one seals all open, from any place behind the beginning; what is damaged leaves nothing.
+    #[test]
+    fn libraries_seal_and_open_alike() {
+        let nonce = [9; NONCE];
+        for len in [0, 1, 15, 16, 17, 4_097, 16_383, 16_384] {
+            let plain: Vec<u8> = (0..=250).cycle().take(len).collect();
+            for sealing in libraries() {
+                let mut sealed = plain.clone();
+                let tag = sealing.seal(nonce, &mut sealed).expect("any length does");
+                sealed.extend(tag);
+                for (opening, from) in
+                    libraries().iter().flat_map(|key| [0, 16, 160, 20_000].map(|from| (key, from)))
+                {
+                    let mut buf = [&vec![1; from][..], &sealed].concat();
+                    assert_eq!(opening.open(nonce, &mut buf, from), Some(len), "{len} from {from}");
+                    assert_eq!(buf[..len], plain, "{len} from {from}");
+                    for damaged in [from, from + len + TAG - 1] {
+                        let mut buf = [&vec![1; from][..], &sealed].concat();
+                        buf[damaged] ^= 1;
+                        assert_eq!(opening.open(nonce, &mut buf, from), None);
+                        assert!(buf.iter().all(|byte| *byte == 0), "nothing is left");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shorter_than_a_tag_does_not_open() {
+        for key in libraries() {
+            for (len, from) in [(0, 0), (15, 0), (16, 16), (31, 16), (40, 30)] {
+                assert_eq!(key.open([0; NONCE], &mut vec![5; len], from), None, "{len} from {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_have_32_bytes() {
+        for len in [0, 16, 24, 31, 33] {
+            assert_eq!(Key::new(&vec![0; len]).err(), Some(ContentError::Cipher));
+        }
+    }
 }
