@@ -1,6 +1,7 @@
 //! Arguments: what may be said, and how it is refused.
 
 mod copy;
+mod sealing;
 mod signer;
 mod values;
 
@@ -15,6 +16,7 @@ use osseal::ByteRange;
 use crate::exit::{self, Failure};
 
 pub(crate) use copy::{Copy, Headers, Many};
+pub(crate) use sealing::{Opening, Sealing};
 pub(crate) use signer::Signer;
 
 /// Longest piece of an argument that an error repeats, in characters.
@@ -170,6 +172,8 @@ pub(crate) struct Cat {
     /// Version of the object
     #[arg(long, value_name = "ID")]
     pub(crate) version_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
 }
 
 #[derive(Debug, clap::Args)]
@@ -191,9 +195,18 @@ pub(crate) struct Stat {
     /// Version of the object
     #[arg(long, value_name = "ID")]
     pub(crate) version_id: Option<String>,
-    /// Read and decrypt all of it, and say what that proves
-    #[arg(long)]
-    pub(crate) verify: bool,
+    /// Prove what the store claims: with "end" key, context and size of a sealed object, by its last bytes; with "all" every byte
+    #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "end")]
+    pub(crate) verify: Option<Verify>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+}
+
+/// How much of an object is read to verify it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verify {
+    End,
+    All,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,21 +3,23 @@
 mod check;
 mod key;
 mod locate;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use osseal::credentials::CredentialSource;
-use osseal::{Addressing, EndpointKind, Suite};
+use osseal::{Addressing, Bind, EndpointKind, Suite};
 use serde::Deserialize;
 
 use crate::exit::Failure;
 use crate::smallfile;
 
 use check::nearest;
-pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, rsa};
+pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, padding_of, rsa};
 pub(crate) use locate::user_file;
 use locate::{Found, locate};
+pub(crate) use rules::{Pairs, Read, Rules};
 
 /// Largest configuration file.
 const MAX: usize = 1 << 20;
@@ -33,14 +35,24 @@ pub(crate) struct Config {
 
 /// `[profile.NAME]`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Profile {
     pub(crate) endpoint: Option<String>,
     pub(crate) region: Option<String>,
     #[serde(default)]
     pub(crate) keyring: Vec<String>,
-    #[serde(default, deserialize_with = "suite")]
-    pub(crate) suite: Option<Suite>,
+    #[serde(default, deserialize_with = "rules::suite")]
+    suite: Option<Suite>,
+    read: Option<Read>,
+    #[serde(default, deserialize_with = "rules::bind")]
+    bind: Option<Bind>,
+    context: Option<Pairs>,
+    #[serde(default, deserialize_with = "rules::bind")]
+    require_bind: Option<Bind>,
+    require_context: Option<Pairs>,
+    /// Other rules for single buckets.
+    #[serde(default)]
+    pub(crate) bucket: BTreeMap<String, Rules>,
     pub(crate) addressing: Option<Style>,
     /// Which endpoint of the region, when none is named.
     #[serde(default, deserialize_with = "parsed")]
@@ -104,12 +116,12 @@ impl Config {
     }
 
     /// The keys of a keyring, in order.
-    pub(crate) fn keyring(&self, names: &[String]) -> Result<Vec<LoadedKey>, Failure> {
-        names.iter().map(|name| self.key(name)).collect()
+    pub(crate) fn keyring(&self, names: &[String], suite: Suite) -> Result<Vec<LoadedKey>, Failure> {
+        names.iter().map(|name| self.key(name, suite)).collect()
     }
 
-    /// Reads the key of that name.
-    pub(crate) fn key(&self, name: &str) -> Result<LoadedKey, Failure> {
+    /// Reads the key of that name, to wrap as the suite wants unless the configuration says how.
+    pub(crate) fn key(&self, name: &str, suite: Suite) -> Result<LoadedKey, Failure> {
         let Some(entry) = self.keys.get(name) else {
             let failure = Failure::usage(format!("there is no key {name:?} in {}", self.shown()));
             return Err(match nearest(name, self.keys.keys()) {
@@ -117,7 +129,7 @@ impl Config {
                 None => failure.hint(format!("add a section [key.{name}]")),
             });
         };
-        entry.load(name, self.folder())
+        entry.load(name, self.folder(), suite)
     }
 
     /// The folder that relative paths start from.
@@ -130,6 +142,24 @@ impl Config {
         match &self.path {
             Some(path) => format!("the configuration {}", path.display()),
             None => "the configuration (no file was found)".to_owned(),
+        }
+    }
+}
+
+impl Profile {
+    /// What holds for a bucket, or for the profile as a whole.
+    pub(crate) fn rules(&self, bucket: Option<&str>) -> Rules {
+        let own = Rules {
+            suite: self.suite,
+            read: self.read,
+            bind: self.bind,
+            context: self.context.clone(),
+            require_bind: self.require_bind,
+            require_context: self.require_context.clone(),
+        };
+        match bucket.and_then(|bucket| self.bucket.get(bucket)) {
+            Some(rules) => rules.clone().or(own),
+            None => own,
         }
     }
 }
@@ -155,12 +185,4 @@ where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {
     String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn suite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Suite>, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    Suite::from_name(&name).map(Some).ok_or_else(|| {
-        let known = Suite::ALL.map(Suite::name).join(", ");
-        serde::de::Error::custom(format!("unknown suite {name:?}; there is: {known}"))
-    })
 }

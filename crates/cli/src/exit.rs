@@ -30,8 +30,8 @@ Exit codes:
   2  wrong usage or configuration, or a range outside the object
   3  not there (object, bucket), or there although it must not be
   4  refused by the service: credentials, permission, clock, a rule of the service
-  5  cannot be opened: no key fits, not encrypted, half an envelope, unknown algorithm
-  6  not what it should be: bytes differ, changed meanwhile, a reply that breaks the protocol
+  5  cannot be opened: no key fits, not encrypted, not authenticated, half an envelope
+  6  not what it should be: bytes differ, sealed for another place, changed meanwhile
   7  service or network unavailable: try again
 
 Data goes to standard output, everything else to standard error.";
@@ -144,6 +144,12 @@ impl From<osseal::Error> for Failure {
         match error.kind() {
             ErrorKind::Credentials => failure.hint(NO_CREDENTIALS),
             ErrorKind::NoMatchingKey => failure.hint("`osseal keys list` shows the keys of this profile"),
+            ErrorKind::Unauthenticated => failure.hint(format!(
+                "--allow-unauthenticated reads it; for all objects, write read = \"aes-ctr\" into the profile or its [profile.NAME.bucket.{}]",
+                error.bucket().unwrap_or("BUCKET")
+            )),
+            ErrorKind::NotEncrypted => failure.hint("--allow-plaintext reads it as it is, whoever put it there"),
+            ErrorKind::Moved => failure.hint("--allow-moved reads or copies it all the same"),
             ErrorKind::UnwrapFailed => failure.hint("`osseal keys check` tries every key of this profile"),
             _ => failure,
         }
@@ -161,7 +167,11 @@ fn code(kind: ErrorKind) -> Exit {
         | ErrorKind::NoMatchingKey
         | ErrorKind::UnwrapFailed
         | ErrorKind::Unauthenticated => Exit::CannotOpen,
-        ErrorKind::Integrity | ErrorKind::Changed | ErrorKind::Protocol => Exit::Wrong,
+        ErrorKind::Integrity
+        | ErrorKind::Changed
+        | ErrorKind::Protocol
+        | ErrorKind::Moved
+        | ErrorKind::NotBound => Exit::Wrong,
         ErrorKind::Transient => Exit::Unavailable,
         _ => Exit::Local,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use etcetera::BaseStrategy as _;
 use osseal::transport::InProcess;
-use osseal::{Credentials, Endpoint, RsaPadding, Store};
+use osseal::{Credentials, Endpoint, Store, Suite};
 use osseal_server::Service;
 use osseal_server::backend::disk::OpenError;
 use osseal_server::quirks::{PartEtag, Quirks};
@@ -18,6 +18,8 @@ use crate::keys;
 const WHO: &str = "local";
 /// The region of embedded stores.
 pub(crate) const REGION: &str = "cn-hangzhou";
+/// What the folder's key is called.
+pub(crate) const NAME: &str = "local";
 /// The key in the folder.
 const KEY_FILE: &str = "key.pem";
 
@@ -57,15 +59,27 @@ impl Local {
         in_process(service)
     }
 
-    /// The key of the folder, made on first use. The store is open by then, so nobody else makes one at the same time.
-    pub(crate) fn key(&self) -> Result<LoadedKey, Failure> {
+    /// The key of the folder, made on first use, as the suite wants it and then as the other does. The store is open by then, so nobody else makes
+    /// one at the same time.
+    pub(crate) fn keys(&self, suite: Suite) -> Result<Vec<LoadedKey>, Failure> {
         let path = self.folder.join(KEY_FILE);
         if path.symlink_metadata().is_err() {
             keys::write_private(&path, &keys::rsa(keys::BITS)?)?;
         }
-        let material = config::rsa(&path, RsaPadding::Pkcs1, true)?;
-        let description = [("purpose", "local")].into_iter().collect();
-        Ok(LoadedKey { name: "local".to_owned(), description, material })
+        let others = Suite::ALL.into_iter().filter(|other| *other != suite);
+        std::iter::once(suite)
+            .chain(others)
+            .map(|suite| {
+                let material = config::rsa(&path, config::padding_of(suite), true)?;
+                let description = [("purpose", "local")].into_iter().collect();
+                let name = if suite.is_authenticated() {
+                    NAME.to_owned()
+                } else {
+                    format!("{NAME}-{}", suite.name())
+                };
+                Ok(LoadedKey { name, description, material })
+            })
+            .collect()
     }
 
     fn refused(&self, error: &OpenError) -> Failure {

@@ -9,8 +9,8 @@ use osseal::{
     SharedCredentials, Store, Suite,
 };
 
-use crate::args::Globals;
-use crate::config::{Config, LoadedKey, Profile};
+use crate::args::{Globals, Opening, Sealing};
+use crate::config::{Config, LoadedKey, Profile, Rules};
 use crate::environment;
 use crate::exit::Failure;
 use crate::local::Local;
@@ -34,16 +34,15 @@ pub(crate) struct Tuning {
     pub(crate) multipart_threshold: Option<u64>,
 }
 
-/// An open store and the keys for it.
+/// An open store, the keys for it, and what holds in it unless a command says otherwise.
 pub(crate) struct Session {
     store: Store,
-    suite: Suite,
     keys: KeySource,
 }
 
 enum KeySource {
     Local(Local),
-    Config(Config, Profile),
+    Config(Config, Box<Profile>),
 }
 
 impl Context {
@@ -88,9 +87,7 @@ impl Context {
     /// Opens the store. Keys are read only when a command needs them.
     pub(crate) fn session(&self) -> Result<Session, Failure> {
         let session = match self.local()? {
-            Some(local) => {
-                Session { store: local.store()?, suite: Suite::AesCtr, keys: KeySource::Local(local) }
-            }
+            Some(local) => Session { store: local.store()?, keys: KeySource::Local(local) },
             None => self.remote()?,
         };
         // A command opens one store: there is nothing to replace.
@@ -99,13 +96,15 @@ impl Context {
     }
 
     /// What presigned URLs are read with: the profile's keys and no credentials.
-    pub(crate) fn presigned_reader(&self) -> Result<PresignedReader, Failure> {
+    pub(crate) fn presigned_reader(&self, opening: &Opening) -> Result<PresignedReader, Failure> {
         if self.globals.local.is_some() {
             return Err(Failure::usage("no URL leads to the store of --local").hint("leave --local out"));
         }
         let (config, profile) = self.config()?;
-        let suite = profile.suite.unwrap_or(Suite::AesCtr);
-        let reader = PresignedReader::new(KeySource::Config(config, profile).keyring()?, suite);
+        let rules = opening.over(&profile.rules(None))?;
+        let policy = moving(rules.policy()?, opening).requiring_bind(rules.bind());
+        let keyring = KeySource::Config(config, Box::new(profile)).keyring(rules.suite())?;
+        let reader = PresignedReader::new(keyring, rules.suite()).read_policy(policy);
         Ok(if self.globals.allow_plain_http { reader.allow_plain_http() } else { reader })
     }
 
@@ -124,8 +123,7 @@ impl Context {
         if self.globals.allow_plain_http {
             builder = builder.allow_plain_http();
         }
-        let suite = profile.suite.unwrap_or(Suite::AesCtr);
-        Ok(Session { store: builder.build()?, suite, keys: KeySource::Config(config, profile) })
+        Ok(Session { store: builder.build()?, keys: KeySource::Config(config, Box::new(profile)) })
     }
 
     /// The flags of all commands.
@@ -150,20 +148,39 @@ impl Session {
 
     /// A bucket without keys, for what moves no content through this process.
     pub(crate) fn closed_bucket(&self, name: &str) -> Result<EncryptedBucket, Failure> {
-        Ok(self.builder(name).build()?)
+        Ok(self.builder(name, &self.rules(name))?.build()?)
+    }
+
+    /// The same, for copies of what may be read.
+    pub(crate) fn copied_bucket(&self, name: &str, opening: &Opening) -> Result<EncryptedBucket, Failure> {
+        Ok(self.builder(name, &opening.over(&self.rules(name))?)?.build()?)
     }
 
     /// A bucket with whatever keys there are, to say which one fits.
     pub(crate) fn labelled_bucket(&self, name: &str) -> Result<EncryptedBucket, Failure> {
         match &self.keys {
             KeySource::Config(_, profile) if profile.keyring.is_empty() => self.closed_bucket(name),
-            _ => self.bucket(name, Tuning::default()),
+            _ => self.reading_bucket(name, &Opening::default()),
         }
     }
 
-    /// A bucket with the keyring, for reading and writing content.
-    pub(crate) fn bucket(&self, name: &str, tuning: Tuning) -> Result<EncryptedBucket, Failure> {
-        let mut builder = self.builder(name).keyring(self.keys.keyring()?);
+    /// A bucket with the keyring, for reading content.
+    pub(crate) fn reading_bucket(&self, name: &str, opening: &Opening) -> Result<EncryptedBucket, Failure> {
+        let rules = opening.over(&self.rules(name))?;
+        let policy = moving(rules.policy()?, opening);
+        let builder = self.builder(name, &rules)?.keyring(self.keys.keyring(rules.suite())?);
+        Ok(builder.read_policy(policy).build()?)
+    }
+
+    /// A bucket with the keyring, for writing content.
+    pub(crate) fn writing_bucket(
+        &self,
+        name: &str,
+        sealing: &Sealing,
+        tuning: Tuning,
+    ) -> Result<EncryptedBucket, Failure> {
+        let rules = sealing.over(&self.rules(name))?;
+        let mut builder = self.builder(name, &rules)?.keyring(self.keys.keyring(rules.suite())?);
         if let Some(size) = tuning.part_size {
             builder = builder.part_size(size);
         }
@@ -173,18 +190,31 @@ impl Session {
         Ok(builder.build()?)
     }
 
-    fn builder(&self, name: &str) -> EncryptedBucketBuilder {
-        EncryptedBucket::builder(self.store.clone(), name)
-            .suite(self.suite)
-            .read_policy(ReadPolicy::for_writer_of(self.suite))
+    fn rules(&self, bucket: &str) -> Rules {
+        match &self.keys {
+            KeySource::Local(_) => Rules::default(),
+            KeySource::Config(_, profile) => profile.rules(Some(bucket)),
+        }
+    }
+
+    fn builder(&self, name: &str, rules: &Rules) -> Result<EncryptedBucketBuilder, Failure> {
+        Ok(EncryptedBucket::builder(self.store.clone(), name)
+            .suite(rules.suite())
+            .bind(rules.bind())
+            .encryption_context(rules.context()?)
+            .read_policy(rules.policy()?))
     }
 }
 
+fn moving(policy: ReadPolicy, opening: &Opening) -> ReadPolicy {
+    if opening.allow_moved { policy.with_moved() } else { policy }
+}
+
 impl KeySource {
-    fn keyring(&self) -> Result<Keyring, Failure> {
+    fn keyring(&self, suite: Suite) -> Result<Keyring, Failure> {
         let keys = match self {
-            KeySource::Local(local) => vec![local.key()?],
-            KeySource::Config(config, profile) => config.keyring(&profile.keyring)?,
+            KeySource::Local(local) => local.keys(suite)?,
+            KeySource::Config(config, profile) => config.keyring(&profile.keyring, suite)?,
         };
         Keyring::new(keys.iter().map(LoadedKey::named).collect()).map_err(|error| match (&error, self) {
             (KeyringError::Empty, KeySource::Config(config, _)) => {

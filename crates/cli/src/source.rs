@@ -2,8 +2,9 @@
 
 use osseal::{EncryptedBucket, GetObject, GetOptions, PresignedReader};
 
+use crate::args::Opening;
 use crate::exit::Failure;
-use crate::session::{Context, Tuning};
+use crate::session::Context;
 use crate::target::{ObjectUrl, SignedUrl};
 
 /// Something that can be read, with the keys for it.
@@ -14,15 +15,15 @@ pub(crate) enum Source {
 
 impl Source {
     /// An object of the store.
-    pub(crate) fn object(context: &Context, url: &ObjectUrl) -> Result<Source, Failure> {
-        let bucket = context.session()?.bucket(&url.bucket, Tuning::default())?;
+    pub(crate) fn object(context: &Context, url: &ObjectUrl, opening: &Opening) -> Result<Source, Failure> {
+        let bucket = context.session()?.reading_bucket(&url.bucket, opening)?;
         Ok(Source::Object { bucket, key: url.key.clone() })
     }
 
     /// What a presigned URL leads to.
-    pub(crate) fn url(context: &Context, url: SignedUrl) -> Result<Source, Failure> {
+    pub(crate) fn url(context: &Context, url: SignedUrl, opening: &Opening) -> Result<Source, Failure> {
         url.warn_if_visible();
-        Ok(Source::Url { reader: context.presigned_reader()?, url })
+        Ok(Source::Url { reader: context.presigned_reader(opening)?, url })
     }
 
     /// Begins to read.

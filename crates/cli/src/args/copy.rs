@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::builder::TypedValueParser as _;
 use osseal::{Acl, CopyOptions, HeaderChange, ObjectHeaders, PutOptions, StorageClass};
 
+use super::sealing::{Opening, Sealing};
 use super::values::{self, Pair};
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,10 @@ pub(crate) struct Copy {
     pub(crate) multipart_threshold: Option<u64>,
     #[command(flatten)]
     pub(crate) headers: Headers,
+    #[command(flatten)]
+    pub(crate) sealing: Sealing,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Fail if the target exists
     #[arg(long)]
     pub(crate) forbid_overwrite: bool,

@@ -11,8 +11,8 @@ use crate::target::{ObjectUrl, Place};
 
 pub(crate) async fn run(context: &Context, args: Cat) -> Result<(), Failure> {
     let source = match Place::parse(&args.object)? {
-        Place::Url(url) => Source::url(context, url)?,
-        _ => Source::object(context, &ObjectUrl::parse_os(&args.object)?.with_key()?)?,
+        Place::Url(url) => Source::url(context, url, &args.opening)?,
+        _ => Source::object(context, &ObjectUrl::parse_os(&args.object)?.with_key()?, &args.opening)?,
     };
     let options = GetOptions {
         range: args.range.unwrap_or_default(),

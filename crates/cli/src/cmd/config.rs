@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use osseal::Addressing;
 use osseal::credentials::{CredentialsErrorKind, Finding, Found, Grant, Outcome};
 use osseal::transport::Https;
-use osseal::{Addressing, Suite};
 use serde_json::{Value, json};
 
 use crate::args::ConfigCommand;
@@ -109,8 +109,12 @@ impl Shown {
     }
 
     fn keys(&mut self, profile: &Profile) {
-        let suite = profile.suite.unwrap_or(Suite::AesCtr).name();
-        self.add("suite", suite.to_owned(), json!(suite));
+        let rules = profile.rules(None);
+        for (name, value) in
+            [("suite", rules.suite().name()), ("read", rules.read().name()), ("bind", rules.bind().name())]
+        {
+            self.add(name, value.to_owned(), json!(value));
+        }
         let text = match profile.keyring.split_first() {
             None => "empty".to_owned(),
             Some((first, others)) => [&[format!("{first} (writes)")], others].concat().join(", "),

@@ -34,12 +34,12 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
             single::down(context, &args, &source.with_key()?, &target).await
         }
         (Place::Object(source), Place::Stdio) => {
-            let source = Source::object(context, &source.with_key()?)?;
+            let source = Source::object(context, &source.with_key()?, &args.opening)?;
             cat::to_stdout(&source, reading(&args)).await.map(drop)
         }
         (Place::Url(url), Place::File(target)) => single::down_from_url(context, &args, url, &target).await,
         (Place::Url(url), Place::Stdio) => {
-            cat::to_stdout(&Source::url(context, url)?, reading(&args)).await.map(drop)
+            cat::to_stdout(&Source::url(context, url, &args.opening)?, reading(&args)).await.map(drop)
         }
         (Place::Url(_), Place::Object(_)) => {
             Err(Failure::usage("a presigned URL is read into a file, not into another object")
@@ -64,6 +64,13 @@ fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failur
     if args.headers.is_given() && !to_store {
         return Err(Failure::usage("headers, tags, storage class and access control are for what is stored")
             .hint("leave --content-type, --meta and the like out of downloads"));
+    }
+    if args.sealing.is_given() && (from_store || !to_store) {
+        return Err(Failure::usage("--suite, --context and --bind are for uploads")
+            .hint("a copy by the service keeps its source's; --require-context is for reading"));
+    }
+    if !from_store && args.opening.is_given() {
+        return Err(Failure::usage("--require-context and --allow-… are for what is read from the store"));
     }
     if from_store && to_store && !args.headers.tags.is_empty() {
         return Err(Failure::usage("a copy has the tags of its source").hint("leave --tag out"));

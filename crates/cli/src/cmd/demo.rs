@@ -1,5 +1,6 @@
 //! `demo`: the whole way of a file, in an embedded store, with the store's side shown.
 
+mod attacks;
 mod plain;
 mod shelf;
 mod timing;
@@ -7,8 +8,8 @@ mod timing;
 use std::path::Path;
 
 use osseal::{
-    ByteRange, EncryptedBucket, GetOptions, Keyring, MaterialDescription, NamedKey, PutBody, PutOptions,
-    RsaKey, RsaPadding, Suite, WrapKey,
+    Bind, ByteRange, EncryptedBucket, GetOptions, Keyring, MaterialDescription, NamedKey, PutBody,
+    PutOptions, RsaKey, RsaPadding, WrapKey,
 };
 
 use crate::exit::{Exit, Failure};
@@ -54,10 +55,11 @@ pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
         say(format_args!("read back {name}: {}", part.shown()))?;
         is_good &= part.is_same;
     }
+    is_good &= attacks::show(&shelf, &bucket, &mut plain).await?;
     if is_good {
-        return say(format_args!("\nall bytes are the file's"));
+        return say(format_args!("\nall bytes are the file's, and no change went unnoticed"));
     }
-    say(format_args!("\nBYTES DIFFER FROM THE FILE'S"))?;
+    say(format_args!("\nBYTES DIFFER FROM THE FILE'S, OR A CHANGE WENT UNNOTICED"))?;
     Err(Failure::new(Exit::Wrong, "what was read back is not what was stored"))
 }
 
@@ -68,7 +70,7 @@ fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
 /// An encrypted bucket on the shelf, with a key of this moment.
 async fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
     let pem = keys::rsa(keys::BITS)?;
-    let key = RsaKey::from_pem(pem.as_bytes(), RsaPadding::Pkcs1)
+    let key = RsaKey::from_pem(pem.as_bytes(), RsaPadding::OaepSha256)
         .map_err(|error| Failure::local("the RSA key cannot be used", error))?;
     let key = std::sync::Arc::new(key);
     let description: MaterialDescription = [("purpose", "demo")].into_iter().collect();
@@ -81,7 +83,7 @@ async fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
     let keyring = Keyring::new(vec![named]).map_err(|error| Failure::local("no keyring", error))?;
     let store = shelf.client()?;
     store.create_bucket(BUCKET).await?;
-    let builder = EncryptedBucket::builder(store, BUCKET).keyring(keyring).suite(Suite::AesCtr);
+    let builder = EncryptedBucket::builder(store, BUCKET).keyring(keyring).bind(Bind::Key);
     Ok(builder.build()?)
 }
 
@@ -93,9 +95,10 @@ async fn show_store(shelf: &Shelf, key: &str, plain: &mut Plain) -> Result<(), F
         say(format_args!("  {name}: {}", beginning(&printable(value))))?;
     }
     if plain.len() == 0 {
-        return say(format_args!("and no bytes: the file is empty.\n"));
+        return say(format_args!("and a tag alone: the file is empty.\n"));
     }
-    let mine = plain.at(0, seen.bytes.len())?;
+    let length = usize::try_from(plain.len()).unwrap_or(usize::MAX).min(seen.bytes.len());
+    let mine = plain.at(0, length)?;
     say(format_args!("and these bytes (the file's on the right):"))?;
     for (stored, mine) in seen.bytes.chunks(16).zip(mine.chunks(16)) {
         say(format_args!("  {:47}  |  {:47}  {}", hex(stored), hex(mine), letters(mine)))?;

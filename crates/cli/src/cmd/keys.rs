@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use osseal::{
-    KeyError, MaterialDescription, RsaPadding, Secret, UnwrapKey, UnwrapRequest, WrapKey, WrappedContent,
+    KeyError, MaterialDescription, RsaPadding, Secret, Suite, UnwrapKey, UnwrapRequest, WrapKey,
+    WrappedContent,
 };
 use serde_json::json;
 
@@ -12,6 +13,7 @@ use crate::args::{KeyKind, Keys};
 use crate::config::{self, Kind, LoadedKey, Material};
 use crate::exit::{Exit, Failure};
 use crate::keys;
+use crate::local;
 use crate::output::{Output, printable};
 use crate::session::Context;
 
@@ -76,20 +78,22 @@ fn rows(context: &Context) -> Result<Vec<Row>, Failure> {
     if let Some(local) = context.local()? {
         // Open, so that nobody else makes the key at the same time.
         let _store = local.store()?;
-        let key = local.key()?;
-        return Ok(vec![Row {
+        let keys = local.keys(Suite::Sealed)?.into_iter().enumerate();
+        let row = |(index, key): (usize, LoadedKey)| Row {
             name: key.name.clone(),
             kind: Kind::Rsa,
-            is_writing: true,
+            is_writing: index == 0,
             in_keyring: true,
             description: key.description.clone(),
             loaded: Ok(key),
-        }]);
+        };
+        return Ok(keys.map(row).collect());
     }
     let (config, profile) = context.config()?;
+    let suite = profile.rules(None).suite();
     // Those of the keyring in its order, then the others by name.
     for name in profile.keyring.iter().filter(|name| !config.keys.contains_key(*name)) {
-        config.key(name)?;
+        config.key(name, suite)?;
     }
     let others = config.keys.keys().filter(|name| !profile.keyring.contains(name));
     let rows = profile.keyring.iter().chain(others).filter_map(|name| {
@@ -100,7 +104,7 @@ fn rows(context: &Context) -> Result<Vec<Row>, Failure> {
             is_writing: profile.keyring.first() == Some(name),
             in_keyring: profile.keyring.contains(name),
             description: entry.description(),
-            loaded: config.key(name),
+            loaded: config.key(name, suite),
         })
     });
     Ok(rows.collect())
@@ -174,13 +178,13 @@ async fn check(context: &Context) -> Result<(), Failure> {
 
 fn public(context: &Context, key: &OsStr) -> Result<(), Failure> {
     let named = match (context.local()?, key.to_str()) {
-        (Some(local), Some("local")) => {
+        (Some(local), Some(local::NAME)) => {
             let _store = local.store()?;
-            Some(local.key()?)
+            local.keys(Suite::Sealed)?.into_iter().next()
         }
         (None, Some(name)) => {
             let (config, _) = context.config()?;
-            if config.keys.contains_key(name) { Some(config.key(name)?) } else { None }
+            if config.keys.contains_key(name) { Some(config.key(name, Suite::Sealed)?) } else { None }
         }
         _ => None,
     };

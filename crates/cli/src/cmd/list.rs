@@ -3,7 +3,7 @@
 mod versions;
 
 use futures_util::stream::{self, StreamExt};
-use osseal::{EncryptedBucket, ErrorKind, HeadOptions, ListOptions, ListedObject, Page};
+use osseal::{EncryptedBucket, HeadOptions, ListOptions, ListedObject, Page};
 use serde_json::json;
 
 use crate::args::List;
@@ -80,14 +80,16 @@ enum Size {
     /// That of the listing.
     Stored,
     Plain(u64),
-    /// The object is not encrypted, or could not be looked at.
+    /// That of an object without an envelope.
+    Unencrypted(u64),
+    /// The object could not be looked at.
     Unknown,
 }
 
 async fn plain_size(bucket: &EncryptedBucket, key: &str) -> Result<Size, Failure> {
     match bucket.head(key, HeadOptions::default()).await {
+        Ok(info) if info.encryption.is_none() => Ok(Size::Unencrypted(info.plain_size)),
         Ok(info) => Ok(Size::Plain(info.plain_size)),
-        Err(error) if error.kind() == ErrorKind::NotEncrypted => Ok(Size::Unknown),
         Err(error) => Err(error.into()),
     }
 }
@@ -128,6 +130,10 @@ impl<'a> Entry<'a> {
                 match size {
                     Size::Stored => {}
                     Size::Plain(bytes) => line["size"] = json!(bytes),
+                    Size::Unencrypted(bytes) => {
+                        line["size"] = json!(bytes);
+                        line["encrypted"] = json!(false);
+                    }
                     Size::Unknown => line["size"] = json!(null),
                 }
                 Output::json(&line)
@@ -151,6 +157,7 @@ impl Size {
         match self {
             Size::Stored => stored.to_string(),
             Size::Plain(bytes) => bytes.to_string(),
+            Size::Unencrypted(bytes) => format!("{bytes} plain"),
             Size::Unknown => "?".to_owned(),
         }
     }

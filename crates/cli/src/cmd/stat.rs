@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use osseal::{EncryptedBucket, GetOptions, HeadOptions, ObjectInfo};
+use data_encoding::HEXLOWER;
+use osseal::{Authenticity, Binding, EncryptedBucket, GetOptions, HeadOptions, ObjectInfo, SealedContext};
 use serde_json::json;
 
-use crate::args::Stat;
+use crate::args::{Stat, Verify};
 use crate::exit::Failure;
 use crate::output::{Output, printable};
 use crate::progress::Bar;
-use crate::session::{Context, Tuning};
+use crate::session::Context;
 use crate::target::ObjectUrl;
 
 pub(crate) async fn run(context: &Context, args: Stat) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(&args.object)?.with_key()?;
     let session = context.session()?;
-    let (info, verified) = if args.verify {
-        let bucket = session.bucket(&url.bucket, Tuning::default())?;
-        let (info, verified) = verify(&bucket, &url.key, args.version_id, context.output()).await?;
+    let (info, verified) = if let Some(how) = args.verify {
+        let bucket = session.reading_bucket(&url.bucket, &args.opening)?;
+        let (info, verified) = verify(&bucket, &url.key, args.version_id, how, context.output()).await?;
         (info, Some(verified))
     } else {
         let bucket = session.labelled_bucket(&url.bucket)?;
@@ -26,9 +27,11 @@ pub(crate) async fn run(context: &Context, args: Stat) -> Result<(), Failure> {
     if context.output().is_json { print_json(&info, verified) } else { print_words(&url, &info, verified) }
 }
 
-/// What reading all of an object has shown.
-#[derive(Clone, Copy)]
+/// What reading an object has shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Verified {
+    /// Key, context and size of a sealed object.
+    End,
     /// Every byte is what its writer sealed.
     Authentic,
     /// The bytes have the checksum that the store keeps. Whoever changed both is not noticed.
@@ -40,6 +43,7 @@ enum Verified {
 impl Verified {
     const fn name(self) -> &'static str {
         match self {
+            Verified::End => "end",
             Verified::Authentic => "authentic",
             Verified::Checksum => "checksum",
             Verified::Length => "length",
@@ -48,6 +52,9 @@ impl Verified {
 
     const fn words(self) -> &'static str {
         match self {
+            Verified::End => {
+                "key, context and size are what its writer sealed; --verify=all reads every byte"
+            }
             Verified::Authentic => "every byte is what its writer sealed",
             Verified::Checksum => "every byte has the store's checksum; this suite cannot prove more",
             Verified::Length => {
@@ -55,42 +62,77 @@ impl Verified {
             }
         }
     }
+
+    /// Whether the size is no longer the store's claim.
+    const fn proves_size(self) -> bool {
+        matches!(self, Verified::End | Verified::Authentic)
+    }
 }
 
 async fn verify(
     bucket: &EncryptedBucket,
     key: &str,
     version_id: Option<String>,
+    how: Verify,
     output: Output,
 ) -> Result<(ObjectInfo, Verified), Failure> {
-    let mut object = bucket.get(key, GetOptions { version_id, ..GetOptions::default() }).await?;
+    let options = GetOptions { version_id, ..GetOptions::default() };
+    if how == Verify::End {
+        let proof = bucket.prove(key, options.clone()).await?;
+        if proof.is_proven {
+            return Ok((proof.info, Verified::End));
+        }
+    }
+    let mut object = bucket.get(key, options).await?;
     let info = object.info().clone();
     let bar = Bar::new(output, true, Some(info.plain_size));
     while let Some(chunk) = object.next_chunk().await? {
         bar.add(chunk.bytes.len());
     }
     let verified = match (&info.encryption, info.crc64) {
-        (Some(seal), _) if seal.is_authenticated => Verified::Authentic,
+        (Some(seal), _) if seal.authenticity.notices_changes() => Verified::Authentic,
         (_, Some(_)) => Verified::Checksum,
         (_, None) => Verified::Length,
     };
     Ok((info, verified))
 }
 
+/// Who could have written what an object opens to, in a word and in words.
+const fn authenticity(of: Authenticity) -> (&'static str, &'static str) {
+    match of {
+        Authenticity::KeyHolders => ("authenticated", "authenticated"),
+        Authenticity::PublicKeyHolders => {
+            ("intact", "intact; anyone with the public key could have written it")
+        }
+        _ => ("none", "not authenticated"),
+    }
+}
+
+fn pairs(context: &SealedContext) -> BTreeMap<&str, &str> {
+    context.pairs.pairs().collect()
+}
+
 fn print_json(info: &ObjectInfo, verified: Option<Verified>) -> Result<(), Failure> {
     let seal = info.encryption.as_ref();
+    let context = seal.and_then(|seal| seal.context.as_ref());
     let others: BTreeMap<_, _> = info.other_headers.iter().map(|(name, value)| (name, value)).collect();
     let metadata: BTreeMap<&str, _> =
         info.metadata.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value))).collect();
     Output::json(&json!({
         "key": info.key,
         "size": info.plain_size,
+        "size_proven": verified.is_some_and(Verified::proves_size),
         "stored_size": info.stored_size,
         "suite": seal.map(|seal| seal.suite.name()),
         "wrap": seal.map(|seal| seal.wrap.wire_name()),
         "description": seal.map(|seal| &seal.description),
         "key_name": seal.and_then(|seal| seal.key_name.as_ref()),
-        "authenticated": seal.is_some_and(|seal| seal.is_authenticated),
+        "authenticated": seal.is_some_and(|seal| seal.authenticity.notices_changes()),
+        "authenticity": seal.map(|seal| authenticity(seal.authenticity).0),
+        "commitment": seal.and_then(|seal| seal.commitment).map(|bytes| HEXLOWER.encode(&bytes)),
+        "bind": context.map(|context| context.binding.bind().name()),
+        "bound_to": context.filter(|context| context.binding != Binding::None).map(|context| context.binding.to_string()),
+        "context": context.map(pairs),
         "etag": info.etag,
         // A string: JSON numbers do not hold 64 bits everywhere.
         "crc64": info.crc64.map(|crc64| crc64.to_string()),
@@ -107,14 +149,25 @@ fn print_json(info: &ObjectInfo, verified: Option<Verified>) -> Result<(), Failu
 fn print_words(url: &ObjectUrl, info: &ObjectInfo, verified: Option<Verified>) -> Result<(), Failure> {
     let line = |name: &str, value: &str| Output::line(format_args!("{name:14}  {}", printable(value)));
     line("object", &url.to_string())?;
-    line("size", &format!("{} bytes", info.plain_size))?;
+    let proof = if verified.is_some_and(Verified::proves_size) { "proven" } else { "claimed by the store" };
+    line("size", &format!("{} bytes ({proof})", info.plain_size))?;
     line("stored", &format!("{} bytes", info.stored_size))?;
     if let Some(seal) = &info.encryption {
-        let proof = if seal.is_authenticated { "authenticated" } else { "not authenticated" };
-        line("suite", &format!("{} ({proof})", seal.suite.wire_name()))?;
+        line("suite", &format!("{} ({})", seal.suite.wire_name(), authenticity(seal.authenticity).1))?;
         line("wrapped by", seal.wrap.wire_name())?;
         line("description", &seal.description)?;
         line("key", seal.key_name.as_deref().unwrap_or("none of this keyring"))?;
+        if let Some(commitment) = &seal.commitment {
+            line("commitment", &HEXLOWER.encode(commitment))?;
+        }
+        if let Some(context) = &seal.context {
+            line("bound to", &context.binding.to_string())?;
+            for (name, value) in pairs(context) {
+                line("context", &format!("{name} = {value}"))?;
+            }
+        }
+    } else {
+        line("suite", "none: not encrypted")?;
     }
     line("etag", &info.etag)?;
     if let Some(crc64) = info.crc64 {

@@ -9,7 +9,23 @@ use crate::config::Found;
 use crate::exit::Failure;
 
 const SECTIONS: [&str; 2] = ["profile", "key"];
-const PROFILE: [&str; 7] = ["endpoint", "region", "network", "addressing", "credentials", "keyring", "suite"];
+const PROFILE: [&str; 13] = [
+    "endpoint",
+    "region",
+    "network",
+    "addressing",
+    "credentials",
+    "keyring",
+    "suite",
+    "read",
+    "bind",
+    "context",
+    "require-bind",
+    "require-context",
+    "bucket",
+];
+/// Of a profile's section for one bucket.
+const BUCKET: [&str; 6] = ["suite", "read", "bind", "context", "require-bind", "require-context"];
 const KEY: [&str; 6] = ["kind", "private", "public", "file", "padding", "description"];
 
 /// Checks every name of the file before any value is looked at. Values are not repeated: they may be secrets.
@@ -23,6 +39,14 @@ pub(super) fn names(text: &str, found: &Found) -> Result<(), Failure> {
         for (_, entry) in entries {
             if let DeValue::Table(entry) = entry.get_ref() {
                 checker.known(entry, names, "key")?;
+                let Some(DeValue::Table(buckets)) = entry.get("bucket").map(Spanned::get_ref) else {
+                    continue;
+                };
+                for (_, bucket) in buckets {
+                    if let DeValue::Table(bucket) = bucket.get_ref() {
+                        checker.known(bucket, &BUCKET, "key")?;
+                    }
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osseal::{AesKey, MaterialDescription, NamedKey, RsaKey, RsaPadding};
+use osseal::{AesKey, MaterialDescription, NamedKey, RsaKey, RsaPadding, Suite};
 use serde::Deserialize;
 
 use crate::exit::Failure;
@@ -50,11 +50,11 @@ pub(crate) enum Material {
 }
 
 impl KeyEntry {
-    /// Reads the key's file; relative paths start from `folder`.
-    pub(crate) fn load(&self, name: &str, folder: &Path) -> Result<LoadedKey, Failure> {
+    /// Reads the key's file; relative paths start from `folder`. An RSA key without a padding has the suite's.
+    pub(crate) fn load(&self, name: &str, folder: &Path, suite: Suite) -> Result<LoadedKey, Failure> {
         let path = folder.join(self.path(name)?);
         let material = match self.kind {
-            Kind::Rsa => rsa(&path, self.padding.unwrap_or(RsaPadding::Pkcs1), self.private.is_some()),
+            Kind::Rsa => rsa(&path, self.padding.unwrap_or(padding_of(suite)), self.private.is_some()),
             Kind::Aes => aes(&path),
         };
         let material = material.map_err(|failure| failure.about(&format!("the key {name:?}")))?;
@@ -96,6 +96,11 @@ impl LoadedKey {
             Material::Rsa(key) => named.wrapping(key.clone()),
         }
     }
+}
+
+/// The padding of RSA keys that a suite wants: what all official SDKs read for AES/CTR, and what cannot be an oracle for sealed objects.
+pub(crate) fn padding_of(suite: Suite) -> RsaPadding {
+    if suite.is_authenticated() { RsaPadding::OaepSha256 } else { RsaPadding::Pkcs1 }
 }
 
 /// Reads an RSA key file.

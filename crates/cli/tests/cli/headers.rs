@@ -69,19 +69,37 @@ fn headers_are_set_kept_and_changed() {
 }
 
 #[test]
-fn verify_reads_all_of_it() {
+fn verify_proves_the_end_or_reads_all() {
     let store = Store::new();
     let home = Home::with_store(&store.endpoint);
     home.write("f", ramp(100_000));
-    home.run(&["cp", "f", "oss://box/f"]).ok();
-    let gets = || store.faults.calls(Operation::GetObject);
-    assert_eq!((home.run(&["stat", "oss://box/f"]).code, gets()), (0, 0));
-    let info: Value =
-        serde_json::from_slice(&home.run(&["--json", "stat", "--verify", "oss://box/f"]).ok()).unwrap();
-    assert_eq!((&info["verified"], &info["authenticated"], gets()), (&json!("checksum"), &json!(false), 1));
-    assert!(home.run(&["stat", "--verify", "oss://box/f"]).text().contains("cannot prove more"));
+    home.run(&["cp", "f", "oss://box/sealed"]).ok();
+    home.run(&["cp", "--suite", "aes-ctr", "f", "oss://box/ctr"]).ok();
+    let stat = |arguments: &[&str]| -> Value {
+        serde_json::from_slice(&home.run(&[&["--json", "stat"], arguments].concat()).ok()).unwrap()
+    };
+    let info = stat(&["oss://box/sealed"]);
+    assert_eq!(store.faults.calls(Operation::GetObject), 0);
+    assert_eq!((&info["verified"], &info["size_proven"]), (&Value::Null, &json!(false)));
+    for (arguments, verified, proven) in [
+        (&["--verify", "oss://box/sealed"][..], "end", true),
+        (&["--verify=all", "oss://box/sealed"], "authentic", true),
+        (&["--verify", "--allow-unauthenticated", "oss://box/ctr"], "checksum", false),
+    ] {
+        let info = stat(arguments);
+        assert_eq!(
+            (&info["verified"], &info["size_proven"]),
+            (&json!(verified), &json!(proven)),
+            "{arguments:?}"
+        );
+    }
+    home.run(&["stat", "--verify", "oss://box/ctr"])
+        .fails(5, &["--allow-unauthenticated", "read = \"aes-ctr\""]);
     store.faults.inject(Fault::new(Action::FlipReply { at: 70_000 }).on(Operation::GetObject).always());
-    let ended = home.run(&["stat", "--verify", "oss://box/f"]);
-    assert!(ended.stdout.is_empty(), "nothing is said about an object that is not what it should be");
-    ended.fails(6, &["oss://box/f"]);
+    home.run(&["stat", "--verify", "oss://box/sealed"]).ok();
+    for object in ["oss://box/sealed", "oss://box/ctr"] {
+        let ended = home.run(&["stat", "--verify=all", "--allow-unauthenticated", object]);
+        assert!(ended.stdout.is_empty(), "nothing is said about an object that is not what it should be");
+        ended.fails(6, &[object]);
+    }
 }

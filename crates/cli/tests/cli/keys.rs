@@ -44,10 +44,10 @@ fn a_public_half_writes_and_its_private_half_reads() {
     std::fs::create_dir(reader.path().join("k")).unwrap();
     reader.run(&["keys", "new", "rsa", "k/a.pem", "--bits", "2048"]).ok();
     writer.write("a.pub.pem", reader.read("k/a.pub.pem"));
-    for padding in ["pkcs1", "oaep-sha1", "oaep-sha256"] {
+    for (padding, suite) in [("pkcs1", "aes-ctr"), ("oaep-sha1", "sealed"), ("oaep-sha256", "sealed")] {
         let config = |half: &str| {
             format!(
-                "[profile.default]\nregion = \"cn-hangzhou\"\nkeyring = [\"a\", \"b\"]\n\n[key.a]\nkind = \"rsa\"\n{half}\npadding = \"{padding}\"\ndescription = {{ purpose = \"backup\" }}\n\n[key.b]\nkind = \"aes\"\nfile = \"backup.key\"\n"
+                "[profile.default]\nregion = \"cn-hangzhou\"\nsuite = \"{suite}\"\nkeyring = [\"a\", \"b\"]\n\n[key.a]\nkind = \"rsa\"\n{half}\npadding = \"{padding}\"\ndescription = {{ purpose = \"backup\" }}\n\n[key.b]\nkind = \"aes\"\nfile = \"backup.key\"\n"
             )
         };
         writer.write("osseal.toml", config("public = \"a.pub.pem\""));

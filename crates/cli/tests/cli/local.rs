@@ -96,7 +96,7 @@ fn listings_and_reports() {
     let lines: Vec<serde_json::Value> =
         under.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2);
-    assert_eq!((&lines[0]["key"], &lines[0]["stored_size"]), (&"b/c".into(), &40.into()));
+    assert_eq!((&lines[0]["key"], &lines[0]["stored_size"]), (&"b/c".into(), &56.into()));
     assert_eq!(home.local(&["ls", "-r", "oss://box", "--json"]).text().lines().count(), 4);
 
     home.local(&["cp", "f", "oss://box/g", "--meta", "owner=me", "--content-type", "text/plain"]).ok();
@@ -105,12 +105,16 @@ fn listings_and_reports() {
     for (field, wanted) in [
         ("key", "g".into()),
         ("size", 40.into()),
-        ("stored_size", 40.into()),
-        ("suite", "aes-ctr".into()),
-        ("wrap", "RSA/NONE/PKCS1Padding".into()),
+        ("stored_size", 56.into()),
+        ("suite", "sealed".into()),
+        ("wrap", "RSA/NONE/OAEPWithSHA-256AndMGF1Padding".into()),
         ("description", "{\"purpose\":\"local\"}".into()),
         ("key_name", "local".into()),
-        ("authenticated", false.into()),
+        ("authenticated", true.into()),
+        ("authenticity", "intact".into()),
+        ("bind", "none".into()),
+        ("bound_to", serde_json::Value::Null),
+        ("context", serde_json::json!({})),
         ("content_type", "text/plain".into()),
         ("metadata", serde_json::json!({ "owner": "me" })),
     ] {
@@ -118,7 +122,10 @@ fn listings_and_reports() {
     }
     assert!(stat["crc64"].is_string() && stat["etag"].is_string() && stat["last_modified"].is_string());
     let words = home.local(&["stat", "oss://box/g"]).text();
-    assert!(words.contains("40 bytes") && words.contains("not authenticated"), "{words}");
+    assert!(
+        words.contains("40 bytes (claimed by the store)") && words.contains("anyone with the public key"),
+        "{words}"
+    );
 
     let report = home.local(&["--json", "cp", "f", "oss://box/h"]).text();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();

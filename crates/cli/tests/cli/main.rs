@@ -15,6 +15,7 @@ mod local;
 mod pipes;
 mod places;
 mod presign;
+mod sealing;
 mod serve;
 #[cfg(unix)]
 mod soak;

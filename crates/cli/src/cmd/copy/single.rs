@@ -13,7 +13,7 @@ use crate::exit::Failure;
 use crate::output::size;
 use crate::progress::Bar;
 use crate::recent;
-use crate::session::{Context, Tuning};
+use crate::session::Context;
 use crate::source::Source;
 use crate::target::{ObjectUrl, Place, SignedUrl};
 
@@ -34,7 +34,7 @@ pub(super) async fn up(
         }
         _ => (None, target),
     };
-    let bucket = context.session()?.bucket(&target.bucket, tuning(args))?;
+    let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(args))?;
     if let (true, Some((_, path))) = (args.update, &source)
         && recent::file(path)? <= recent::object(&bucket, &target.key).await?
     {
@@ -80,7 +80,7 @@ pub(super) async fn down(
 ) -> Result<(), Failure> {
     // The target is refused before the store is asked.
     let file = Download::create(target, || source.file_name(), !args.forbid_overwrite)?;
-    let bucket = context.session()?.bucket(&source.bucket, Tuning::default())?;
+    let bucket = context.session()?.reading_bucket(&source.bucket, &args.opening)?;
     if args.update && recent::object(&bucket, &source.key).await? <= recent::file(file.target())? {
         return left(context, source);
     }
@@ -98,7 +98,7 @@ pub(super) async fn down_from_url(
     let nameless = || Err(Failure::usage("a file made of a URL needs a name").hint("name the target file"));
     let file = Download::create(target, nameless, !args.forbid_overwrite)?;
     let shown = url.to_string();
-    write(context, args, &Source::url(context, url)?, &shown, file).await
+    write(context, args, &Source::url(context, url, &args.opening)?, &shown, file).await
 }
 
 async fn write(
@@ -142,7 +142,7 @@ pub(super) async fn across(
         target.key.push_str(source.file_name()?);
     }
     let session = context.session()?;
-    let bucket = session.closed_bucket(&target.bucket)?;
+    let bucket = session.copied_bucket(&target.bucket, &args.opening)?;
     if args.update {
         let from = session.closed_bucket(&source.bucket)?;
         if recent::object(&from, &source.key).await? <= recent::object(&bucket, &target.key).await? {
@@ -166,7 +166,11 @@ pub(super) async fn copy(
         key: source.key.clone(),
         version_id: args.version_id.clone(),
     };
-    let options = CopyOptions { forbid_overwrite: args.forbid_overwrite, ..args.headers.copy() };
+    let options = CopyOptions {
+        forbid_overwrite: args.forbid_overwrite,
+        allow_moved: args.opening.allow_moved,
+        ..args.headers.copy()
+    };
     Ok(bucket.copy(source, key, options).await?.plain_size)
 }
 

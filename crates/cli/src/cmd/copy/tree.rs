@@ -19,7 +19,7 @@ use crate::output::{Output, size};
 use crate::progress::Bar;
 use crate::recent;
 use crate::select::Selection;
-use crate::session::{Context, Tuning};
+use crate::session::Context;
 use crate::target::ObjectUrl;
 
 /// A file below the source folder.
@@ -37,7 +37,7 @@ pub(super) async fn up(
 ) -> Result<(), Failure> {
     let (selection, target, output) = (Selection::new(&args.many)?, folder(target), context.output());
     let files = walk(source, &selection)?;
-    let bucket = context.session()?.bucket(&target.bucket, tuning(args))?;
+    let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(args))?;
     let existing = if args.update { recent::objects(&bucket, &target.key).await? } else { BTreeMap::new() };
     let total =
         files.iter().flatten().filter_map(|file| file.path.metadata().ok()).map(|found| found.len()).sum();
@@ -73,7 +73,7 @@ pub(super) async fn down(
     if target.exists() && !target.is_dir() {
         return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
     }
-    let bucket = context.session()?.bucket(&source.bucket, Tuning::default())?;
+    let bucket = context.session()?.reading_bucket(&source.bucket, &args.opening)?;
     let objects = chosen(&bucket, &source, &selection).await?;
     std::fs::create_dir_all(target)
         .map_err(|error| Failure::local(format!("cannot make the folder {}", target.display()), error))?;
@@ -124,7 +124,8 @@ pub(super) async fn across(
         return Err(Failure::usage(format!("{target} is below {source}; the copies would be copied again")));
     }
     let session = context.session()?;
-    let (from, to) = (session.closed_bucket(&source.bucket)?, session.closed_bucket(&target.bucket)?);
+    let (from, to) =
+        (session.closed_bucket(&source.bucket)?, session.copied_bucket(&target.bucket, &args.opening)?);
     let objects = chosen(&from, &source, &selection).await?;
     let existing: BTreeMap<String, Timestamp> =
         if args.update { recent::objects(&to, &target.key).await? } else { BTreeMap::new() };
