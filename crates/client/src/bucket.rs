@@ -17,8 +17,13 @@ use crate::store::{Payload, Store};
 const DEFAULT_THRESHOLD: u64 = 32 << 20;
 /// Part size unless said, bytes.
 const DEFAULT_PART: u64 = 16 << 20;
-/// Most bytes of one request's body, by the service's rules.
+/// Most bytes of one request's body, by the service's rules: stored bytes.
 pub(crate) const MAX_SINGLE: u64 = 5 << 30;
+
+/// Whether one request can carry so many plaintext bytes once they are sealed.
+pub(crate) fn fits_one_request(suite: Suite, plain: u64) -> bool {
+    suite.layout().stored_len(plain).is_some_and(|stored| stored <= MAX_SINGLE)
+}
 
 /// A bucket whose objects are encrypted before they are sent and decrypted after they have come. Clones share everything.
 #[derive(Clone, Debug)]
@@ -84,7 +89,7 @@ impl EncryptedBucketBuilder {
         EncryptedBucketBuilder { context, ..self }
     }
 
-    /// Largest body that is put in one request, bytes; held in memory while it is. At most 5 GiB; 32 MiB unless said.
+    /// Largest body that is put in one request, plaintext bytes; held in memory while it is. At most 5 GiB when sealed; 32 MiB unless said.
     #[must_use]
     pub fn multipart_threshold(self, threshold: u64) -> Self {
         EncryptedBucketBuilder { threshold, ..self }
@@ -100,15 +105,15 @@ impl EncryptedBucketBuilder {
     /// The bucket.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: not a bucket name, a threshold above 5 GiB, a part size above what a part may have, something to bind with a suite
+    /// [`ErrorKind::Usage`]: not a bucket name, a threshold above 5 GiB when sealed, a part size above what a part may have, something to bind with a suite
     /// that binds nothing.
     pub fn build(self) -> Result<EncryptedBucket, Error> {
         let scene = Scene { operation: "open the bucket", bucket: Some(&self.bucket), key: None };
         let usage = |message: String| Failure::new(ErrorKind::Usage, message).at(scene);
         osseal_wire::oss::names::check_bucket(&self.bucket).map_err(|error| usage(error.to_string()))?;
-        if self.threshold > MAX_SINGLE {
+        if !fits_one_request(self.suite, self.threshold) {
             return Err(usage(format!(
-                "a multipart threshold of {} bytes is above the service's {MAX_SINGLE} for one request",
+                "a multipart threshold of {} bytes is, when sealed, above the service's {MAX_SINGLE} for one request",
                 self.threshold
             )));
         }
@@ -249,4 +254,21 @@ fn requiring(policy: ReadPolicy, bind: Bind, context: &EncryptionContext) -> Res
     let bind = policy.required_bind().max(bind);
     let pairs = policy.required_pairs().clone().and(context)?;
     Ok(policy.requiring_bind(bind).requiring_pairs(pairs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_request_carries_five_gibibytes_of_sealed_bytes() {
+        // Whole chunks, and a last one of what is left.
+        let chunks = MAX_SINGLE / 16_400;
+        let most = chunks * 16_384 + (MAX_SINGLE % 16_400 - 16);
+        for (suite, most) in [(Suite::AesCtr, MAX_SINGLE), (Suite::Sealed, most)] {
+            assert_eq!(suite.layout().stored_len(most), Some(MAX_SINGLE));
+            assert!(fits_one_request(suite, most) && !fits_one_request(suite, most + 1));
+        }
+        assert!(!fits_one_request(Suite::Sealed, u64::MAX));
+    }
 }

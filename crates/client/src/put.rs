@@ -12,7 +12,7 @@ use osseal_wire::oss::request::{Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
 
 use crate::body::{self, BoxReader, PutBody, Reader, Source};
-use crate::bucket::{EncryptedBucket, MAX_SINGLE};
+use crate::bucket::{EncryptedBucket, fits_one_request};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::headers;
 use crate::options::PutOptions;
@@ -190,38 +190,42 @@ impl EncryptedBucket {
             forbid_overwrite: options.forbid_overwrite,
             ..PutObject::default()
         });
+        let suite = self.0.suite;
         let state = Arc::new(Mutex::new(Streamed::default()));
         let seal = Some(sealer.into_stream());
         let source = (Some(first), reader, seal, state.clone(), options.progress.clone());
-        let pieces = stream::try_unfold(source, |(first, mut reader, seal, state, progress)| async move {
-            let Some(mut sealing) = seal else { return Ok(None) };
-            let plain = match first {
-                Some(first) => first,
-                None => body::read_stride(&mut reader)
-                    .await
-                    .map_err(|error| stop(&state, "the source cannot be read", Some(error)))?,
-            };
-            let length = plain.len() as u64;
-            if sealing.stored() + length > MAX_SINGLE {
-                let message = "the source has more than 5 GiB, which is the most that can be stored without knowing the size before";
-                return Err(stop(&state, message, None));
-            }
-            let is_over = plain.is_empty();
-            let sealed = if is_over { sealing.finish() } else { sealing.push(plain) }?;
-            {
-                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                (state.plain, state.stored, state.crc64) =
-                    (sealing.plain(), sealing.stored(), sealing.crc64());
-            }
-            if let Some(progress) = &progress {
-                progress(length);
-            }
-            if is_over && sealed.is_empty() {
-                return Ok(None);
-            }
-            let seal = (!is_over).then_some(sealing);
-            Ok::<_, BoxError>(Some((sealed, (None, reader, seal, state, progress))))
-        });
+        let pieces = stream::try_unfold(
+            source,
+            move |(first, mut reader, seal, state, progress)| async move {
+                let Some(mut sealing) = seal else { return Ok(None) };
+                let plain = match first {
+                    Some(first) => first,
+                    None => body::read_stride(&mut reader)
+                        .await
+                        .map_err(|error| stop(&state, "the source cannot be read", Some(error)))?,
+                };
+                let length = plain.len() as u64;
+                if !fits_one_request(suite, sealing.plain() + length) {
+                    let message = "the source has, when sealed, more than 5 GiB, which is the most that can be stored without knowing the size before";
+                    return Err(stop(&state, message, None));
+                }
+                let is_over = plain.is_empty();
+                let sealed = if is_over { sealing.finish() } else { sealing.push(plain) }?;
+                {
+                    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                    (state.plain, state.stored, state.crc64) =
+                        (sealing.plain(), sealing.stored(), sealing.crc64());
+                }
+                if let Some(progress) = &progress {
+                    progress(length);
+                }
+                if is_over && sealed.is_empty() {
+                    return Ok(None);
+                }
+                let seal = (!is_over).then_some(sealing);
+                Ok::<_, BoxError>(Some((sealed, (None, reader, seal, state, progress))))
+            },
+        );
         let sent = self
             .0
             .store

@@ -268,8 +268,14 @@ async fn p02_part_sizes_are_made_possible_or_refused() {
     for bad in [0, osseal_core::MAX_PART + 1] {
         assert_eq!(world.builder().part_size(bad).build().unwrap_err().kind(), ErrorKind::Usage);
     }
-    assert_eq!(
-        world.builder().multipart_threshold((5 << 30) + 1).build().unwrap_err().kind(),
-        ErrorKind::Usage
-    );
+    // What one request carries are stored bytes.
+    for (suite, threshold, fits) in [
+        (Suite::AesCtr, 5 << 30, true),
+        (Suite::AesCtr, (5 << 30) + 1, false),
+        (Suite::Sealed, 5 << 30, false),
+        (Suite::Sealed, (5 << 30) - (6 << 20), true),
+    ] {
+        let built = world.builder().suite(suite).multipart_threshold(threshold).build();
+        assert_eq!(built.err().map(|error| error.kind()), (!fits).then_some(ErrorKind::Usage));
+    }
 }
