@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::Uri;
 use http_body_util::BodyExt;
 use osseal_core::{
-    Chunk, OpenStream, Opener, Place, RangeError, ReadPolicy, Reading, StoredAsk, Window, dangerous,
+    Chunk, OpenStream, Opener, Place, RangeError, ReadPolicy, Reading, StoredAsk, Suite, Window, dangerous,
 };
 use osseal_wire::oss::{Crc64, RangeSpec, ReplyError};
 
@@ -138,27 +138,18 @@ impl EncryptedBucket {
             .unwrap_or(self.0.suite);
         let layout = guess.layout();
         let if_match = options.if_match.as_deref();
-        let fetched = self.fetch(origin, ask_for(layout.ask(&options.range)), if_match).await;
+        let fetched = self.first(origin, ask_for(layout.ask(&options.range)), policy, if_match).await;
         let (described, body) = match fetched {
             // That the range lies past the end is the store's word; where the suite can prove it, the last chunk has to.
-            Err(failure) if failure.kind == ErrorKind::Range => {
-                match policy.suites().find_map(|suite| suite.layout().ask_end()) {
-                    Some(end) => self.fetch(origin, ask_for(end), if_match).await?,
-                    None => return Err(failure),
-                }
-            }
+            Err(failure) if failure.kind == ErrorKind::Range => self.end(origin, policy, if_match).await?,
             fetched => fetched?,
         };
-        described.refuse_plaintext(policy)?;
-        described.refuse_appendable()?;
-        described.plain_size()?;
         match Reading::plan(described.layout(), &options.range, window(&described)) {
             // The object has another layout than was guessed, and the reply does not hold what it takes.
             Err(RangeError::WrongRange { .. }) if described.layout() != layout => {
                 let again = ask_for(described.layout().ask(&options.range));
-                let etag = described.reply.etag.clone();
                 let pinned = origin.clone().pinned(described.reply.version_id.as_deref());
-                let (described, body) = self.fetch(&pinned, again, Some(&etag)).await?;
+                let (described, body) = self.more(&pinned, again, &described).await?;
                 let reading = Reading::plan(described.layout(), &options.range, window(&described))?;
                 Ok((described, reading, body))
             }
@@ -166,7 +157,51 @@ impl EncryptedBucket {
         }
     }
 
-    pub(crate) async fn fetch(
+    /// The first reply of a read, about an object that the policy admits.
+    async fn first(
+        &self,
+        origin: &Origin,
+        range: Option<RangeSpec>,
+        policy: &ReadPolicy,
+        if_match: Option<&str>,
+    ) -> Result<(Described, Body), Failure> {
+        let (described, body) = self.fetch(origin, range, if_match).await?;
+        described.admit(policy)?;
+        Ok((described, body))
+    }
+
+    /// The same with the last chunk in it, if the object is sealed.
+    pub(crate) async fn end(
+        &self,
+        origin: &Origin,
+        policy: &ReadPolicy,
+        if_match: Option<&str>,
+    ) -> Result<(Described, Body), Failure> {
+        let end = Suite::Sealed.layout().ask_end().and_then(ask_for);
+        match self.first(origin, end, policy, if_match).await {
+            // Every sealed object has last bytes. Of an empty object of another suite no range is to be had.
+            Err(failure) if failure.kind == ErrorKind::Range => {
+                self.first(origin, None, policy, if_match).await.map_err(contradicted)
+            }
+            fetched => fetched,
+        }
+    }
+
+    /// A later reply of a read, about the object that the first one was about, with bytes that are there by that one.
+    pub(crate) async fn more(
+        &self,
+        origin: &Origin,
+        range: Option<RangeSpec>,
+        earlier: &Described,
+    ) -> Result<(Described, Body), Failure> {
+        let etag = Some(earlier.reply.etag.as_str()).filter(|etag| !etag.is_empty());
+        let (described, body) = self.fetch(origin, range, etag).await.map_err(contradicted)?;
+        let is_same = described.envelope == earlier.envelope
+            && described.reply.range.total == earlier.reply.range.total;
+        if is_same { Ok((described, body)) } else { Err(replaced()) }
+    }
+
+    async fn fetch(
         &self,
         origin: &Origin,
         range: Option<RangeSpec>,
@@ -197,26 +232,25 @@ impl EncryptedBucket {
         policy: &ReadPolicy,
         described: &Described,
     ) -> Result<Opener, Failure> {
-        match &described.envelope {
-            Some(envelope) => {
-                let place = match origin {
-                    Origin::Key { key, .. } => Place::object(&self.0.bucket, key),
-                    Origin::Presigned { place, .. } => place.as_place(),
-                };
-                Ok(self.keyring()?.open(policy, place, envelope).await?.opener())
-            }
-            None => Ok(dangerous::plaintext_opener(dangerous::AllowPlaintextObjects)),
-        }
+        let Some(envelope) = &described.envelope else {
+            described.refuse_plaintext(policy)?;
+            return Ok(dangerous::plaintext_opener(dangerous::AllowPlaintextObjects));
+        };
+        let place = match origin {
+            Origin::Key { key, .. } => Place::object(&self.0.bucket, key),
+            Origin::Presigned { place, .. } => place.as_place(),
+        };
+        Ok(self.keyring()?.open(policy, place, envelope).await?.opener())
     }
 }
 
 impl GetObject {
-    /// What the store says about the object.
+    /// What the store says about the object; its size, too, is a claim until the read has ended.
     pub fn info(&self) -> &ObjectInfo {
         &self.info
     }
 
-    /// The plaintext bytes that come, half-open.
+    /// The plaintext bytes that come, half-open. Where they depend on the object's size they are a claim until the read has ended.
     pub fn range(&self) -> Range<u64> {
         self.range.clone()
     }
@@ -309,7 +343,8 @@ impl GetObject {
         } else {
             Some(RangeSpec::Bounded(position..self.end))
         };
-        let (described, body) = self.bucket.fetch(&self.origin, range, Some(&self.info.etag)).await?;
+        let etag = Some(self.info.etag.as_str());
+        let (described, body) = self.bucket.fetch(&self.origin, range, etag).await.map_err(contradicted)?;
         let same = described.info(self.origin.name(), self.bucket.0.keyring.as_ref())?;
         if same.etag != self.info.etag
             || same.stored_size != self.info.stored_size
@@ -327,8 +362,17 @@ impl GetObject {
     }
 }
 
+/// The store refuses, as past the end, what is there by its own word or of every object.
+fn contradicted(failure: Failure) -> Failure {
+    if failure.kind != ErrorKind::Range {
+        return failure;
+    }
+    let message = "the store refuses a range as past the end that cannot be; read it again, or check that the endpoint is the service's";
+    Failure { kind: ErrorKind::Protocol, message: message.into(), ..failure }
+}
+
 /// Two replies about one object tell of two.
-pub(crate) fn replaced() -> Failure {
+fn replaced() -> Failure {
     Failure::new(ErrorKind::Changed, "the object was replaced while it was read; read it again")
 }
 

@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 use osseal_core::{
-    Envelope, EnvelopeError, Keyring, Layout, ReadPolicy, SealedContext, Start, Suite, WrapAlgorithm,
-    is_envelope_header,
+    Envelope, EnvelopeError, Keyring, KeyringError, Layout, ReadPolicy, SealedContext, Start, Suite,
+    WrapAlgorithm, is_envelope_header,
 };
 use osseal_wire::oss::ObjectReply;
 use osseal_wire::oss::meta::USER_PREFIX;
@@ -108,6 +108,16 @@ impl Described {
         Ok(Described { reply, envelope })
     }
 
+    /// Refuses what the policy keeps out, and what no client writes, before anything is unwrapped or concluded from a size.
+    pub(crate) fn admit(&self, policy: &ReadPolicy) -> Result<(), Failure> {
+        match &self.envelope {
+            Some(envelope) => policy.admits_envelope(envelope).map_err(KeyringError::from)?,
+            None => self.refuse_plaintext(policy)?,
+        }
+        self.refuse_appendable()?;
+        self.plain_size().map(drop)
+    }
+
     /// Refuses an object without an envelope unless the policy admits that.
     pub(crate) fn refuse_plaintext(&self, policy: &ReadPolicy) -> Result<(), Failure> {
         if self.envelope.is_some() || policy.admits_plaintext() {
@@ -123,7 +133,7 @@ impl Described {
     }
 
     /// Refuses an object that grew by appending: each piece may have been sealed from position 0 of one key stream.
-    pub(crate) fn refuse_appendable(&self) -> Result<(), Failure> {
+    fn refuse_appendable(&self) -> Result<(), Failure> {
         if self.envelope.is_none() || self.reply.object_type != "Appendable" {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use osseal_wire::oss::RangeSpec;
 
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
-use crate::get::{Origin, STALL, ask_for, replaced, window};
+use crate::get::{Origin, STALL, window};
 use crate::info::{Described, ObjectInfo};
 use crate::options::GetOptions;
 use crate::transport::{Body, TransportError};
@@ -44,10 +44,7 @@ impl EncryptedBucket {
 
     async fn prove_at(&self, origin: &Origin, options: &GetOptions) -> Result<Proof, Failure> {
         let policy = self.policy(options.read_policy.as_ref())?;
-        let end = osseal_core::Suite::Sealed.layout().ask_end().and_then(ask_for);
-        let (described, body) = self.fetch(origin, end, options.if_match.as_deref()).await?;
-        described.refuse_plaintext(&policy)?;
-        described.refuse_appendable()?;
+        let (described, body) = self.end(origin, &policy, options.if_match.as_deref()).await?;
         let info = described.info(origin.name(), self.0.keyring.as_ref())?;
         let opener = self.opener(origin, &policy, &described).await?;
         let is_proven = described.layout().proves_end();
@@ -55,8 +52,7 @@ impl EncryptedBucket {
             let window = window(&described);
             let reading = Reading::plan_end(described.layout(), window)?;
             if reading.missing_end().is_some() {
-                let Window { start, end, total } = window;
-                return Err(RangeError::WrongRange { start, end, total }.into());
+                return Err(wrong(window));
             }
             open_to_the_end(reading.into_stream(opener), body).await?;
         }
@@ -70,12 +66,8 @@ impl EncryptedBucket {
         earlier: &Described,
         span: Range<u64>,
     ) -> Result<Stretch, Failure> {
-        let etag = Some(earlier.reply.etag.as_str()).filter(|etag| !etag.is_empty());
-        let (described, body) = self.fetch(origin, Some(RangeSpec::Bounded(span.clone())), etag).await?;
-        if described.envelope != earlier.envelope || described.reply.range.total != earlier.reply.range.total
-        {
-            return Err(replaced());
-        }
+        let range = Some(RangeSpec::Bounded(span.clone()));
+        let (described, body) = self.more(origin, range, earlier).await?;
         stretch(&described, body, span).await
     }
 }
@@ -83,10 +75,11 @@ impl EncryptedBucket {
 /// Opens a body until its end is proven. What comes out is of no interest.
 async fn open_to_the_end(mut stream: OpenStream, mut body: Body) -> Result<(), Failure> {
     while !stream.is_complete() {
-        match next(&mut body).await? {
-            Some(data) => drop(stream.push(data)?),
-            None => return Ok(stream.finish()?),
-        }
+        let Some(data) = next(&mut body).await? else {
+            let at = format!("at byte {}", stream.position());
+            return Err(TransportError::broken("the reply ended early", at).into());
+        };
+        stream.push(data)?;
     }
     Ok(())
 }
@@ -101,6 +94,9 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Failure> {
 /// A few bytes out of a reply, which may hold more.
 async fn stretch(described: &Described, mut body: Body, span: Range<u64>) -> Result<Stretch, Failure> {
     let window = window(described);
+    if span.start < window.start || window.end < span.end {
+        return Err(wrong(window));
+    }
     let mut at = window.start;
     let mut bytes = BytesMut::new();
     while at < span.end {
@@ -118,4 +114,9 @@ async fn stretch(described: &Described, mut body: Body, span: Range<u64>) -> Res
         window: Window { start: span.start, end: span.end, total: window.total },
         bytes: bytes.freeze(),
     })
+}
+
+/// A reply that does not hold the bytes that were asked for.
+fn wrong(Window { start, end, total }: Window) -> Failure {
+    RangeError::WrongRange { start, end, total }.into()
 }
