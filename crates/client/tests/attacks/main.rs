@@ -4,8 +4,10 @@
 #![expect(unused, reason = "each test program uses its share of the support module")]
 
 mod bodies;
+mod downgrades;
 mod envelopes;
 mod liar;
 mod replies;
 #[path = "../support/mod.rs"]
 mod support;
+mod unwrapping;
