@@ -11,3 +11,4 @@ mod replies;
 #[path = "../support/mod.rs"]
 mod support;
 mod unwrapping;
+mod writes;
