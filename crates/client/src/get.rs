@@ -22,7 +22,7 @@ use crate::transport::{Body, TransportError};
 /// Longest wait for the next bytes of a body.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
 /// How often a body that broke off is asked for again without a byte having come.
-const RESUMES: u32 = 5;
+pub(crate) const RESUMES: u32 = 5;
 
 /// An object on its way in: chunks of plaintext in order.
 ///
@@ -69,7 +69,7 @@ impl Origin {
     }
 
     /// The version that a first reply had: what follows is asked of it, whatever is written meanwhile.
-    fn pinned(self, version: Option<&str>) -> Origin {
+    pub(crate) fn pinned(self, version: Option<&str>) -> Origin {
         match self {
             Origin::Key { key, version_id } => {
                 Origin::Key { key, version_id: version.map(str::to_owned).or(version_id) }

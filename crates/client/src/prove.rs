@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use osseal_core::{OpenStream, RangeError, Reading, Window};
+use osseal_core::{ContentError, RangeError, Reading, Window};
 use osseal_wire::oss::RangeSpec;
 
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
-use crate::get::{Origin, STALL, window};
+use crate::get::{Origin, RESUMES, STALL, window};
 use crate::info::{Described, ObjectInfo};
 use crate::options::GetOptions;
 use crate::transport::{Body, TransportError};
@@ -32,7 +32,7 @@ pub(crate) struct Stretch {
 
 impl EncryptedBucket {
     /// Unwraps an object's key, checks commitment, context and place, and opens the last chunk: then the size is no longer the store's claim. One
-    /// request for at most 16,399 stored bytes. The range of `options` does not matter.
+    /// request for at most 16,399 stored bytes, unless the connection breaks. The range of `options` does not matter.
     ///
     /// # Errors
     /// As [`EncryptedBucket::get`].
@@ -49,39 +49,48 @@ impl EncryptedBucket {
         let opener = self.opener(origin, &policy, &described).await?;
         let is_proven = described.layout().proves_end();
         if is_proven {
-            let window = window(&described);
-            let reading = Reading::plan_end(described.layout(), window)?;
-            if reading.missing_end().is_some() {
-                return Err(wrong(window));
+            // Nothing but the end is read.
+            let nothing = Window { start: 0, end: 0, total: described.reply.range.total };
+            let mut stream = Reading::plan_end(described.layout(), nothing)?.into_stream(opener);
+            if let Some(span) = stream.missing_end() {
+                let last = match stretch(&described, body, span.clone()).await {
+                    Err(failure) if failure.is_transient() => {
+                        let pinned = origin.clone().pinned(described.reply.version_id.as_deref());
+                        self.stored_bytes(&pinned, &described, span).await?
+                    }
+                    last => last?,
+                };
+                stream.prove_end(last.window, &last.bytes)?;
             }
-            open_to_the_end(reading.into_stream(opener), body).await?;
+            stream.finish()?;
         }
         Ok(Proof { info, is_proven })
     }
 
-    /// Stored bytes of the object that an earlier reply was about.
+    /// Stored bytes of the object that an earlier reply was about. A body that breaks off is asked for again.
     pub(crate) async fn stored_bytes(
         &self,
         origin: &Origin,
         earlier: &Described,
         span: Range<u64>,
     ) -> Result<Stretch, Failure> {
-        let range = Some(RangeSpec::Bounded(span.clone()));
-        let (described, body) = self.more(origin, range, earlier).await?;
-        stretch(&described, body, span).await
+        let mut failures = 0;
+        loop {
+            let range = Some(RangeSpec::Bounded(span.clone()));
+            let (described, body) = self.more(origin, range, earlier).await?;
+            match stretch(&described, body, span.clone()).await {
+                Err(failure) if failure.is_transient() && failures < RESUMES => {
+                    failures += 1;
+                    tracing::debug!(
+                        key = origin.name(),
+                        message = failure.message,
+                        "asking for the end again"
+                    );
+                }
+                outcome => return outcome,
+            }
+        }
     }
-}
-
-/// Opens a body until its end is proven. What comes out is of no interest.
-async fn open_to_the_end(mut stream: OpenStream, mut body: Body) -> Result<(), Failure> {
-    while !stream.is_complete() {
-        let Some(data) = next(&mut body).await? else {
-            let at = format!("at byte {}", stream.position());
-            return Err(TransportError::broken("the reply ended early", at).into());
-        };
-        stream.push(data)?;
-    }
-    Ok(())
 }
 
 /// The next bytes of a body.
@@ -95,7 +104,8 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Failure> {
 async fn stretch(described: &Described, mut body: Body, span: Range<u64>) -> Result<Stretch, Failure> {
     let window = window(described);
     if span.start < window.start || window.end < span.end {
-        return Err(wrong(window));
+        let Window { start, end, total } = window;
+        return Err(RangeError::WrongRange { start, end, total }.into());
     }
     let mut at = window.start;
     let mut bytes = BytesMut::new();
@@ -106,6 +116,9 @@ async fn stretch(described: &Described, mut body: Body, span: Range<u64>) -> Res
         bytes.extend_from_slice(&data[cut(span.start)..cut(span.end).max(cut(span.start))]);
         at += data.len() as u64;
     }
+    if at > window.end {
+        return Err(ContentError::Overlong { wanted: window.end }.into());
+    }
     if bytes.len() as u64 != span.end - span.start {
         let message = "the store did not send the end of the object, which proves its size; read it again";
         return Err(Failure::new(ErrorKind::Transient, message));
@@ -114,9 +127,4 @@ async fn stretch(described: &Described, mut body: Body, span: Range<u64>) -> Res
         window: Window { start: span.start, end: span.end, total: window.total },
         bytes: bytes.freeze(),
     })
-}
-
-/// A reply that does not hold the bytes that were asked for.
-fn wrong(Window { start, end, total }: Window) -> Failure {
-    RangeError::WrongRange { start, end, total }.into()
 }

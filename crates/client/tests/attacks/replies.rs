@@ -19,7 +19,7 @@ const THREE: u64 = 2 * CHUNK;
 type Answer = fn(&Object, usize, Option<&RangeSpec>) -> Response<Bytes>;
 
 /// What is answered, and what comes of each read of the object of five chunks, and of that of three.
-const TABLE: [(&str, Answer, &str, &str); 27] = [
+const TABLE: [(&str, Answer, &str, &str); 29] = [
     ("the truth", |object, _, range| object.answer(range), "=============", "============="),
     (
         "everything, whatever is asked for",
@@ -61,8 +61,20 @@ const TABLE: [(&str, Answer, &str, &str); 27] = [
         "PPPPPPPP=PPPP",
     ),
     (
+        "half a body, at first",
+        |object, request, range| half_body(object.answer(range), request == 0),
+        "=============",
+        "=============",
+    ),
+    (
+        "half a body, then",
+        |object, request, range| half_body(object.answer(range), request == 1),
+        "=============",
+        "=============",
+    ),
+    (
         "half a body",
-        |object, _, range| body(object.answer(range), |body| body.slice(..body.len().div_ceil(2))),
+        |object, _, range| half_body(object.answer(range), true),
         "=========T===",
         "=====T===T===",
     ),
@@ -187,6 +199,11 @@ fn half(reply: Response<Bytes>) -> Response<Bytes> {
     set(&mut reply, "content-length", &half.to_string());
     set(&mut reply, "content-range", &ContentRange { end: said.start + half, ..said }.to_string());
     reply
+}
+
+/// The same head, and maybe half the body that it announces.
+fn half_body(reply: Response<Bytes>, is_half: bool) -> Response<Bytes> {
+    body(reply, |body| if is_half { body.slice(..body.len().div_ceil(2)) } else { body.clone() })
 }
 
 /// The same head with another body.
