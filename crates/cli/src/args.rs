@@ -313,6 +313,20 @@ pub(crate) struct Serve {
     /// Keep objects in this folder [default: in memory]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Count objects instead of keeping them; reading one is refused
+    #[arg(long, conflicts_with = "dir", hide_short_help = true)]
+    pub(crate) discard: bool,
+    /// What ETags are made of
+    #[arg(long, value_name = "KIND", default_value = "md5", hide_short_help = true)]
+    pub(crate) etag: EtagKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EtagKind {
+    /// MD5, as the service does
+    Md5,
+    /// Length and CRC64, which cost next to nothing
+    Crc64,
 }
 
 /// Endpoint, region, credentials and bucket come from the environment alone: OSS_ENDPOINT, OSS_REGION, OSS_ACCESS_KEY_ID,

@@ -8,7 +8,7 @@ use osseal::transport::InProcess;
 use osseal::{Credentials, Endpoint, Store, Suite};
 use osseal_server::Service;
 use osseal_server::backend::disk::OpenError;
-use osseal_server::quirks::{PartEtag, Quirks};
+use osseal_server::quirks::{Etag, Quirks};
 
 use crate::config::{self, LoadedKey};
 use crate::exit::{Exit, Failure};
@@ -106,7 +106,7 @@ pub(crate) fn in_process(service: Service) -> Result<Store, Failure> {
 /// Behaviour of stores in this process: the ETag of a part would cost more than everything else together.
 pub(crate) fn embedded() -> Quirks {
     let mut quirks = Quirks::default();
-    quirks.part_etag = PartEtag::Crc64;
+    quirks.etag = Etag::Crc64;
     quirks
 }
 

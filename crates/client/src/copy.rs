@@ -124,6 +124,7 @@ impl EncryptedBucket {
             metadata,
             forbid_overwrite: plan.options.forbid_overwrite,
             conditions: Conditions { if_match: etag, ..Conditions::default() },
+            ..CopyObject::default()
         });
         let bucket = Some(self.0.bucket.as_str());
         let reply = self.0.store.call(bucket, Some(plan.target_key), call, Payload::None).await?;

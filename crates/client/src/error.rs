@@ -4,7 +4,7 @@ use osseal_core::{
     ContentError, ContextError, EnvelopeError, KeyError, KeyringError, LayoutError, PolicyError, RangeError,
 };
 use osseal_wire::oss::request::BuildError;
-use osseal_wire::oss::{ReplyError, ServiceError, printable};
+use osseal_wire::oss::{Obstacle, ReplyError, ServiceError, printable};
 
 use crate::credentials::{CredentialsError, CredentialsErrorKind};
 use crate::transport::{BoxError, TransportError};
@@ -211,8 +211,8 @@ impl std::error::Error for Error {
 
 impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Failure {
-        let (kind, advice) = match &error.delete_marker {
-            Some(_) if matches!(error.status, 404 | 405) => (
+        let (kind, advice) = match error.obstacle.as_deref() {
+            Some(Obstacle::DeleteMarker(_)) if matches!(error.status, 404 | 405) => (
                 ErrorKind::NotFound,
                 "a delete marker is there: earlier versions can be read by their ids, and come back when it is removed",
             ),

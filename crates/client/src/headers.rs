@@ -1,19 +1,12 @@
 //! What a writer says about an object beside its content: kept in the clear, given back with it.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 use osseal_core::is_envelope_header;
-use osseal_wire::oss::Metadata;
 use osseal_wire::oss::meta::USER_PREFIX;
+use osseal_wire::oss::{Metadata, Tags};
 
 use crate::error::{ErrorKind, Failure};
-
-/// Most tags of an object.
-const MAX_TAGS: usize = 10;
-/// Most characters of a tag's name and of its value.
-const MAX_TAG: (usize, usize) = (128, 256);
 
 /// Headers of an object. The store and everybody with access to it read them; none is encrypted or authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,103 +44,6 @@ pub enum HeaderChange {
         /// To leave out: `content-type` and so on, or names of user metadata without `x-oss-meta-`, in any case.
         remove: Vec<String>,
     },
-}
-
-/// Storage classes, dearest to keep first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StorageClass {
-    /// Read often.
-    Standard,
-    /// Infrequent access.
-    Ia,
-    /// To be restored before it is read, within a minute.
-    Archive,
-    /// To be restored before it is read, within hours.
-    ColdArchive,
-    /// To be restored before it is read, within days.
-    DeepColdArchive,
-}
-
-/// Access control of one object. Whoever may read it gets ciphertext.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Acl {
-    /// That of the bucket.
-    Default,
-    /// For the bucket's owner and those that were authorised.
-    Private,
-    /// For everybody to read.
-    PublicRead,
-    /// For everybody to read and to replace.
-    PublicReadWrite,
-}
-
-/// A text that names no storage class or access control.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not one of {0}")]
-pub struct UnknownName(&'static str);
-
-impl StorageClass {
-    /// As the service writes it.
-    pub const fn wire_name(self) -> &'static str {
-        match self {
-            StorageClass::Standard => "Standard",
-            StorageClass::Ia => "IA",
-            StorageClass::Archive => "Archive",
-            StorageClass::ColdArchive => "ColdArchive",
-            StorageClass::DeepColdArchive => "DeepColdArchive",
-        }
-    }
-}
-
-impl FromStr for StorageClass {
-    type Err = UnknownName;
-
-    /// Reads the service's name in any case.
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        use StorageClass::{Archive, ColdArchive, DeepColdArchive, Ia, Standard};
-        [Standard, Ia, Archive, ColdArchive, DeepColdArchive]
-            .into_iter()
-            .find(|class| class.wire_name().eq_ignore_ascii_case(text))
-            .ok_or(UnknownName("Standard, IA, Archive, ColdArchive, DeepColdArchive"))
-    }
-}
-
-impl fmt::Display for StorageClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.wire_name())
-    }
-}
-
-impl Acl {
-    /// As the service writes it.
-    pub const fn wire_name(self) -> &'static str {
-        match self {
-            Acl::Default => "default",
-            Acl::Private => "private",
-            Acl::PublicRead => "public-read",
-            Acl::PublicReadWrite => "public-read-write",
-        }
-    }
-}
-
-impl FromStr for Acl {
-    type Err = UnknownName;
-
-    /// Reads the service's name in any case.
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        [Acl::Default, Acl::Private, Acl::PublicRead, Acl::PublicReadWrite]
-            .into_iter()
-            .find(|acl| acl.wire_name().eq_ignore_ascii_case(text))
-            .ok_or(UnknownName("default, private, public-read, public-read-write"))
-    }
-}
-
-impl fmt::Display for Acl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.wire_name())
-    }
 }
 
 impl ObjectHeaders {
@@ -232,38 +128,11 @@ fn full_name(name: &str) -> Result<String, Failure> {
     Ok(full)
 }
 
-/// The value of `x-oss-tagging`: tags as a query.
-pub(crate) fn tagging(tags: &[(String, String)]) -> Result<Option<String>, Failure> {
-    let usage = |message: String| Err(Failure::new(ErrorKind::Usage, message));
-    if tags.len() > MAX_TAGS {
-        return usage(format!("{} tags are given, and an object has at most {MAX_TAGS}", tags.len()));
-    }
-    let mut names = BTreeSet::new();
-    for (name, value) in tags {
-        if !names.insert(name) {
-            return usage(format!("the tag {name:?} is given twice"));
-        }
-        if name.is_empty() || name.chars().count() > MAX_TAG.0 || value.chars().count() > MAX_TAG.1 {
-            return usage(format!(
-                "the tag {name:?}: a name has 1 to {} characters, a value at most {}",
-                MAX_TAG.0, MAX_TAG.1
-            ));
-        }
-        // https://www.alibabacloud.com/help/en/oss/user-guide/object-tagging-8
-        let legal = |c: char| c.is_alphanumeric() || " +-=._:/".contains(c);
-        if !name.chars().chain(value.chars()).all(legal) {
-            return usage(format!("the tag {name:?}: letters, digits, spaces and + - = . _ : / are allowed"));
-        }
-    }
-    if tags.is_empty() {
-        return Ok(None);
-    }
-    let pairs = tags.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value)));
-    Ok(Some(pairs.collect::<Vec<_>>().join("&")))
-}
-
-fn escape(text: &str) -> String {
-    osseal_wire::oss::escape::query(text)
+/// Tags that keep the service's rules; none where there are none.
+pub(crate) fn tags(tags: &[(String, String)]) -> Result<Option<Tags>, Failure> {
+    let tags = Tags::new(tags.iter().cloned());
+    let tags = tags.map_err(|error| Failure::new(ErrorKind::Usage, error.to_string()))?;
+    Ok(Some(tags).filter(|tags| !tags.is_empty()))
 }
 
 fn is_plain(value: &str) -> bool {
@@ -329,19 +198,11 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_a_query() {
-        assert_eq!(tagging(&[]).unwrap(), None);
-        let tags = [pair("a b", "1+1"), pair("颜色", "")];
-        assert_eq!(tagging(&tags).unwrap().unwrap(), "a%20b=1%2B1&%E9%A2%9C%E8%89%B2=");
-        let many: Vec<_> = (0..11).map(|n| pair(&n.to_string(), "")).collect();
-        for refused in [
-            &many[..],
-            &[pair("a", ""), pair("a", "")],
-            &[pair("", "v")],
-            &[pair("a", "<")],
-            &[pair("a", &"v".repeat(257))],
-        ] {
-            assert_eq!(tagging(refused).unwrap_err().kind, ErrorKind::Usage, "{refused:?}");
-        }
+    fn tags_have_rules() {
+        assert_eq!(tags(&[]).unwrap(), None);
+        let good = [pair("a b", "1+1"), pair("颜色", "")];
+        assert_eq!(tags(&good).unwrap().unwrap().to_header(), "a%20b=1%2B1&%E9%A2%9C%E8%89%B2=");
+        let refused = tags(&[pair("a", ""), pair("a", "")]).unwrap_err();
+        assert_eq!((refused.kind, refused.message.contains("given twice")), (ErrorKind::Usage, true));
     }
 }

@@ -23,7 +23,7 @@ pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
 pub use credentials::SharedCredentials;
 pub use error::{Error, ErrorKind};
 pub use get::GetObject;
-pub use headers::{Acl, HeaderChange, ObjectHeaders, StorageClass, UnknownName};
+pub use headers::{HeaderChange, ObjectHeaders};
 pub use info::{Authenticity, Encryption, ObjectInfo};
 pub use options::{
     CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListVersionsOptions, Progress,
@@ -43,6 +43,6 @@ pub use osseal_core::{
     Wrapped, WrappedContent, dangerous,
 };
 pub use osseal_wire::oss::{
-    Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedVersion, Page,
-    StoredVersion, VersionMarker, VersionPage, Versioning,
+    Acl, Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedVersion, Page,
+    StorageClass, StoredVersion, UnknownName, VersionMarker, VersionPage, Versioning,
 };

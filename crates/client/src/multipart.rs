@@ -68,11 +68,9 @@ impl<'a> Upload<'a> {
     ) -> Result<Upload<'a>, Failure> {
         let headers =
             Metadata(metadata.0.iter().filter(|(name, _)| is_envelope_header(name)).cloned().collect());
-        let call = Call::Initiate(PutObject {
-            metadata,
-            forbid_overwrite: options.forbid_overwrite,
-            ..PutObject::default()
-        });
+        let object =
+            PutObject { metadata, forbid_overwrite: options.forbid_overwrite, ..PutObject::default() };
+        let call = Call::Initiate(object.into());
         let document = bucket.document(Some(key), call).await?;
         let result = InitiateResult::from_xml(&document).map_err(ReplyError::Xml)?;
         let id = result.upload_id()?.to_owned();
@@ -120,7 +118,7 @@ impl<'a> Upload<'a> {
             upload_id: self.id.clone(),
             parts: CompleteRequest { parts },
             forbid_overwrite: options.forbid_overwrite,
-            metadata: Metadata::default(),
+            ..Complete::default()
         });
         let bucket = self.bucket.0.bucket.as_str();
         let reply = self.bucket.0.store.call(Some(bucket), Some(self.key), call, Payload::None).await?;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use osseal_core::{ByteRange, EncryptionContext, ReadPolicy};
-use osseal_wire::oss::VersionMarker;
+use osseal_wire::oss::{Acl, StorageClass, VersionMarker};
 
-use crate::headers::{Acl, HeaderChange, ObjectHeaders, StorageClass};
+use crate::headers::{HeaderChange, ObjectHeaders};
 
 /// Told how many more plaintext bytes have been stored, each time some have.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;

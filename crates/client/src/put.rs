@@ -8,7 +8,7 @@ use futures_util::stream;
 use osseal_core::{
     Binding, ContentRandom, Envelope, PartPlan, Place, SALT, SealedContext, Sealer, Secret, Suite,
 };
-use osseal_wire::oss::request::{Call, PutObject};
+use osseal_wire::oss::request::{Attributes, Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
 
 use crate::body::{self, BoxReader, PutBody, Reader, Source};
@@ -112,8 +112,8 @@ impl EncryptedBucket {
             metadata,
             forbid_overwrite: options.forbid_overwrite,
             content_length: Some(stored),
-            content_md5: None,
             crc64: Some(sealed.crc64),
+            ..PutObject::default()
         });
         let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, &envelope).await?;
         report_progress(options, length);
@@ -168,6 +168,7 @@ impl EncryptedBucket {
                     crc64: reply.crc64,
                     version_id: reply.version_id,
                     request_id: reply.request_id,
+                    ..PutReply::default()
                 }))
             }
             Err(failure) if failure.is_transient() => Err(failure),
@@ -316,15 +317,8 @@ pub(crate) fn damaged(what: &str) -> Failure {
 /// The caller's headers, checked.
 fn chosen(options: &PutOptions) -> Result<Metadata, Failure> {
     let mut metadata = options.headers.to_metadata()?;
-    if let Some(class) = options.storage_class {
-        metadata.push("x-oss-storage-class", class.wire_name());
-    }
-    if let Some(acl) = options.acl {
-        metadata.push("x-oss-object-acl", acl.wire_name());
-    }
-    if let Some(tagging) = headers::tagging(&options.tags)? {
-        metadata.push("x-oss-tagging", tagging);
-    }
+    let tags = headers::tags(&options.tags)?;
+    Attributes { storage_class: options.storage_class, acl: options.acl, tags }.push_to(&mut metadata);
     Ok(metadata)
 }
 

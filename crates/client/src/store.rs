@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use jiff::Timestamp;
 use osseal_wire::oss::Endpoint;
 use osseal_wire::oss::reply::ReplyError;
-use osseal_wire::oss::request::{Call, ListBuckets};
+use osseal_wire::oss::request::{Call, ListBuckets, PutBucket};
 use osseal_wire::oss::xml::ListBucketsResult;
 use tokio::sync::Notify;
 
@@ -96,7 +96,7 @@ impl Store {
     /// Makes a bucket. One that exists and is ours stays as it is.
     pub async fn create_bucket(&self, bucket: &str) -> Result<(), Error> {
         let scene = Scene { operation: "make the bucket", bucket: Some(bucket), key: None };
-        self.document(Some(bucket), None, Call::PutBucket)
+        self.document(Some(bucket), None, Call::PutBucket(PutBucket::default()))
             .await
             .map(drop)
             .map_err(|failure| failure.at(scene))

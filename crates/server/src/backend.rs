@@ -3,21 +3,27 @@
 //! Two live here: [`memory::Memory`] and [`disk::Disk`]. The rules of the service (signatures, encryption headers, ranges,
 //! conditions) are above this line; below it are bytes, names, and the promise that a change happens whole or not at all.
 
+mod attributes;
 pub mod disk;
 mod history;
 mod index;
 pub mod memory;
+mod object;
 mod record;
+mod upload;
 
 use std::{future::Future, ops::Range, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
-use osseal_wire::oss::{Versioning, versions::NULL_VERSION};
-use serde::{Deserialize, Serialize};
+use osseal_wire::oss::{Acl, Versioning};
 
-use crate::ingest::{BodyFailure, Facts, Incoming};
+use crate::ingest::{BodyFailure, Incoming};
+
+pub use attributes::Attributes;
+pub use object::{Kind, Marker, Meta, NewMarker, NewObject, Object, VersionId};
+pub use upload::{NewPart, Part, Upload};
 
 /// What every method of a [`Backend`] gives back.
 pub type BackendFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;
@@ -35,7 +41,7 @@ pub type ContentStream = BoxStream<'static, std::io::Result<Bytes>>;
 /// * **One order per key.** Two writes of one key leave one of the two or, where versions are kept, both, one after the other; record and
 ///   content together, never a mixture.
 /// * **Versions stay.** In a bucket with versioning a write or a removal changes no version but `null`, and that only while versioning is
-///   suspended. Which version a write makes is decided in the instant in which it happens.
+///   suspended; what grows is the latest version. Which version a write makes is decided in the instant in which it happens.
 /// * **Readers keep what they opened.** Content handed out by [`open`](Backend::open) stays readable, unchanged, while
 ///   the object is replaced or deleted.
 /// * **Bounded memory.** Bodies come from [`Incoming`] chunk by chunk and leave as a [`ContentStream`]; no method holds a
@@ -151,6 +157,29 @@ pub trait Backend: Send + Sync {
 
     /// Ends an upload and forgets its parts.
     fn abort<'a>(&'a self, place: Place<'a>, id: &'a str) -> BackendFuture<'a, ()>;
+
+    /// Makes the object of the write `before`, which is the latest version, grow by a body; that version stays the one it is. Without `before`
+    /// stores an object that can grow. [`BackendError::Changed`] when the latest version is another, or there is one that was not meant.
+    fn append<'a>(
+        &'a self,
+        place: Place<'a>,
+        before: Option<Arc<Object>>,
+        new: NewObject,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Arc<Object>>;
+
+    /// Gives the version of the write `expected` another record; its content stays, and its place among the versions.
+    /// [`BackendError::Changed`] when no version is any longer the one of that write.
+    fn amend<'a>(&'a self, place: Place<'a>, expected: &'a str, record: Object) -> BackendFuture<'a, ()>;
+
+    /// The unfinished uploads of keys that start with `prefix`, by key and id.
+    fn uploads<'a>(&'a self, bucket: &'a str, prefix: &'a str) -> BackendFuture<'a, Vec<Arc<Upload>>>;
+
+    /// A bucket.
+    fn bucket<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, Bucket>;
+
+    /// Sets the access control of a bucket.
+    fn set_bucket_acl<'a>(&'a self, bucket: &'a str, acl: Acl) -> BackendFuture<'a, ()>;
 }
 
 /// A bucket and a key.
@@ -169,6 +198,8 @@ pub struct Bucket {
     pub name: String,
     /// When it was made.
     pub created: Timestamp,
+    /// Who may read and write; never [`Acl::Default`].
+    pub acl: Acl,
 }
 
 /// Whether a write may replace an object.
@@ -205,135 +236,6 @@ pub enum VersionCursor<'a> {
     },
 }
 
-/// Names a version of a key: `null` for the one that is written where no versions are kept, else unlike every other. Opaque.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct VersionId(String);
-
-impl VersionId {
-    /// The id as requests and replies have it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it is `null`.
-    pub fn is_null(&self) -> bool {
-        self.0 == NULL_VERSION
-    }
-}
-
-impl Default for VersionId {
-    fn default() -> Self {
-        VersionId(NULL_VERSION.to_owned())
-    }
-}
-
-/// Headers kept with an object: lower-case names, raw values, in the order they came in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Meta(#[serde(with = "record::pairs")] pub Vec<(String, Vec<u8>)>);
-
-impl Meta {
-    /// The value of a header, by its lower-case name.
-    pub fn value(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
-    }
-
-    /// Sets a header, replacing one of that name.
-    pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = value.into(),
-            None => self.0.push((name.to_owned(), value.into())),
-        }
-    }
-}
-
-/// How an object came to be; the value of `x-oss-object-type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
-    /// `PutObject` or a copy of such an object.
-    Normal,
-    /// `CompleteMultipartUpload`.
-    Multipart,
-}
-
-/// The record of an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Object {
-    /// Unlike that of every other write.
-    pub id: String,
-    /// Which version it is. The backend's to say: what a record to be stored has here does not count.
-    #[serde(default, skip_serializing_if = "VersionId::is_null")]
-    pub version: VersionId,
-    /// Stored bytes.
-    pub size: u64,
-    /// The ETag with its quotes.
-    pub etag: String,
-    /// CRC-64/XZ of the stored bytes.
-    pub crc64: u64,
-    /// MD5 of the stored bytes; unknown for the object of a multipart upload.
-    pub md5: Option<[u8; 16]>,
-    /// When it was stored, in whole milliseconds.
-    #[serde(with = "record::millis")]
-    pub modified: Timestamp,
-    /// How it came to be.
-    pub kind: Kind,
-    /// The upload it was completed from.
-    pub upload: Option<String>,
-    /// Its headers.
-    pub meta: Meta,
-}
-
-/// An object about to be stored: all that is known before its body.
-#[derive(Debug, Clone)]
-pub struct NewObject {
-    /// See [`Object::id`].
-    pub id: String,
-    /// See [`Object::modified`].
-    pub modified: Timestamp,
-    /// See [`Object::meta`].
-    pub meta: Meta,
-}
-
-impl NewObject {
-    /// The record, with what the body turned out to be.
-    pub fn with(self, facts: &Facts) -> Object {
-        Object {
-            id: self.id,
-            version: VersionId::default(),
-            size: facts.size,
-            etag: facts.etag(),
-            crc64: facts.crc64,
-            md5: facts.md5,
-            modified: self.modified,
-            kind: Kind::Normal,
-            upload: None,
-            meta: self.meta,
-        }
-    }
-}
-
-/// The record of a delete marker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marker {
-    /// Unlike that of every other write and removal.
-    pub id: String,
-    /// Which version it is.
-    #[serde(default, skip_serializing_if = "VersionId::is_null")]
-    pub version: VersionId,
-    /// When the object was removed.
-    #[serde(with = "record::millis")]
-    pub modified: Timestamp,
-}
-
-/// A delete marker about to be made.
-#[derive(Debug, Clone)]
-pub struct NewMarker {
-    /// See [`Marker::id`].
-    pub id: String,
-    /// See [`Marker::modified`].
-    pub modified: Timestamp,
-}
-
 /// What a removal did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {
@@ -343,65 +245,6 @@ pub enum Removed {
     Marked(VersionId),
     /// Removed a delete marker for good.
     Unmarked,
-}
-
-/// An unfinished multipart upload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Upload {
-    /// The upload id.
-    pub id: String,
-    /// The key it is for.
-    pub key: String,
-    /// When it was opened.
-    #[serde(with = "record::millis")]
-    pub initiated: Timestamp,
-    /// The headers its object will have.
-    pub meta: Meta,
-    /// Whether its object may replace another.
-    pub forbid_overwrite: bool,
-}
-
-/// A stored part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// Unlike that of every other write.
-    pub id: String,
-    /// 1 to 10,000.
-    pub number: u32,
-    /// Stored bytes.
-    pub size: u64,
-    /// The ETag with its quotes.
-    pub etag: String,
-    /// CRC-64/XZ of the stored bytes.
-    pub crc64: u64,
-    /// When it was stored.
-    #[serde(with = "record::millis")]
-    pub modified: Timestamp,
-}
-
-/// A part about to be stored.
-#[derive(Debug, Clone)]
-pub struct NewPart {
-    /// See [`Part::id`].
-    pub id: String,
-    /// See [`Part::number`].
-    pub number: u32,
-    /// See [`Part::modified`].
-    pub modified: Timestamp,
-}
-
-impl NewPart {
-    /// The record, with what the body turned out to be.
-    pub fn with(self, facts: &Facts) -> Part {
-        Part {
-            id: self.id,
-            number: self.number,
-            size: facts.size,
-            etag: facts.etag(),
-            crc64: facts.crc64,
-            modified: self.modified,
-        }
-    }
 }
 
 /// One row of a [`Backend::scan`].
@@ -437,6 +280,8 @@ pub enum VersionKind {
 pub struct Opened {
     /// The record.
     pub object: Arc<Object>,
+    /// Whether there is content to read: a store that only counts has none.
+    pub is_kept: bool,
     /// Gives the stored bytes of a half-open range that lies within the object.
     pub read: Box<dyn FnOnce(Range<u64>) -> ContentStream + Send>,
 }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use osseal_wire::oss::names::check_bucket;
-use osseal_wire::oss::request::ListBuckets;
+use osseal_wire::oss::request::{ListBuckets, PutBucket};
 use osseal_wire::oss::xml::{Bucket, Buckets, ListBucketsResult, Owner};
 
 use crate::refusal;
@@ -12,9 +12,12 @@ use crate::service::{Answer, Inner, Outcome, refusal_of};
 const PAGE: u32 = 1000;
 
 impl Inner {
-    pub(crate) async fn put_bucket(&self, bucket: &str) -> Outcome {
+    pub(crate) async fn put_bucket(&self, bucket: &str, put: &PutBucket) -> Outcome {
         check_bucket(bucket).map_err(|_| refusal::bucket_name())?;
         self.backend.create_bucket(bucket, self.now()).await.map_err(refusal_of)?;
+        if let Some(acl) = put.acl {
+            self.backend.set_bucket_acl(bucket, acl).await.map_err(refusal_of)?;
+        }
         Ok(Answer::empty(StatusCode::OK))
     }
 
@@ -48,7 +51,7 @@ impl Inner {
         Ok(Answer::xml(result.to_xml()))
     }
 
-    fn entry(&self, name: String, created: jiff::Timestamp) -> Bucket {
+    pub(crate) fn entry(&self, name: String, created: jiff::Timestamp) -> Bucket {
         let region = &self.region;
         Bucket {
             name,

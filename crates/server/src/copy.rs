@@ -3,12 +3,13 @@
 use osseal_wire::oss::CopyReply;
 use osseal_wire::oss::request::CopyObject;
 use osseal_wire::oss::xml::CopyResult;
+use osseal_wire::oss::{PutReply, ServiceError};
 
-use crate::backend::{BackendError, Kind, Meta, Object, Overwrite, Place, VersionId};
+use crate::backend::{Attributes, BackendError, Kind, Meta, Object, Overwrite, Place, VersionId};
 use crate::buckets::iso;
 use crate::cse_rules::{self, PREFIX};
 use crate::objects::hold;
-use crate::quirks::{RepeatedEnvelope, SelfCopy};
+use crate::quirks::{AppendableSource, RepeatedEnvelope, SelfCopy, no_copy_of_appendable};
 use crate::service::{Answer, Inner, Outcome, refusal_of};
 use crate::versions::source_refusal;
 use crate::{random, refusal};
@@ -21,21 +22,27 @@ impl Inner {
         let object = object.map_err(source_refusal)?;
         hold(&copy.conditions, &object)?;
         let in_place = source == target;
+        // Copied onto itself where no versions are kept an object only changes its headers.
+        let edits = in_place && !self.has_versions(target.bucket).await?;
+        if object.attributes.storage_class.is_archived() && !edits {
+            return Err(refusal::archived());
+        }
+        let kind = self.kind_of_copy(&object, edits)?;
         if source.bucket != target.bucket && object.size > self.quirks.largest_body {
             return Err(refusal::source_too_large());
         }
         let brings_headers = copy.metadata.0.iter().any(|(name, _)| name != "content-type");
-        // Copied onto itself where no versions are kept an object only changes its headers, and those of the request win whatever the directive.
-        let edits = in_place && brings_headers && !self.has_versions(target.bucket).await?;
-        let replaces = copy.replace_metadata || edits;
+        // Of an edit the headers of the request win, whatever the directive.
+        let replaces = copy.replace_metadata || (edits && brings_headers);
         let meta = if replaces { self.replaced(&object, copy, in_place)? } else { object.meta.clone() };
         let record = Object {
             id: random::id(),
             version: VersionId::default(),
             modified: self.now(),
-            kind: Kind::Normal,
+            kind,
             upload: None,
             meta,
+            attributes: attributes_of_copy(&object, copy),
             size: object.size,
             etag: object.etag.clone(),
             crc64: object.crc64,
@@ -48,22 +55,28 @@ impl Inner {
             other => refusal_of(other),
         })?;
         let result = CopyResult { etag: copied.etag.clone(), last_modified: iso(copied.modified) };
-        let mut answer = Answer::xml(result.to_xml());
+        let reply = PutReply { etag: copied.etag.clone(), crc64: Some(copied.crc64), ..PutReply::default() };
         let versions = CopyReply {
             version_id: self.version_of(target.bucket, &copied).await?,
             source_version_id: self.version_of(source.bucket, &object).await?,
         };
-        answer.headers.extend(versions.to_headers().map_err(|_| refusal::internal())?);
-        Ok(answer)
+        Answer::xml(result.to_xml()).with(&reply)?.copied(&versions)
+    }
+
+    /// A link stays a link; what can grow may be edited, but not copied.
+    fn kind_of_copy(&self, source: &Object, edits: bool) -> Result<Kind, ServiceError> {
+        match &source.kind {
+            Kind::Appendable if edits => Ok(Kind::Appendable),
+            Kind::Appendable if self.quirks.appendable_source == AppendableSource::Refused => {
+                Err(no_copy_of_appendable())
+            }
+            link @ Kind::Symlink { .. } => Ok(link.clone()),
+            _ => Ok(Kind::Normal),
+        }
     }
 
     /// The request's headers, with the envelope of the source.
-    fn replaced(
-        &self,
-        source: &Object,
-        copy: &CopyObject,
-        in_place: bool,
-    ) -> Result<Meta, osseal_wire::oss::ServiceError> {
+    fn replaced(&self, source: &Object, copy: &CopyObject, in_place: bool) -> Result<Meta, ServiceError> {
         let envelope: Vec<_> =
             source.meta.0.iter().filter(|(name, _)| name.starts_with(PREFIX)).cloned().collect();
         if in_place && !envelope.is_empty() && self.quirks.self_copy == SelfCopy::Refused {
@@ -82,4 +95,10 @@ impl Inner {
         meta.0.extend(envelope);
         Ok(meta)
     }
+}
+
+/// Storage class and access control are those of the request, tags those of the source unless they are replaced.
+fn attributes_of_copy(source: &Object, copy: &CopyObject) -> Attributes {
+    let asked = Attributes::from(&copy.attributes);
+    if copy.replace_tags { asked } else { Attributes { tags: source.attributes.tags.clone(), ..asked } }
 }

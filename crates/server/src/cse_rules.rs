@@ -160,6 +160,16 @@ pub(crate) fn set_once() -> ServiceError {
     )
 }
 
+/// The refusal of a part copy whose source is encrypted.
+pub(crate) fn no_part_copy() -> ServiceError {
+    refuse(
+        StatusCode::BAD_REQUEST,
+        CODE,
+        "Client encryption doesn't support upload part copy.",
+        "0042-00000309",
+    )
+}
+
 const MISSING: &str = "Miss some necessary client encryption meta parameters.";
 const INVALID_SIZE: &str = "The client encryption meta data_size or part_size is invalid.";
 const TOO_MANY: &str = "The parts count calculated by client encryption meta is too large.";

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 
 use osseal_wire::oss::{Crc64, ServiceError};
 
-use crate::{Body, ledger::Recording, quirks::PartEtag, refusal};
+use crate::{Body, ledger::Recording, quirks::Etag, refusal};
 
 /// Why a body was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum BodyFailure {
 pub struct Facts {
     /// Its length, bytes.
     pub size: u64,
-    /// MD5 of it; `None` where [`PartEtag::Crc64`] saves the work.
+    /// MD5 of it; `None` where [`Etag::Crc64`] saves the work.
     pub md5: Option<[u8; 16]>,
     /// CRC-64/XZ of it.
     pub crc64: u64,
@@ -93,16 +93,21 @@ impl Incoming {
         &mut self,
         md5: Option<[u8; 16]>,
         crc64: Option<u64>,
-        etag: PartEtag,
+        etag: Etag,
     ) -> Result<(), BodyFailure> {
         if self.demands.length.is_some_and(|length| length > self.demands.largest) {
             return Err(refusal::too_large().into());
         }
-        if md5.is_none() && etag == PartEtag::Crc64 {
+        if md5.is_none() && etag == Etag::Crc64 {
             self.md5 = None;
         }
         (self.demands.md5, self.demands.crc64) = (md5, crc64);
         Ok(())
+    }
+
+    /// Leaves room for so many bytes fewer, which what the body is added to has taken.
+    pub(crate) fn leave_room(&mut self, taken: u64) {
+        self.demands.largest = self.demands.largest.saturating_sub(taken);
     }
 
     /// Adds a rule about the length, asked at the end.

@@ -24,25 +24,32 @@
 //! # });
 //! ```
 
+mod access;
+mod append;
 pub mod backend;
 pub mod body;
+mod bucket_info;
 mod buckets;
 pub mod conformance;
 mod copy;
 pub mod cse_rules;
 pub mod faults;
 mod faulty;
+mod incoming;
 mod ingest;
 pub mod ledger;
 mod listing;
 mod multipart;
 mod objects;
 mod operation;
+mod part_copy;
+mod properties;
 pub mod quirks;
 mod random;
 mod refusal;
 mod serve;
 pub mod service;
+mod symlink;
 mod versions;
 
 pub use body::{Body, BoxError};

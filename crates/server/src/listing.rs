@@ -6,7 +6,7 @@ use osseal_wire::oss::request::ListObjects;
 use osseal_wire::oss::xml::{CommonPrefix, ListObjectsResult, ObjectEntry};
 use osseal_wire::oss::{ServiceError, listing};
 
-use crate::backend::{Cursor, Kind, Listed};
+use crate::backend::{Cursor, Listed};
 use crate::buckets::iso;
 use crate::refusal::refuse;
 use crate::service::{Answer, Inner, Outcome, refusal_of};
@@ -24,7 +24,7 @@ impl Inner {
             token => decode_token(token)?,
         };
         let page = self.collect_page(bucket, list, begin, limit).await?;
-        let encode = |text: &str| if list.url_encoding { listing::url_encode(text) } else { text.to_owned() };
+        let encode = encoder(list.url_encoding);
         let next = page.next.unwrap_or_default();
         let is_truncated = !next.is_empty();
         let (next_marker, next_token) = if list.version_1 {
@@ -41,7 +41,7 @@ impl Inner {
             continuation_token: list.continuation_token.clone(),
             max_keys: u32::try_from(limit).unwrap_or(DEFAULT_PAGE),
             delimiter: encode(&list.delimiter),
-            encoding_type: if list.url_encoding { "url".into() } else { String::new() },
+            encoding_type: encoding(list.url_encoding),
             is_truncated,
             next_continuation_token: next_token,
             key_count: u32::try_from(page.objects.len() + page.groups.len()).unwrap_or(u32::MAX),
@@ -108,12 +108,15 @@ pub(crate) fn group_of<'a>(key: &'a str, prefix: &str, delimiter: &str) -> Optio
     key.get(..prefix.len() + at + delimiter.len())
 }
 
-/// `Type` of a listing and `x-oss-object-type`.
-pub(crate) fn object_type(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Normal => "Normal",
-        Kind::Multipart => "Multipart",
-    }
+/// Names of a reply, percent-encoded or as they are. Some characters of keys have no place in XML 1.0: whoever does not ask for the
+/// encoding gets them by number, which not every parser takes.
+pub(crate) fn encoder(url_encoding: bool) -> impl Fn(&str) -> String {
+    move |text| if url_encoding { listing::url_encode(text) } else { text.to_owned() }
+}
+
+/// What a reply says about its names.
+pub(crate) fn encoding(url_encoding: bool) -> String {
+    if url_encoding { "url".into() } else { String::new() }
 }
 
 fn entry(row: &Listed, encode: &impl Fn(&str) -> String) -> ObjectEntry {
@@ -121,9 +124,9 @@ fn entry(row: &Listed, encode: &impl Fn(&str) -> String) -> ObjectEntry {
         key: encode(&row.key),
         last_modified: iso(row.object.modified),
         etag: row.object.etag.clone(),
-        object_type: object_type(row.object.kind).to_owned(),
+        object_type: row.object.kind.wire_name().to_owned(),
         size: row.object.size.to_string(),
-        storage_class: "Standard".into(),
+        storage_class: row.object.attributes.storage_class.wire_name().to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 use http::StatusCode;
-use osseal_wire::oss::request::{Complete, ListParts, PutObject, UploadPart};
+use osseal_wire::oss::request::{Complete, Initiate, ListParts, UploadPart};
 use osseal_wire::oss::xml::{CompleteResult, InitiateResult, ListPartsResult, PartEntry};
 use osseal_wire::oss::{Crc64, PutReply, ServiceError};
 
@@ -10,6 +10,7 @@ use crate::backend::{BackendError, Kind, Meta, NewPart, Object, Overwrite, Part,
 use crate::buckets::iso;
 use crate::cse_rules::{self, Case, Stage};
 use crate::ingest::{BodyFailure, Incoming};
+use crate::listing::{encoder, encoding};
 use crate::objects::case;
 use crate::service::{Answer, Inner, Outcome, declared, refusal_of};
 use crate::{random, refusal};
@@ -18,7 +19,8 @@ use crate::{random, refusal};
 const PAGE: u32 = 1000;
 
 impl Inner {
-    pub(crate) async fn initiate(&self, place: Place<'_>, put: &PutObject) -> Outcome {
+    pub(crate) async fn initiate(&self, place: Place<'_>, initiate: &Initiate) -> Outcome {
+        let put = &initiate.object;
         put.metadata.check()?;
         let meta = Meta(put.metadata.0.clone());
         cse_rules::check(&case(Stage::Initiate, declared(&meta.0)))?;
@@ -32,14 +34,15 @@ impl Inner {
             key: place.key.to_owned(),
             initiated: self.now(),
             meta,
+            attributes: (&put.attributes).into(),
             forbid_overwrite: put.forbid_overwrite,
         };
         self.backend.create_upload(place, upload).await.map_err(refusal_of)?;
         let result = InitiateResult {
             bucket: place.bucket.to_owned(),
-            key: place.key.to_owned(),
+            key: encoder(initiate.url_encoding)(place.key),
             upload_id,
-            encoding_type: String::new(),
+            encoding_type: encoding(initiate.url_encoding),
         };
         Ok(Answer::xml(result.to_xml()))
     }
@@ -86,12 +89,13 @@ impl Inner {
         };
         let result = ListPartsResult {
             bucket: place.bucket.to_owned(),
-            key: place.key.to_owned(),
+            key: encoder(list.url_encoding)(place.key),
             upload_id: list.upload_id.clone(),
             part_number_marker: marker,
             next_part_number_marker: page.last().map_or(marker, |part| part.part_number),
             max_parts: limit,
             is_truncated: rest.next().is_some(),
+            encoding_type: encoding(list.url_encoding),
             encryption_key: envelope("key"),
             encryption_start: envelope("start"),
             encryption_cek_alg: envelope("cek-alg"),
@@ -138,6 +142,7 @@ impl Inner {
             kind: Kind::Multipart,
             upload: Some(upload.id.clone()),
             meta: upload.meta.clone(),
+            attributes: upload.attributes.clone(),
         };
         let forbidden = upload.forbid_overwrite || complete.forbid_overwrite;
         let overwrite = if forbidden { Overwrite::Forbidden } else { Overwrite::Allowed };
@@ -146,19 +151,17 @@ impl Inner {
         let result = CompleteResult {
             location: format!("http://{}.oss-{}.aliyuncs.com/", place.bucket, self.region),
             bucket: place.bucket.to_owned(),
-            key: place.key.to_owned(),
+            key: encoder(complete.url_encoding)(place.key),
             etag: object.etag.clone(),
-            encoding_type: String::new(),
+            encoding_type: encoding(complete.url_encoding),
         };
-        let mut answer = Answer::xml(result.to_xml());
         let reply = PutReply {
             etag: object.etag.clone(),
             crc64: Some(object.crc64),
             version_id: self.version_of(place.bucket, &object).await?,
             ..PutReply::default()
         };
-        answer.headers.extend(reply.to_headers().map_err(|_| refusal::internal())?);
-        Ok(answer)
+        Answer::xml(result.to_xml()).with(&reply)
     }
 
     pub(crate) async fn abort(&self, place: Place<'_>, upload_id: &str) -> Outcome {

@@ -4,14 +4,13 @@ use data_encoding::BASE64;
 use http::StatusCode;
 use osseal_wire::oss::request::{Conditions, DeleteObject, GetObject, PutObject};
 use osseal_wire::oss::{
-    ContentRange, ObjectReply, PutReply, RangeSpec, ServiceError, http_date, parse_http_date,
+    ContentRange, Metadata, ObjectReply, PutReply, RangeSpec, ServiceError, http_date, parse_http_date,
 };
 
-use crate::backend::{BackendError, Meta, NewObject, Object, Overwrite, Place};
+use crate::backend::{BackendError, Kind, Meta, NewObject, Object, Overwrite, Place};
 use crate::body;
 use crate::cse_rules::{self, Case, Declared, Stage};
 use crate::ingest::{BodyFailure, Incoming};
-use crate::listing::object_type;
 use crate::service::{Answer, Inner, Outcome, declared, refusal_of};
 use crate::{random, refusal};
 
@@ -27,7 +26,13 @@ impl Inner {
         cse_rules::check(&case(Stage::Put, declared(&meta.0))).map_err(BodyFailure::from)?;
         self.demand(incoming, put.content_md5.as_deref(), put.crc64)?;
         let overwrite = if put.forbid_overwrite { Overwrite::Forbidden } else { Overwrite::Allowed };
-        let new = NewObject { id: random::id(), modified: self.now(), meta };
+        let new = NewObject {
+            id: random::id(),
+            modified: self.now(),
+            meta,
+            kind: Kind::Normal,
+            attributes: (&put.attributes).into(),
+        };
         let object = self.backend.put(place, new, overwrite, incoming).await?;
         let version_id = self.version_of(place.bucket, &object).await.map_err(BodyFailure::from)?;
         let reply = PutReply {
@@ -58,11 +63,12 @@ impl Inner {
                 Some(bytes.ok_or_else(|| BodyFailure::from(refusal::invalid_digest()))?)
             }
         };
-        incoming.demand(md5, crc64, self.quirks.part_etag).map_err(BackendError::from)
+        incoming.demand(md5, crc64, self.quirks.etag).map_err(BackendError::from)
     }
 
     pub(crate) async fn get_object(&self, place: Place<'_>, get: &GetObject, with_body: bool) -> Outcome {
         let opened = self.backend.open(place, get.version_id.as_deref()).await.map_err(refusal_of)?;
+        let opened = self.follow(place.bucket, opened, with_body).await?;
         let object = opened.object;
         hold(&get.conditions, &object)?;
         let asked = if with_body { get.range.as_ref() } else { None };
@@ -79,6 +85,23 @@ impl Inner {
         let body =
             if with_body && start < end { body::stream((opened.read)(start..end)) } else { body::empty() };
         Ok(Answer { status, headers, body })
+    }
+
+    pub(crate) async fn object_meta(&self, place: Place<'_>, version: Option<&str>) -> Outcome {
+        let opened = self.backend.open(place, version).await.map_err(refusal_of)?;
+        let object = self.follow(place.bucket, opened, false).await?.object;
+        let range = ContentRange { start: 0, end: object.size, total: object.size };
+        let reply = ObjectReply {
+            object_type: String::new(),
+            storage_class: String::new(),
+            version_id: self.version_of(place.bucket, &object).await?,
+            tag_count: None,
+            next_append_position: None,
+            metadata: Metadata::default(),
+            ..reply_of(&object, range, false)
+        };
+        let (status, headers) = reply.to_head().map_err(|_| refusal::internal())?;
+        Ok(Answer { status, headers, body: body::empty() })
     }
 
     pub(crate) async fn delete_object(&self, place: Place<'_>, delete: &DeleteObject) -> Outcome {
@@ -138,7 +161,7 @@ fn ranged(
 }
 
 fn reply_of(object: &Object, range: ContentRange, is_partial: bool) -> ObjectReply {
-    let mut metadata = osseal_wire::oss::Metadata(object.meta.0.clone());
+    let mut metadata = Metadata(object.meta.0.clone());
     if metadata.value("content-type").is_none() {
         metadata.push("content-type", "application/octet-stream");
     }
@@ -148,9 +171,11 @@ fn reply_of(object: &Object, range: ContentRange, is_partial: bool) -> ObjectRep
         etag: object.etag.clone(),
         crc64: Some(object.crc64),
         last_modified: http_date(object.modified),
-        object_type: object_type(object.kind).to_owned(),
-        storage_class: "Standard".into(),
+        object_type: object.kind.wire_name().to_owned(),
+        storage_class: object.attributes.storage_class.wire_name().to_owned(),
         version_id: None,
+        tag_count: Some(object.attributes.tags.len() as u64).filter(|count| *count > 0),
+        next_append_position: (object.kind == Kind::Appendable).then_some(object.size),
         request_id: String::new(),
         metadata,
     }

@@ -44,6 +44,38 @@ pub enum Operation {
     CompleteMultipartUpload,
     /// `AbortMultipartUpload`.
     AbortMultipartUpload,
+    /// `AppendObject`.
+    AppendObject,
+    /// `UploadPartCopy`.
+    UploadPartCopy,
+    /// `ListMultipartUploads`.
+    ListMultipartUploads,
+    /// `GetObjectMeta`.
+    GetObjectMeta,
+    /// `PutObjectTagging`.
+    PutObjectTagging,
+    /// `GetObjectTagging`.
+    GetObjectTagging,
+    /// `DeleteObjectTagging`.
+    DeleteObjectTagging,
+    /// `PutObjectACL`.
+    PutObjectAcl,
+    /// `GetObjectACL`.
+    GetObjectAcl,
+    /// `PutSymlink`.
+    PutSymlink,
+    /// `GetSymlink`.
+    GetSymlink,
+    /// `PutBucketAcl`.
+    PutBucketAcl,
+    /// `GetBucketAcl`.
+    GetBucketAcl,
+    /// `GetBucketInfo`.
+    GetBucketInfo,
+    /// `GetBucketLocation`.
+    GetBucketLocation,
+    /// `GetBucketStat`.
+    GetBucketStat,
     /// A request that is none of these.
     Unknown,
 }
@@ -53,7 +85,7 @@ impl Operation {
     pub fn of(call: &Call) -> Operation {
         match call {
             Call::ListBuckets(_) => Operation::ListBuckets,
-            Call::PutBucket => Operation::PutBucket,
+            Call::PutBucket(_) => Operation::PutBucket,
             Call::DeleteBucket => Operation::DeleteBucket,
             Call::ListObjects(list) if list.version_1 => Operation::ListObjects,
             Call::ListObjects(_) => Operation::ListObjectsV2,
@@ -71,6 +103,22 @@ impl Operation {
             Call::ListParts(_) => Operation::ListParts,
             Call::Complete(_) => Operation::CompleteMultipartUpload,
             Call::Abort { .. } => Operation::AbortMultipartUpload,
+            Call::AppendObject(_) => Operation::AppendObject,
+            Call::UploadPartCopy(_) => Operation::UploadPartCopy,
+            Call::ListUploads(_) => Operation::ListMultipartUploads,
+            Call::GetObjectMeta { .. } => Operation::GetObjectMeta,
+            Call::PutTagging(_) => Operation::PutObjectTagging,
+            Call::GetTagging { .. } => Operation::GetObjectTagging,
+            Call::DeleteTagging { .. } => Operation::DeleteObjectTagging,
+            Call::PutObjectAcl(_) => Operation::PutObjectAcl,
+            Call::GetObjectAcl { .. } => Operation::GetObjectAcl,
+            Call::PutSymlink(_) => Operation::PutSymlink,
+            Call::GetSymlink { .. } => Operation::GetSymlink,
+            Call::PutBucketAcl(_) => Operation::PutBucketAcl,
+            Call::GetBucketAcl => Operation::GetBucketAcl,
+            Call::GetBucketInfo => Operation::GetBucketInfo,
+            Call::GetBucketLocation => Operation::GetBucketLocation,
+            Call::GetBucketStat => Operation::GetBucketStat,
             _ => Operation::Unknown,
         }
     }

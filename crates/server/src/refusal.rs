@@ -35,6 +35,16 @@ refusals! {
     part_order = BAD_REQUEST "InvalidPartOrder" "The list of parts was not in ascending order." "";
     response_header = BAD_REQUEST "InvalidArgument" "A response header of the query has a value that no header can hold." "";
     bucket_name = BAD_REQUEST "InvalidBucketName" "The specified bucket is not valid." "";
+    position = CONFLICT "PositionNotEqualToLength" "Position is not equal to file length" "0026-00000016";
+    not_appendable = CONFLICT "ObjectNotAppendable" "The object is not appendable" "0026-00000017";
+    range_past_source = BAD_REQUEST "InvalidArgument" "The range of the copy reaches past the end of its source." "0042-00000306";
+    not_symlink = BAD_REQUEST "NotSymlink" "The object is not a symbolic link." "0043-00000101";
+    no_symlink_target = NOT_FOUND "SymlinkTargetNotExist" "The target of the symbolic link does not exist." "0026-00000012";
+    symlink_to_symlink = BAD_REQUEST "InvalidTargetType" "The target of the symbolic link is a symbolic link." "";
+    archived = FORBIDDEN "InvalidObjectState" "The operation is not valid for the object's state" "0016-00000404";
+    anonymous_override = BAD_REQUEST "InvalidRequest" "Request specific response headers cannot be used for anonymous GET requests." "";
+    /// No refusal of the service: its own stores keep what they take.
+    discarded = GONE "ContentDiscarded" "This server counts content and keeps none of it; it can be asked for headers." "";
     internal = INTERNAL_SERVER_ERROR "InternalError" "Please contact the server administrator, oss@service.aliyun.com." "";
 }
 

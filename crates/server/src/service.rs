@@ -5,6 +5,8 @@
 //!   body ───────────────────────────────── ledger ────────▲
 //! ```
 
+mod builder;
+
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -17,20 +19,21 @@ use jiff::Timestamp;
 use osseal_wire::oss::reply::PutReply;
 use osseal_wire::oss::request::Call;
 use osseal_wire::oss::xml::MAX_DOCUMENT;
-use osseal_wire::oss::{Credentials, Hosts, Request, ServiceError, Subject, auth, http_date};
+use osseal_wire::oss::{CopyReply, Credentials, Hosts, Request, ServiceError, http_date};
 
-use crate::backend::disk::{Disk, OpenError};
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, BackendError, Place};
 use crate::body::{self, Body, BoxError};
 use crate::cse_rules::{self, Declared};
 use crate::faults::Faults;
 use crate::faulty::{self, Plan};
-use crate::ingest::{BodyFailure, Demands, Incoming};
-use crate::ledger::{self, Ledger};
+use crate::ingest::{BodyFailure, Incoming};
+use crate::ledger::Ledger;
 use crate::quirks::Quirks;
 use crate::versions::marked;
 use crate::{Operation, random, refusal};
+
+pub use builder::ServiceBuilder;
 
 /// What time it is.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -44,10 +47,10 @@ pub(crate) struct Inner {
     pub(crate) region: String,
     pub(crate) quirks: Quirks,
     /// `None` lets everybody in.
-    credentials: Option<Vec<Credentials>>,
-    hosts: Hosts,
-    clock: Clock,
-    ledger: Option<Ledger>,
+    pub(crate) credentials: Option<Vec<Credentials>>,
+    pub(crate) hosts: Hosts,
+    pub(crate) clock: Clock,
+    pub(crate) ledger: Option<Ledger>,
     faults: Option<Faults>,
 }
 
@@ -79,105 +82,19 @@ impl Answer {
     }
 
     pub(crate) fn stored(reply: &PutReply) -> Outcome {
-        let headers = reply.to_headers().map_err(|_| refusal::internal())?;
-        Ok(Answer { headers, ..Answer::empty(StatusCode::OK) })
-    }
-}
-
-/// Puts a [`Service`] together.
-pub struct ServiceBuilder {
-    backend: Arc<dyn Backend>,
-    region: String,
-    quirks: Quirks,
-    credentials: Option<Vec<Credentials>>,
-    hosts: Hosts,
-    clock: Clock,
-    ledger: Option<Ledger>,
-    faults: Option<Faults>,
-}
-
-impl ServiceBuilder {
-    /// Keeps everything in memory, which is the default.
-    #[must_use]
-    pub fn memory(self) -> Self {
-        ServiceBuilder { backend: Arc::new(Memory::new()), ..self }
+        Answer::empty(StatusCode::OK).with(reply)
     }
 
-    /// Keeps everything in a folder, which is made where it does not exist. One process at a time.
-    ///
-    /// # Errors
-    /// [`OpenError`]: in use, not a store, unreadable.
-    pub fn disk(self, folder: impl Into<std::path::PathBuf>) -> Result<Self, OpenError> {
-        Ok(ServiceBuilder { backend: Arc::new(Disk::open(folder)?), ..self })
+    /// Adds what a reply says about something that was stored.
+    pub(crate) fn with(mut self, reply: &PutReply) -> Outcome {
+        self.headers.extend(reply.to_headers().map_err(|_| refusal::internal())?);
+        Ok(self)
     }
 
-    /// Keeps everything somewhere else.
-    #[must_use]
-    pub fn backend(self, backend: Arc<dyn Backend>) -> Self {
-        ServiceBuilder { backend, ..self }
-    }
-
-    /// Who may do anything; nobody else may do something.
-    #[must_use]
-    pub fn credentials(self, credentials: Vec<Credentials>) -> Self {
-        ServiceBuilder { credentials: Some(credentials), ..self }
-    }
-
-    /// Asks for no signature.
-    #[must_use]
-    pub fn anonymous(self) -> Self {
-        ServiceBuilder { credentials: None, ..self }
-    }
-
-    /// The region that signatures must name; `cn-hangzhou` unless said.
-    #[must_use]
-    pub fn region(self, region: impl Into<String>) -> Self {
-        ServiceBuilder { region: region.into(), ..self }
-    }
-
-    /// Domains whose first label is the bucket, besides `localhost` and the vendor's own.
-    #[must_use]
-    pub fn domains(mut self, domains: impl IntoIterator<Item = String>) -> Self {
-        self.hosts.0.extend(domains);
-        self
-    }
-
-    /// Another clock than the system's.
-    #[must_use]
-    pub fn clock(self, clock: Clock) -> Self {
-        ServiceBuilder { clock, ..self }
-    }
-
-    /// Other behaviour where the vendor's sources leave a choice.
-    #[must_use]
-    pub fn quirks(self, quirks: Quirks) -> Self {
-        ServiceBuilder { quirks, ..self }
-    }
-
-    /// Test mode: writes down every body received.
-    #[must_use]
-    pub fn ledger(self, ledger: Ledger) -> Self {
-        ServiceBuilder { ledger: Some(ledger), ..self }
-    }
-
-    /// Test mode: counts calls and lets things go wrong on order.
-    #[must_use]
-    pub fn faults(self, faults: Faults) -> Self {
-        ServiceBuilder { faults: Some(faults), ..self }
-    }
-
-    /// The service.
-    pub fn build(self) -> Service {
-        Service(Arc::new(Inner {
-            backend: self.backend,
-            region: self.region,
-            quirks: self.quirks,
-            credentials: self.credentials,
-            hosts: self.hosts,
-            clock: self.clock,
-            ledger: self.ledger,
-            faults: self.faults,
-        }))
+    /// Adds what a reply says about versions that were copied.
+    pub(crate) fn copied(mut self, reply: &CopyReply) -> Outcome {
+        self.headers.extend(reply.to_headers().map_err(|_| refusal::internal())?);
+        Ok(self)
     }
 }
 
@@ -248,7 +165,8 @@ impl Inner {
         body: Body,
         plan: &Plan,
     ) -> Result<Outcome, Closed> {
-        let request = match (self.authorize(head), request) {
+        let authorized = self.authorize(head, request.as_ref().ok()).await;
+        let request = match (authorized, request) {
             (Err(refusal), Ok(request)) if request.call.carries_data() => {
                 self.incoming(&request, body, plan.stop_reading()).await.drain().await;
                 return Ok(Err(refusal));
@@ -282,6 +200,7 @@ impl Inner {
         match &request.call {
             Call::PutObject(put) => self.put_object(place, put, incoming).await,
             Call::UploadPart(part) => self.upload_part(place, part, incoming).await,
+            Call::AppendObject(append) => self.append_object(place, append, incoming).await,
             _ => Err(BackendError::Body(refusal::internal().into())),
         }
     }
@@ -294,13 +213,19 @@ impl Inner {
                 _ => Err(refusal::internal()),
             },
             (Some(bucket), None) => match request.call {
-                Call::PutBucket => self.put_bucket(bucket).await,
+                Call::PutBucket(put) => self.put_bucket(bucket, &put).await,
                 Call::DeleteBucket => self.delete_bucket(bucket).await,
                 Call::ListObjects(list) => self.list_objects(bucket, &list).await,
                 Call::PutBucketVersioning(state) => self.put_versioning(bucket, state).await,
                 Call::GetBucketVersioning => self.get_versioning(bucket).await,
                 Call::ListVersions(list) => self.list_versions(bucket, &list).await,
                 Call::DeleteMany(many) => self.delete_many(bucket, &many).await,
+                Call::ListUploads(list) => self.list_uploads(bucket, &list).await,
+                Call::PutBucketAcl(acl) => self.put_bucket_acl(bucket, acl).await,
+                Call::GetBucketAcl => self.bucket_acl(bucket).await,
+                Call::GetBucketInfo => self.bucket_info(bucket).await,
+                Call::GetBucketLocation => self.bucket_location(bucket).await,
+                Call::GetBucketStat => self.bucket_stat(bucket).await,
                 _ => Err(refusal::internal()),
             },
             (Some(bucket), Some(key)) => {
@@ -314,56 +239,26 @@ impl Inner {
                     Call::ListParts(list) => self.list_parts(place, &list).await,
                     Call::Complete(complete) => self.complete(place, &complete).await,
                     Call::Abort { upload_id } => self.abort(place, &upload_id).await,
-                    _ => Err(refusal::internal()),
+                    call => self.dispatch_about(place, call).await,
                 }
             }
         }
     }
 
-    fn authorize(&self, head: &Parts) -> Result<(), ServiceError> {
-        let Some(credentials) = &self.credentials else { return Ok(()) };
-        let (bucket, key) = Request::subject(head, &self.hosts)?;
-        let subject = Subject { bucket: bucket.as_deref(), key: key.as_deref(), region: &self.region };
-        let known = |id: &str| credentials.iter().find(|known| known.access_key_id == id).cloned();
-        auth::verify(head, subject, known, (self.clock)())
-    }
-
-    /// The body of a call that carries data, entered into the ledger from its first byte.
-    async fn incoming(&self, request: &Request, body: Body, stop_after: Option<u64>) -> Incoming {
-        let (metadata, length, part) = match &request.call {
-            Call::PutObject(put) => (Some(&put.metadata), put.content_length, None),
-            Call::UploadPart(part) => (Some(&part.metadata), part.content_length, Some(part)),
-            _ => (None, None, None),
-        };
-        let demands = Demands { length, largest: self.quirks.largest_body, stop_after, ..Demands::default() };
-        let Some(ledger) = &self.ledger else { return Incoming::new(body, demands, None) };
-        let (bucket, key) =
-            (request.bucket.clone().unwrap_or_default(), request.key.clone().unwrap_or_default());
-        let upload = match part {
-            Some(part) => {
-                self.backend.upload(Place { bucket: &bucket, key: &key }, &part.upload_id).await.ok()
-            }
-            None => None,
-        };
-        let own: Vec<(String, Vec<u8>)> = metadata
-            .map(|metadata| metadata.pairs().map(|(name, value)| (name.to_owned(), value.to_vec())).collect())
-            .unwrap_or_default();
-        let theirs = upload.map(|(upload, _)| upload.meta.0.clone()).unwrap_or_default();
-        let is_envelope = |(name, _): &&(String, Vec<u8>)| ledger::is_envelope(name);
-        let from = if own.iter().any(|pair| is_envelope(&pair)) { own } else { theirs };
-        let envelope: Vec<(String, Vec<u8>)> = from.iter().filter(is_envelope).cloned().collect();
-        let sizes =
-            Declared::of(envelope.iter().map(|(name, value)| (name.as_str(), value.as_slice()))).plan();
-        let stored_start = part.zip(sizes).map_or(0, |(part, plan)| plan.offset(part.part_number));
-        let subject = ledger::Subject {
-            bucket,
-            key,
-            upload_id: part.map(|part| part.upload_id.clone()),
-            part_number: part.map(|part| part.part_number),
-            envelope,
-            stored_start,
-        };
-        Incoming::new(body, demands, Some(ledger.open(subject)))
+    /// Calls about what belongs to an object.
+    async fn dispatch_about(&self, place: Place<'_>, call: Call) -> Outcome {
+        match call {
+            Call::UploadPartCopy(copy) => self.upload_part_copy(place, &copy).await,
+            Call::GetObjectMeta { version_id } => self.object_meta(place, version_id.as_deref()).await,
+            Call::PutTagging(put) => self.put_tagging(place, &put).await,
+            Call::GetTagging { version_id } => self.tagging(place, version_id.as_deref()).await,
+            Call::DeleteTagging { version_id } => self.delete_tagging(place, version_id.as_deref()).await,
+            Call::PutObjectAcl(put) => self.put_object_acl(place, &put).await,
+            Call::GetObjectAcl { version_id } => self.object_acl(place, version_id.as_deref()).await,
+            Call::PutSymlink(put) => self.put_symlink(place, &put).await,
+            Call::GetSymlink { version_id } => self.symlink(place, version_id.as_deref()).await,
+            _ => Err(refusal::internal()),
+        }
     }
 
     fn sign_off(&self, headers: &mut HeaderMap, request_id: &str) {
@@ -409,7 +304,7 @@ fn carries_document(head: &Parts) -> bool {
     let mut names = names.flatten();
     match head.method {
         Method::POST => names.any(|name| matches!(name, "uploadId" | "delete")),
-        Method::PUT => names.any(|name| name == "versioning"),
+        Method::PUT => names.any(|name| matches!(name, "versioning" | "tagging")),
         _ => false,
     }
 }

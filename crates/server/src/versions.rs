@@ -6,13 +6,13 @@ use osseal_wire::oss::xml::{
     CommonPrefix, DeleteError, DeleteResult, DeletedEntry, ListVersionsResult, MarkerEntry, ObjectName,
     VersionEntry, VersioningConfiguration, VersionsEntry,
 };
-use osseal_wire::oss::{DeleteReply, ServiceError, listing};
+use osseal_wire::oss::{DeleteReply, Obstacle, PutReply, ServiceError};
 
 use crate::backend::{
     BackendError, Cursor, ListedVersion, NewMarker, Object, Place, Removed, VersionCursor, VersionKind,
 };
 use crate::buckets::{iso, owner};
-use crate::listing::{BATCH, DEFAULT_PAGE, group_of, object_type};
+use crate::listing::{BATCH, DEFAULT_PAGE, encoder, encoding, group_of};
 use crate::service::{Answer, Inner, Outcome, refusal_of};
 use crate::{random, refusal};
 
@@ -36,6 +36,11 @@ impl Inner {
     ) -> Result<Option<String>, ServiceError> {
         let versioned = !object.version.is_null() || self.has_versions(bucket).await?;
         Ok(versioned.then(|| object.version.as_str().to_owned()))
+    }
+
+    /// A reply about an object that says its version and nothing else.
+    pub(crate) async fn named(&self, bucket: &str, object: &Object) -> Result<PutReply, ServiceError> {
+        Ok(PutReply { version_id: self.version_of(bucket, object).await?, ..PutReply::default() })
     }
 
     pub(crate) async fn has_versions(&self, bucket: &str) -> Result<bool, ServiceError> {
@@ -65,11 +70,9 @@ impl Inner {
 
     pub(crate) async fn delete_many(&self, bucket: &str, many: &DeleteMany) -> Outcome {
         self.backend.versioning(bucket).await.map_err(refusal_of)?;
-        let encode = |key: &str| if many.url_encoding { listing::url_encode(key) } else { key.to_owned() };
-        let mut result = DeleteResult {
-            encoding_type: if many.url_encoding { "url".into() } else { String::new() },
-            ..DeleteResult::default()
-        };
+        let encode = encoder(many.url_encoding);
+        let mut result =
+            DeleteResult { encoding_type: encoding(many.url_encoding), ..DeleteResult::default() };
         for ObjectName { key, version_id } in &many.delete.objects {
             let place = Place { bucket, key: key.as_deref().unwrap_or_default() };
             let (key, asked) = (encode(place.key), version_id.clone().unwrap_or_default());
@@ -98,7 +101,7 @@ impl Inner {
     pub(crate) async fn list_versions(&self, bucket: &str, list: &ListVersions) -> Outcome {
         let limit = list.max_keys.unwrap_or(DEFAULT_PAGE);
         let page = self.collect_versions(bucket, list, limit as usize).await?;
-        let encode = |text: &str| if list.url_encoding { listing::url_encode(text) } else { text.to_owned() };
+        let encode = encoder(list.url_encoding);
         let (next_key_marker, next_version_id_marker) = page.next.clone().unwrap_or_default();
         let result = ListVersionsResult {
             name: bucket.to_owned(),
@@ -107,7 +110,7 @@ impl Inner {
             version_id_marker: list.version_id_marker.clone(),
             max_keys: limit,
             delimiter: encode(&list.delimiter),
-            encoding_type: if list.url_encoding { "url".into() } else { String::new() },
+            encoding_type: encoding(list.url_encoding),
             is_truncated: page.next.is_some(),
             next_key_marker: encode(&next_key_marker),
             next_version_id_marker,
@@ -194,9 +197,9 @@ impl Row {
                 is_latest: row.is_latest,
                 last_modified: iso(object.modified),
                 etag: object.etag.clone(),
-                object_type: object_type(object.kind).to_owned(),
+                object_type: object.kind.wire_name().to_owned(),
                 size: object.size.to_string(),
-                storage_class: "Standard".into(),
+                storage_class: object.attributes.storage_class.wire_name().to_owned(),
                 owner: owner(),
             }),
             VersionKind::Marker(marker) => VersionsEntry::DeleteMarker(MarkerEntry {
@@ -211,7 +214,7 @@ impl Row {
 }
 
 impl ListedVersion {
-    fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match &self.kind {
             VersionKind::Object(object) => object.version.as_str(),
             VersionKind::Marker(marker) => marker.version.as_str(),
@@ -221,7 +224,7 @@ impl ListedVersion {
 
 /// A delete marker stands where an object was looked for.
 pub(crate) fn marked(error: ServiceError, marker: &str) -> ServiceError {
-    ServiceError { delete_marker: Some(marker.into()), ..error }
+    ServiceError { obstacle: Some(Box::new(Obstacle::DeleteMarker(marker.to_owned()))), ..error }
 }
 
 /// The refusal of a delete marker as the source of a copy.

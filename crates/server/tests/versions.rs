@@ -4,63 +4,10 @@
 
 mod support;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use md5::{Digest, Md5};
-use osseal_server::Service;
 use support::{Reply, Store, ramp};
 
 impl Store {
-    async fn versioning(&self, state: &str) {
-        let document = format!("<VersioningConfiguration><Status>{state}</Status></VersioningConfiguration>");
-        let reply = self.ask("PUT /box?versioning", &[], document.as_bytes()).await;
-        assert_eq!(reply.status, 200, "{}", reply.text());
-    }
-
-    /// Puts and gives the version; empty where there is none.
-    async fn put(&self, key: &str, body: &str) -> String {
-        let reply = self.ask(&format!("PUT /box/{key}"), &[], body.as_bytes()).await;
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        reply.header("x-oss-version-id").to_owned()
-    }
-
-    async fn get(&self, path: &str) -> Reply {
-        self.ask(&format!("GET /box/{path}"), &[], b"").await
-    }
-
-    async fn delete(&self, path: &str) -> Reply {
-        let reply = self.ask(&format!("DELETE /box/{path}"), &[], b"").await;
-        assert_eq!(reply.status, 204, "{}", reply.text());
-        reply
-    }
-
-    /// Versions as `key:id`, markers with `-`, the latest with `!`, groups with `*`; then the markers of the next page.
-    async fn versions(&self, query: &str) -> (Vec<String>, Option<(String, String)>) {
-        let reply = self.ask(&format!("GET /box?versions&{query}"), &[], b"").await;
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        let starts = ["<Version>", "<DeleteMarker>", "<CommonPrefixes>"];
-        let mut rows = Vec::new();
-        let mut rest = reply.text();
-        while let Some(at) = starts.iter().filter_map(|start| rest.find(start)).min() {
-            let row = &rest[at..];
-            let of = |name: &str| {
-                let inside = row.split_once(&format!("<{name}>")).unwrap().1;
-                inside.split_once('<').unwrap().0.to_owned()
-            };
-            rows.push(if row.starts_with("<CommonPrefixes>") {
-                format!("{}*", of("Prefix"))
-            } else {
-                let sign = if row.starts_with("<Version>") { "" } else { "-" };
-                let latest = if of("IsLatest") == "true" { "!" } else { "" };
-                format!("{}:{}{sign}{latest}", of("Key"), of("VersionId"))
-            });
-            rest = &row[1..];
-        }
-        let truncated = reply.element("IsTruncated") == "true";
-        let next =
-            (reply.element("NextKeyMarker").to_owned(), reply.element("NextVersionIdMarker").to_owned());
-        (rows, truncated.then_some(next))
-    }
-
     async fn delete_many(&self, query: &str, body: &str) -> Reply {
         let md5 = data_encoding::BASE64.encode(&Md5::digest(body));
         self.ask(&format!("POST /box?delete{query}"), &[("content-md5", &md5)], body.as_bytes()).await
@@ -377,89 +324,4 @@ async fn writes_and_removals_at_the_same_time_all_stay() {
             assert_eq!(store.get(&format!("a?versionId={version}")).await.text(), writer.to_string());
         }
     }
-}
-
-fn open(path: &std::path::Path) -> Store {
-    Store::of(Service::builder().anonymous().disk(path).unwrap().build())
-}
-
-/// A record as the disk backend writes it.
-fn record(json: &str) -> String {
-    format!(
-        "osseal-record-1 {}\n{json}",
-        data_encoding::HEXLOWER.encode(digest(&SHA256, json.as_bytes()).as_ref())
-    )
-}
-
-#[tokio::test]
-async fn a_folder_of_the_layout_without_versions_opens() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store");
-    let key = data_encoding::HEXLOWER.encode(digest(&SHA256, b"a").as_ref());
-    for (name, content) in [
-        ("format", "osseal-store-1\n".to_owned()),
-        ("data/BLOB", "hello".to_owned()),
-        ("buckets/box/bucket", record(r#"{"created":1702743657000}"#)),
-        (
-            &format!("buckets/box/objects/{key}"),
-            record(
-                r#"{"key":"a","object":{"id":"W","size":5,"etag":"\"5D41402ABC4B2A76B9719D911017C592\"","crc64":18446744073709551615,"md5":[93,65,64,42,188,75,42,118,185,113,157,145,16,23,197,146],"modified":1702743657123,"kind":"Normal","upload":null,"meta":[["x-oss-meta-a","é"]]},"blobs":[["BLOB",5]]}"#,
-            ),
-        ),
-    ] {
-        std::fs::create_dir_all(path.join(name).parent().unwrap()).unwrap();
-        std::fs::write(path.join(name), content).unwrap();
-    }
-    std::fs::create_dir_all(path.join("buckets/box/uploads")).unwrap();
-    let store = open(&path);
-    let get = store.get("a").await;
-    assert_eq!((get.text(), get.header("x-oss-version-id")), ("hello", ""));
-    assert_eq!(get.header("x-oss-hash-crc64ecma"), "18446744073709551615");
-    assert_eq!(store.versions("").await.0, ["a:null!"]);
-    store.versioning("Enabled").await;
-    let one = store.put("a", "1").await;
-    drop(store);
-    // Who knows the first layout only must not sweep the bodies of earlier versions.
-    assert_eq!(std::fs::read_to_string(path.join("format")).unwrap(), "osseal-store-2\n");
-    let store = open(&path);
-    assert_eq!(store.versions("").await.0, [format!("a:{one}!"), "a:null".to_owned()]);
-    assert_eq!(store.get("a?versionId=null").await.text(), "hello");
-    store.delete("a?versionId=null").await;
-    assert!(!path.join("data/BLOB").exists(), "a body that no version names is removed");
-}
-
-#[tokio::test]
-async fn a_damaged_record_is_not_written_over_where_versions_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store");
-    let store = open(&path);
-    store.ask("PUT /box", &[], b"").await;
-    store.versioning("Enabled").await;
-    store.put("a", "1").await;
-    store.put("a", "2").await;
-    drop(store);
-    let record = std::fs::read_dir(path.join("buckets/box/objects")).unwrap().next().unwrap().unwrap().path();
-    let sound = std::fs::read(&record).unwrap();
-    let mut damaged = sound.clone();
-    *damaged.last_mut().unwrap() ^= 1;
-    std::fs::write(&record, &damaged).unwrap();
-    let store = open(&path);
-    for (line, body) in [
-        ("GET /box/a", &b""[..]),
-        ("PUT /box/a", b"3"),
-        ("DELETE /box/a", b""),
-        ("DELETE /box/a?versionId=null", b""),
-        ("GET /box?versions", b""),
-    ] {
-        assert_eq!(store.ask(line, &[], body).await.status, 500, "{line}");
-    }
-    drop(store);
-    assert_eq!(std::fs::read(&record).unwrap(), damaged);
-    std::fs::write(&record, &sound).unwrap();
-    let store = open(&path);
-    assert_eq!(
-        (store.get("a").await.text(), store.versions("").await.0.len()),
-        ("2", 2),
-        "nothing was swept"
-    );
 }

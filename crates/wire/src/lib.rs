@@ -10,6 +10,7 @@
 //! | [`oss::sign_v4`] | signature version 4, made and checked |
 //! | [`oss::endpoint`], [`oss::names`] | hosts, addressing styles, bucket and key names |
 //! | [`oss::meta`] | headers kept with an object |
+//! | [`oss::tags`], [`oss::acl`], [`oss::storage_class`] | what is kept beside them |
 //! | [`oss::range`], [`oss::crc64`] | byte ranges, checksums |
 //! | [`oss::xml`] | documents, read within bounds |
 //! | [`acs3`] | signatures for the vendor's other services |

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use osseal_wire::oss::{ContentRange, ObjectReply, PutReply, ReplyError};
+use osseal_wire::oss::{ContentRange, ObjectReply, PutReply, ReplyError, SymlinkReply};
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs
@@ -36,13 +36,31 @@ fn heads_are_read_as_they_are_written() {
         object_type: "Normal".into(),
         storage_class: "Standard".into(),
         version_id: Some("v1".into()),
+        tag_count: Some(3),
+        next_append_position: Some(100),
         request_id: String::new(),
         metadata: osseal_wire::oss::Metadata(vec![("x-oss-meta-a".into(), b"1".to_vec())]),
     };
     let (status, head) = reply.to_head().unwrap();
     assert_eq!(ObjectReply::from_head(status, &head), Ok(reply));
-    let put = PutReply { etag: "\"E\"".into(), crc64: Some(7), version_id: None, request_id: String::new() };
+    let put = PutReply {
+        etag: "\"E\"".into(),
+        crc64: Some(7),
+        next_append_position: Some(u64::MAX),
+        ..PutReply::default()
+    };
     assert_eq!(PutReply::from_head(&put.to_headers().unwrap()), Ok(put));
+    let link = SymlinkReply {
+        target: "a b/对象\n%".into(),
+        etag: "\"E\"".into(),
+        last_modified: "Sat, 16 Dec 2023 17:25:12 GMT".into(),
+        ..SymlinkReply::default()
+    };
+    assert_eq!(SymlinkReply::from_head(&link.to_headers().unwrap()), Ok(link));
+    assert_eq!(
+        SymlinkReply::from_head(&HeaderMap::new()),
+        Err(ReplyError::MissingHeader { name: "x-oss-symlink-target" })
+    );
 }
 
 #[test]

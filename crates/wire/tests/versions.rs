@@ -9,7 +9,8 @@ use osseal_wire::oss::xml::{
     VersioningConfiguration, VersionsEntry, XmlError,
 };
 use osseal_wire::oss::{
-    Call, CopyReply, DeleteReply, Hosts, ReplyError, Request, ServiceError, VersionMarker, VersionPage,
+    Call, CopyReply, DeleteReply, Hosts, Obstacle, ReplyError, Request, ServiceError, VersionMarker,
+    VersionPage,
 };
 
 fn page(inside: &str) -> ListVersionsResult {
@@ -323,8 +324,9 @@ fn heads_about_versions_are_read_as_they_are_written() {
 
     let mut refusal = ServiceError::new(StatusCode::NOT_FOUND, "NoSuchKey", "gone", "");
     assert!(refusal.to_headers().is_empty());
-    for version in ["v", ""] {
-        refusal.delete_marker = Some(version.into());
+    let markers = ["v", ""].map(|version| Obstacle::DeleteMarker(version.to_owned()));
+    for obstacle in markers.into_iter().chain([Obstacle::End(0), Obstacle::End(u64::MAX)]) {
+        refusal.obstacle = Some(Box::new(obstacle));
         let read = ServiceError::from_reply(
             StatusCode::NOT_FOUND,
             &refusal.to_headers(),

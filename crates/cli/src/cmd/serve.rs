@@ -2,9 +2,10 @@
 
 use osseal::Credentials;
 use osseal_server::Service;
+use osseal_server::quirks::{Etag, Quirks};
 use tokio::net::TcpListener;
 
-use crate::args::Serve;
+use crate::args::{EtagKind, Serve};
 use crate::environment;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -23,7 +24,15 @@ pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
         Some(credentials) => credentials,
         None => made_up()?,
     };
-    let mut builder = Service::builder().credentials(vec![credentials]).region(region);
+    let mut quirks = Quirks::default();
+    quirks.etag = match args.etag {
+        EtagKind::Md5 => Etag::Md5,
+        EtagKind::Crc64 => Etag::Crc64,
+    };
+    let mut builder = Service::builder().credentials(vec![credentials]).region(region).quirks(quirks);
+    if args.discard {
+        builder = builder.discard();
+    }
     if let Some(folder) = &args.dir {
         builder = builder.disk(folder).map_err(|error| {
             Failure::new(Exit::Local, format!("cannot open the store in {}", folder.display()))

@@ -112,3 +112,22 @@ fn addresses_that_are_none_are_refused() {
     home.run(&["serve", "--listen", &address]).fails(1, &[&address]);
     home.run(&["--local", "serve"]).fails(2, &["--dir"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_store_for_measurements_counts_and_forgets() {
+    let store = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let server = Server::start(&store, &["--discard", "--etag", "crc64"]);
+    let home = Home::with_store(&server.endpoint);
+    home.write("f", ramp(200_000));
+    home.run(&["mb", "oss://box"]).ok();
+    home.run(&["cp", "f", "oss://box/f"]).ok();
+    let stat = String::from_utf8(home.run(&["stat", "--json", "oss://box/f"]).ok()).unwrap();
+    assert!(stat.contains("\"size\":200000"), "{stat}");
+    assert!(stat.contains("\\\"0000000000030D40"), "an ETag of length and CRC64: {stat}");
+    home.run(&["cat", "oss://box/f"]).fails(4, &["ContentDiscarded", "keeps none"]);
+    signal(&server.child, "TERM");
+    assert_eq!(server.end(), 0);
+    store.run(&["serve", "--listen", "127.0.0.1:0", "--discard", "--dir", "data"]).fails(2, &["--dir"]);
+    store.run(&["serve", "--listen", "127.0.0.1:0", "--etag", "sha1"]).fails(2, &["sha1"]);
+}

@@ -226,7 +226,8 @@ async fn parts_in_another_order() {
     let object = Object::stored(&world, "k", None).await;
     let metadata = Metadata::from_headers(&object.headers);
     for order in [[0, 1, 2], [1, 0, 2]] {
-        let initiate = Call::Initiate(PutObject { metadata: metadata.clone(), ..PutObject::default() });
+        let initiate =
+            Call::Initiate(PutObject { metadata: metadata.clone(), ..PutObject::default() }.into());
         let reply = world.raw(initiate, Some("k"), vec![]).await;
         let upload_id = InitiateResult::from_xml(reply.body()).unwrap().upload_id;
         let mut parts = Vec::new();
@@ -245,7 +246,7 @@ async fn parts_in_another_order() {
                 .push(CompletePart { part_number, etag: PutReply::from_head(reply.headers()).unwrap().etag });
         }
         let parts = CompleteRequest { parts };
-        let complete = Complete { upload_id, parts, forbid_overwrite: false, metadata: Metadata::default() };
+        let complete = Complete { upload_id, parts, ..Complete::default() };
         world.raw(Call::Complete(complete), Some("k"), vec![]).await;
         let mut found = String::new();
         for read in reads(size).into_iter().take(10) {

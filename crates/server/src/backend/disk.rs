@@ -36,14 +36,14 @@ use std::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use osseal_wire::oss::Versioning;
+use osseal_wire::oss::{Acl, Versioning};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use self::{
     files::{Aside, Blob},
     folder::Folder,
     shared::Shared,
-    state::{Content, Culprit, State},
+    state::{Content, Culprit, Record, State},
 };
 use super::{
     Backend, BackendError, BackendFuture, Bucket, Cursor, Listed, ListedVersion, NewMarker, NewObject,
@@ -236,7 +236,7 @@ impl Backend for Disk {
         self.blocking(move |shared| {
             let Entry { object, content } = shared.state().object(place.place(), version.as_deref())?.clone();
             content.iter().try_for_each(|blob| blob.check())?;
-            Ok(Opened { object, read: Box::new(move |range| files::stream(&content, range)) })
+            Ok(Opened { object, is_kept: true, read: Box::new(move |range| files::stream(&content, range)) })
         })
     }
 
@@ -282,7 +282,7 @@ impl Backend for Disk {
     ) -> BackendFuture<'a, Vec<Listed>> {
         self.now(move |state| {
             let listed = state.index.scan(bucket, prefix, from, limit)?;
-            state.listable(bucket).map(|()| listed)
+            state.listable(bucket, |record| matches!(record, Record::Object(_))).map(|()| listed)
         })
     }
 
@@ -295,7 +295,7 @@ impl Backend for Disk {
     ) -> BackendFuture<'a, Vec<ListedVersion>> {
         self.now(move |state| {
             let listed = state.index.scan_versions(bucket, prefix, from, limit)?;
-            state.listable(bucket).map(|()| listed)
+            state.listable(bucket, |record| matches!(record, Record::Object(_))).map(|()| listed)
         })
     }
 
@@ -354,5 +354,55 @@ impl Backend for Disk {
     fn abort<'a>(&'a self, place: Place<'a>, id: &'a str) -> BackendFuture<'a, ()> {
         let (place, id) = (Owned::of(place), id.to_owned());
         self.blocking(move |shared| shared.abort(place.place(), &id))
+    }
+
+    fn append<'a>(
+        &'a self,
+        place: Place<'a>,
+        before: Option<Arc<Object>>,
+        new: NewObject,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Arc<Object>> {
+        async move {
+            self.shared.state().growing(place, before.as_deref())?;
+            let received = self.receive(body).await?;
+            let object = new.after(before.as_deref(), &body.finish()?);
+            let place = Owned::of(place);
+            self.blocking(move |shared| {
+                let added = received.place(&shared.folder)?;
+                shared.change(place.place(), |state| {
+                    state.grown(place.place(), before.as_deref(), &object, &added)
+                })
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn amend<'a>(&'a self, place: Place<'a>, expected: &'a str, record: Object) -> BackendFuture<'a, ()> {
+        let (place, expected) = (Owned::of(place), expected.to_owned());
+        self.blocking(move |shared| {
+            let amended = shared.change(place.place(), |state| {
+                state.sound(&Culprit::object(place.place()))?;
+                state.index.shelf(&place.bucket)?.amended(&place.key, &expected, &record)
+            });
+            amended.map(drop)
+        })
+    }
+
+    fn uploads<'a>(&'a self, bucket: &'a str, prefix: &'a str) -> BackendFuture<'a, Vec<Arc<Upload>>> {
+        self.now(move |state| {
+            let uploads = state.index.uploads(bucket, prefix)?;
+            state.listable(bucket, |record| matches!(record, Record::Upload(_))).map(|()| uploads)
+        })
+    }
+
+    fn bucket<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, Bucket> {
+        self.now(move |state| state.index.bucket(bucket))
+    }
+
+    fn set_bucket_acl<'a>(&'a self, bucket: &'a str, acl: Acl) -> BackendFuture<'a, ()> {
+        let bucket = bucket.to_owned();
+        self.blocking(move |shared| shared.set_bucket_acl(&bucket, acl))
     }
 }

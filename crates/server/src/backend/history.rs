@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use osseal_wire::oss::Versioning;
 
-use super::{BackendError, Marker, Object, VersionId};
+use super::{BackendError, Marker, Object, VersionId, index::Change};
 
 /// The versions of a key, the latest first; at least one.
 pub(super) struct History<C> {
@@ -97,6 +97,12 @@ impl<C> History<C> {
         }
     }
 
+    /// The object that a write made.
+    pub(super) fn of_write(&self, id: &str) -> Result<&Entry<C>, BackendError> {
+        let mut entries = self.all().filter_map(Version::entry);
+        entries.find(|entry| entry.object.id == id).ok_or(BackendError::Changed)
+    }
+
     /// Whether both are of the same writes and removals.
     pub(super) fn is(&self, other: &Self) -> bool {
         let facts = |history: &Self| -> Vec<(VersionId, String)> {
@@ -118,6 +124,18 @@ impl<C: Clone> History<C> {
         let kept = before.into_iter().flat_map(History::all);
         let earlier = kept.filter(|known| known.id() != version.id()).cloned().collect();
         History { latest: version, earlier }
+    }
+
+    /// With another object as one of the versions, which all keep their places.
+    pub(super) fn replaced(&self, id: &VersionId, record: &Object, content: C) -> Change<C, Arc<Object>> {
+        let object = Arc::new(Object { version: id.clone(), ..record.clone() });
+        let entry = Entry { object: object.clone(), content };
+        let kept = |version: &Version<C>| {
+            if version.id() == id { Version::Object(entry.clone()) } else { version.clone() }
+        };
+        let history =
+            History { latest: kept(&self.latest), earlier: self.earlier.iter().map(kept).collect() };
+        Change { history: Some(history), answer: object }
     }
 
     /// Without a version; none when nothing is left.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use osseal_wire::oss::Versioning;
+use osseal_wire::oss::{Acl, Versioning};
 
 use super::{
     BackendError, Bucket, Cursor, Listed, ListedVersion, Marker, NewMarker, Object, Overwrite, Part, Place,
@@ -26,6 +26,7 @@ pub(super) struct Index<C> {
 /// One bucket.
 pub(super) struct Shelf<C> {
     pub(super) created: Timestamp,
+    pub(super) acl: Acl,
     /// None until it is set for the first time.
     pub(super) versioning: Option<Versioning>,
     pub(super) keys: BTreeMap<String, History<C>>,
@@ -52,8 +53,8 @@ impl<C> Default for Index<C> {
 }
 
 impl<C> Shelf<C> {
-    pub(super) fn new(created: Timestamp, versioning: Option<Versioning>) -> Self {
-        Shelf { created, versioning, keys: BTreeMap::new(), uploads: BTreeMap::new() }
+    pub(super) fn new(created: Timestamp, acl: Acl, versioning: Option<Versioning>) -> Self {
+        Shelf { created, acl, versioning, keys: BTreeMap::new(), uploads: BTreeMap::new() }
     }
 
     /// Whether a write under these terms is allowed. Where versions are kept nothing is overwritten.
@@ -100,6 +101,47 @@ impl<C: Clone> Shelf<C> {
         let object = Arc::new(Object { version, ..record.clone() });
         let version = Version::Object(Entry { object: object.clone(), content });
         Change { history: Some(History::with(self.keys.get(key), version)), answer: object }
+    }
+
+    /// The object that is about to grow, if it is still as it was `before`; none where there is none, or a delete marker.
+    pub(super) fn growing(
+        &self,
+        key: &str,
+        before: Option<&Object>,
+    ) -> Result<Option<&Entry<C>>, BackendError> {
+        let now = self.keys.get(key).and_then(|history| history.latest.entry());
+        let of = |object: &Object| object.id.clone();
+        if now.map(|entry| of(&entry.object)) == before.map(of) {
+            Ok(now)
+        } else {
+            Err(BackendError::Changed)
+        }
+    }
+
+    /// The growth of the latest version, which stays the one it is. What makes the object is a write.
+    pub(super) fn grown(
+        &self,
+        key: &str,
+        before: Option<&Object>,
+        record: &Object,
+        content: C,
+    ) -> Result<Change<C, Arc<Object>>, BackendError> {
+        match (self.growing(key, before)?, self.keys.get(key)) {
+            (Some(_), Some(history)) => Ok(history.replaced(history.latest.id(), record, content)),
+            _ => Ok(self.written(key, record, content)),
+        }
+    }
+
+    /// Another record for the version of the write `expected`, whose content stays.
+    pub(super) fn amended(
+        &self,
+        key: &str,
+        expected: &str,
+        record: &Object,
+    ) -> Result<Change<C, Arc<Object>>, BackendError> {
+        let history = self.keys.get(key).ok_or(BackendError::Changed)?;
+        let entry = history.of_write(expected)?;
+        Ok(history.replaced(&entry.object.version, record, entry.content.clone()))
     }
 
     /// A removal of the object, by a marker where versions are kept.
@@ -170,8 +212,20 @@ impl<C> Index<C> {
     pub(super) fn buckets(&self) -> Vec<Bucket> {
         self.buckets
             .iter()
-            .map(|(name, shelf)| Bucket { name: name.clone(), created: shelf.created })
+            .map(|(name, shelf)| Bucket { name: name.clone(), created: shelf.created, acl: shelf.acl })
             .collect()
+    }
+
+    pub(super) fn bucket(&self, bucket: &str) -> Result<Bucket, BackendError> {
+        let shelf = self.shelf(bucket)?;
+        Ok(Bucket { name: bucket.to_owned(), created: shelf.created, acl: shelf.acl })
+    }
+
+    pub(super) fn uploads(&self, bucket: &str, prefix: &str) -> Result<Vec<Arc<Upload>>, BackendError> {
+        let all = self.shelf(bucket)?.uploads.values().map(|pending| pending.upload.clone());
+        let mut uploads: Vec<_> = all.filter(|upload| upload.key.starts_with(prefix)).collect();
+        uploads.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
+        Ok(uploads)
     }
 
     pub(super) fn object(&self, place: Place<'_>, version: Option<&str>) -> Result<&Entry<C>, BackendError> {
@@ -181,8 +235,7 @@ impl<C> Index<C> {
     /// The entry that a copy reads, if it is still there.
     pub(super) fn source(&self, place: Place<'_>, expected: &str) -> Result<&Entry<C>, BackendError> {
         let history = self.shelf(place.bucket)?.keys.get(place.key).ok_or(BackendError::NoSuchKey)?;
-        let mut entries = history.all().filter_map(Version::entry);
-        entries.find(|entry| entry.object.id == expected).ok_or(BackendError::Changed)
+        history.of_write(expected)
     }
 
     pub(super) fn scan(

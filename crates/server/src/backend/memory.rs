@@ -1,42 +1,59 @@
 //! Everything in memory, gone with the process. Bodies are kept as the chunks they came in and handed out without copying.
 
-use std::{
-    ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+mod content;
 
-use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, stream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt;
 use jiff::Timestamp;
-use osseal_wire::oss::Versioning;
+use osseal_wire::oss::{Acl, Versioning};
 
+use self::content::{Content, Stretch, collect, is_kept, joined, slices};
 use super::{
-    Backend, BackendError, BackendFuture, Bucket, ContentStream, Cursor, Listed, ListedVersion, NewMarker,
-    NewObject, NewPart, Object, Opened, Overwrite, Part, Place, Removed, Upload, VersionCursor,
+    Backend, BackendError, BackendFuture, Bucket, Cursor, Listed, ListedVersion, NewMarker, NewObject,
+    NewPart, Object, Opened, Overwrite, Part, Place, Removed, Upload, VersionCursor,
     history::Entry,
     index::{Change, Index, Pending, Shelf},
 };
-use crate::ingest::{BodyFailure, Incoming};
+use crate::ingest::{Facts, Incoming};
 
-/// Chunks below this size are copied out of the buffers they arrived in, which may be far larger.
-const WORTH_KEEPING: usize = 4 << 10;
+pub use self::content::Pattern;
 
 /// A backend without a disk.
 #[derive(Default)]
 pub struct Memory {
     index: Mutex<Index<Content>>,
+    discard: bool,
 }
-
-/// Longest piece that is handed out at once: what a reader does with it stays in the processor's cache.
-const PIECE: usize = 256 << 10;
-
-/// The chunks of a body, in order.
-type Content = Arc<[Bytes]>;
 
 impl Memory {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty one that counts and sums bodies and keeps none of them: for measuring what sends them. Records are kept, reading
+    /// content is refused.
+    pub fn discarding() -> Self {
+        Memory { discard: true, ..Self::default() }
+    }
+
+    /// Puts an object in place whose content is made when it is read: for measuring what reads it. Its ETag is no MD5.
+    ///
+    /// # Errors
+    /// [`BackendError::NoSuchBucket`].
+    pub fn synthesise(
+        &self,
+        place: Place<'_>,
+        new: NewObject,
+        pattern: Pattern,
+    ) -> Result<Arc<Object>, BackendError> {
+        let facts = Facts { size: pattern.size(), md5: None, crc64: pattern.crc64() };
+        let content = [Stretch::Made(pattern, 0..facts.size)].into();
+        let mut index = self.index();
+        let shelf = index.shelf_mut(place.bucket)?;
+        let change = shelf.written(place.key, &new.with(&facts), content);
+        Ok(applied(shelf, place.key, change))
     }
 
     fn index(&self) -> MutexGuard<'_, Index<Content>> {
@@ -55,7 +72,7 @@ impl Memory {
 impl Backend for Memory {
     fn create_bucket<'a>(&'a self, bucket: &'a str, created: Timestamp) -> BackendFuture<'a, ()> {
         self.now(move |index| {
-            index.add(bucket, Shelf::new(created, None));
+            index.add(bucket, Shelf::new(created, Acl::Private, None));
             Ok(())
         })
     }
@@ -94,7 +111,7 @@ impl Backend for Memory {
     ) -> BackendFuture<'a, Arc<Object>> {
         async move {
             self.index().shelf(place.bucket)?.admits(place.key, overwrite)?;
-            let content = collect(body).await?;
+            let content = collect(body, self.discard).await?;
             let object = new.with(&body.finish()?);
             let mut index = self.index();
             let shelf = index.shelf_mut(place.bucket)?;
@@ -112,7 +129,11 @@ impl Backend for Memory {
     fn open<'a>(&'a self, place: Place<'a>, version: Option<&'a str>) -> BackendFuture<'a, Opened> {
         self.now(move |index| {
             let Entry { object, content } = index.object(place, version)?.clone();
-            Ok(Opened { object, read: Box::new(move |range| slices(&content, range)) })
+            Ok(Opened {
+                object,
+                is_kept: is_kept(&content),
+                read: Box::new(move |range| slices(&content, range)),
+            })
         })
     }
 
@@ -190,7 +211,7 @@ impl Backend for Memory {
     ) -> BackendFuture<'a, Part> {
         async move {
             self.index().shelf(place.bucket)?.pending(place.key, id)?;
-            let content = collect(body).await?;
+            let content = collect(body, self.discard).await?;
             let part = new.with(&body.finish()?);
             let mut index = self.index();
             let pending = index.shelf_mut(place.bucket)?.pending_mut(place.key, id)?;
@@ -211,7 +232,7 @@ impl Backend for Memory {
         self.now(move |index| {
             let shelf = index.shelf_mut(place.bucket)?;
             let chunks = shelf.pending(place.key, id)?.listed(parts)?;
-            let content: Content = chunks.into_iter().flat_map(|part| part.iter().cloned()).collect();
+            let content = joined(chunks);
             shelf.admits(place.key, overwrite)?;
             shelf.uploads.remove(id);
             let change = shelf.written(place.key, &record, content);
@@ -227,38 +248,56 @@ impl Backend for Memory {
             Ok(())
         })
     }
+
+    fn append<'a>(
+        &'a self,
+        place: Place<'a>,
+        before: Option<Arc<Object>>,
+        new: NewObject,
+        body: &'a mut Incoming,
+    ) -> BackendFuture<'a, Arc<Object>> {
+        async move {
+            self.index().shelf(place.bucket)?.growing(place.key, before.as_deref())?;
+            let added = collect(body, self.discard).await?;
+            let object = new.after(before.as_deref(), &body.finish()?);
+            let mut index = self.index();
+            let shelf = index.shelf_mut(place.bucket)?;
+            let content = match shelf.growing(place.key, before.as_deref())? {
+                Some(entry) => joined([&entry.content, &added]),
+                None => added,
+            };
+            let change = shelf.grown(place.key, before.as_deref(), &object, content)?;
+            Ok(applied(shelf, place.key, change))
+        }
+        .boxed()
+    }
+
+    fn amend<'a>(&'a self, place: Place<'a>, expected: &'a str, record: Object) -> BackendFuture<'a, ()> {
+        self.now(move |index| {
+            let shelf = index.shelf_mut(place.bucket)?;
+            let change = shelf.amended(place.key, expected, &record)?;
+            applied(shelf, place.key, change);
+            Ok(())
+        })
+    }
+
+    fn uploads<'a>(&'a self, bucket: &'a str, prefix: &'a str) -> BackendFuture<'a, Vec<Arc<Upload>>> {
+        self.now(move |index| index.uploads(bucket, prefix))
+    }
+
+    fn bucket<'a>(&'a self, bucket: &'a str) -> BackendFuture<'a, Bucket> {
+        self.now(move |index| index.bucket(bucket))
+    }
+
+    fn set_bucket_acl<'a>(&'a self, bucket: &'a str, acl: Acl) -> BackendFuture<'a, ()> {
+        self.now(move |index| {
+            index.shelf_mut(bucket)?.acl = acl;
+            Ok(())
+        })
+    }
 }
 
 fn applied<T>(shelf: &mut Shelf<Content>, key: &str, change: Change<Content, T>) -> T {
     shelf.apply(key, change.history);
     change.answer
-}
-
-async fn collect(body: &mut Incoming) -> Result<Content, BodyFailure> {
-    let mut chunks = Vec::new();
-    while let Some(chunk) = body.next().await? {
-        chunks.push(if chunk.len() < WORTH_KEEPING { Bytes::copy_from_slice(&chunk) } else { chunk });
-    }
-    Ok(chunks.into())
-}
-
-/// The stretches of the chunks that make up a range.
-fn slices(content: &Content, range: Range<u64>) -> ContentStream {
-    let mut start = 0;
-    let mut pieces = Vec::new();
-    for chunk in content.iter() {
-        let end = start + chunk.len() as u64;
-        let (from, to) = (range.start.max(start), range.end.min(end));
-        if from < to {
-            let within =
-                |offset: u64| usize::try_from(offset - start).expect("an offset within a chunk in memory");
-            let mut rest = chunk.slice(within(from)..within(to));
-            while rest.len() > PIECE {
-                pieces.push(Ok(rest.split_to(PIECE)));
-            }
-            pieces.push(Ok(rest));
-        }
-        start = end;
-    }
-    stream::iter(pieces).boxed()
 }

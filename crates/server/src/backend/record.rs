@@ -53,7 +53,9 @@ pub(super) mod millis {
 mod tests {
     use jiff::Timestamp;
 
-    use crate::backend::{Kind, Meta, Object, VersionId};
+    use osseal_wire::oss::{Acl, StorageClass, Tags};
+
+    use crate::backend::{Attributes, Kind, Meta, Object, VersionId};
 
     #[test]
     fn every_byte_of_a_header_value_survives() {
@@ -65,9 +67,14 @@ mod tests {
             crc64: u64::MAX,
             md5: Some([9; 16]),
             modified: Timestamp::from_millisecond(1_702_743_657_123).expect("in range"),
-            kind: Kind::Normal,
+            kind: Kind::Symlink { target: "对".into() },
             upload: None,
             meta: Meta(vec![("x-oss-meta-all".into(), (0..=255).collect())]),
+            attributes: Attributes {
+                storage_class: StorageClass::ColdArchive,
+                acl: Acl::PublicRead,
+                tags: Tags::from_header("a=1&%E5%AF%B9=").expect("tags"),
+            },
         };
         let text = serde_json::to_string(&object).expect("serializable");
         assert_eq!(serde_json::from_str::<Object>(&text).expect("parsable"), object);

@@ -115,6 +115,7 @@ async fn parts(
         upload_id: upload.to_owned(),
         part_number_marker: page.map(|(marker, _)| marker),
         max_parts: page.map(|(_, most)| most),
+        ..ListParts::default()
     };
     let reply = probe.ask(key, Call::ListParts(list)).send().await?.answers(200)?;
     let result = readable("a list of parts", ListPartsResult::from_xml(&reply.body))?;

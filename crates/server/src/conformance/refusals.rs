@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
-use osseal_wire::oss::request::{Call, GetObject, ListBuckets, PutObject};
+use osseal_wire::oss::request::{Call, GetObject, Initiate, ListBuckets, PutBucket, PutObject};
 use osseal_wire::oss::xml::ListBucketsResult;
 use osseal_wire::oss::{Credentials, ServiceError};
 use secrecy::ExposeSecret;
@@ -58,7 +58,7 @@ async fn no_such_bucket(probe: &Probe<'_>) -> Outcome {
     let key = probe.key("a");
     for (key, call) in [
         (Some(&*key), Call::GetObject(GetObject::default())),
-        (Some(&*key), Call::Initiate(PutObject::default())),
+        (Some(&*key), Call::Initiate(Initiate::default())),
         (None, Call::ListObjects(osseal_wire::oss::request::ListObjects::default())),
     ] {
         let letter = probe.letter(Some(&bucket), key, call);
@@ -179,7 +179,7 @@ async fn bucket_life(probe: &Probe<'_>) -> Outcome {
     };
     same("the listed buckets", listed().await?, vec![bucket.clone()])?;
     // Its owner may make it again.
-    probe.letter(Some(&bucket), None, Call::PutBucket).send().await?.answers(200)?;
+    probe.letter(Some(&bucket), None, Call::PutBucket(PutBucket::default())).send().await?.answers(200)?;
     let put = Call::PutObject(PutObject::default());
     probe.letter(Some(&bucket), Some(&key), put).body("x").send().await?.stored()?;
     let remove = async || probe.letter(Some(&bucket), None, Call::DeleteBucket).send().await;

@@ -84,6 +84,60 @@ impl Store {
     }
 }
 
+/// Versions of the bucket `box`.
+impl Store {
+    pub(crate) async fn versioning(&self, state: &str) {
+        let document = format!("<VersioningConfiguration><Status>{state}</Status></VersioningConfiguration>");
+        let reply = self.ask("PUT /box?versioning", &[], document.as_bytes()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+
+    /// Puts and gives the version; empty where there is none.
+    pub(crate) async fn put(&self, key: &str, body: impl AsRef<[u8]>) -> String {
+        let reply = self.ask(&format!("PUT /box/{key}"), &[], body.as_ref()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.header("x-oss-version-id").to_owned()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.ask(&format!("GET /box/{path}"), &[], b"").await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        let reply = self.ask(&format!("DELETE /box/{path}"), &[], b"").await;
+        assert_eq!(reply.status, 204, "{}", reply.text());
+        reply
+    }
+
+    /// Versions as `key:id`, markers with `-`, the latest with `!`, groups with `*`; then the markers of the next page.
+    pub(crate) async fn versions(&self, query: &str) -> (Vec<String>, Option<(String, String)>) {
+        let reply = self.ask(&format!("GET /box?versions&{query}"), &[], b"").await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let starts = ["<Version>", "<DeleteMarker>", "<CommonPrefixes>"];
+        let mut rows = Vec::new();
+        let mut rest = reply.text();
+        while let Some(at) = starts.iter().filter_map(|start| rest.find(start)).min() {
+            let row = &rest[at..];
+            let of = |name: &str| {
+                let inside = row.split_once(&format!("<{name}>")).unwrap().1;
+                inside.split_once('<').unwrap().0.to_owned()
+            };
+            rows.push(if row.starts_with("<CommonPrefixes>") {
+                format!("{}*", of("Prefix"))
+            } else {
+                let sign = if row.starts_with("<Version>") { "" } else { "-" };
+                let latest = if of("IsLatest") == "true" { "!" } else { "" };
+                format!("{}:{}{sign}{latest}", of("Key"), of("VersionId"))
+            });
+            rest = &row[1..];
+        }
+        let truncated = reply.element("IsTruncated") == "true";
+        let next =
+            (reply.element("NextKeyMarker").to_owned(), reply.element("NextVersionIdMarker").to_owned());
+        (rows, truncated.then_some(next))
+    }
+}
+
 /// Byte i is i modulo 251.
 pub(crate) fn ramp(length: usize) -> Vec<u8> {
     (0..length).map(|i| u8::try_from(i % 251).unwrap()).collect()

@@ -34,11 +34,7 @@ pub fn verify(
     );
     let authorization = head.headers.get("authorization").map(|value| value.to_str().unwrap_or_default());
     match (authorization, in_v4_query, in_v1_query) {
-        (None, false, false) => Err(refuse(
-            "AccessDenied",
-            "You have no right to access this object because of bucket acl.",
-            "0003-00000001",
-        )),
+        (None, false, false) => Err(unsigned()),
         (None, true, false) => presign_v4::verify(head, subject, &query, lookup, now),
         (None, false, true) => sign_v1::verify_query(head, subject, &query, lookup, now),
         (Some(text), false, false) => match text.strip_prefix("OSS ") {
@@ -52,6 +48,19 @@ pub fn verify(
             "0002-00000201",
         )),
     }
+}
+
+/// Whether a request carries anything that could be a signature, right or wrong.
+pub fn is_signed(head: &Parts) -> bool {
+    let names = ["x-oss-signature-version", "x-oss-signature", "Signature", "OSSAccessKeyId"];
+    let in_query =
+        |query: Vec<(String, String)>| query.iter().any(|(name, _)| names.contains(&name.as_str()));
+    head.headers.contains_key("authorization") || escape::pairs(head.uri.query()).is_none_or(in_query)
+}
+
+/// The refusal of a request without a signature to do what takes one.
+pub fn unsigned() -> ServiceError {
+    refuse("AccessDenied", "You have no right to access this object because of bucket acl.", "0003-00000001")
 }
 
 /// The credentials of an access key id.

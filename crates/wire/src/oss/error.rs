@@ -11,6 +11,9 @@ use data_encoding::BASE64;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use super::meta::InvalidHeader;
+use super::range::digits;
+use super::reply::{NEXT_POSITION, set};
 use super::versions::{DELETE_MARKER, DeleteReply, VERSION_ID};
 use super::xml;
 
@@ -31,8 +34,17 @@ pub struct ServiceError {
     pub ec: String,
     /// The request's identifier, for the vendor's support; may be empty.
     pub request_id: String,
-    /// The delete marker that was met in place of an object, by its version; may be empty.
-    pub delete_marker: Option<Box<str>>,
+    /// What was in the way, where headers say so.
+    pub obstacle: Option<Box<Obstacle>>,
+}
+
+/// What a request met in place of what it was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// A delete marker (`x-oss-delete-marker`), by its version; may be empty.
+    DeleteMarker(String),
+    /// An object that ends elsewhere than where the request meant to add to it (`x-oss-next-append-position`): its stored bytes.
+    End(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,7 +73,7 @@ impl ServiceError {
             message: message.into(),
             ec: ec.into(),
             request_id: String::new(),
-            delete_marker: None,
+            obstacle: None,
         }
     }
 
@@ -82,18 +94,14 @@ impl ServiceError {
             message: pick(|body| &body.message, status.canonical_reason().unwrap_or_default()),
             ec: pick(|body| &body.ec, header("x-oss-ec")),
             request_id: pick(|body| &body.request_id, header("x-oss-request-id")),
-            delete_marker: (header(DELETE_MARKER) == "true").then(|| printable(header(VERSION_ID)).into()),
+            obstacle: Obstacle::read(header).map(Box::new),
         }
     }
 
     /// The headers that go with the refusal, besides those of every reply.
     pub fn to_headers(&self) -> HeaderMap {
-        let marker = self.delete_marker.as_deref().map(|version| DeleteReply {
-            version_id: Some(version.to_owned()).filter(|version| !version.is_empty()),
-            is_marker: true,
-        });
         // A version that no header can hold was none of the service's.
-        marker.and_then(|marker| marker.to_headers().ok()).unwrap_or_default()
+        self.obstacle.as_ref().and_then(|obstacle| obstacle.to_headers().ok()).unwrap_or_default()
     }
 
     /// The XML document of the refusal; `host` is the request's.
@@ -110,6 +118,30 @@ impl ServiceError {
             ec: self.ec.clone(),
             recommend,
         })
+    }
+}
+
+impl Obstacle {
+    fn read<'a>(header: impl Fn(&'static str) -> &'a str) -> Option<Obstacle> {
+        if header(DELETE_MARKER) == "true" {
+            return Some(Obstacle::DeleteMarker(printable(header(VERSION_ID))));
+        }
+        digits(header(NEXT_POSITION)).map(Obstacle::End)
+    }
+
+    fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
+        match self {
+            Obstacle::DeleteMarker(version) => DeleteReply {
+                version_id: Some(version.clone()).filter(|version| !version.is_empty()),
+                is_marker: true,
+            }
+            .to_headers(),
+            Obstacle::End(length) => {
+                let mut headers = HeaderMap::new();
+                set(&mut headers, NEXT_POSITION, &length.to_string())?;
+                Ok(headers)
+            }
+        }
     }
 }
 

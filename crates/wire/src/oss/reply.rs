@@ -4,12 +4,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::crc64::Crc64;
 use super::error::ServiceError;
+use super::escape;
 use super::meta::{InvalidHeader, Metadata};
 use super::range::{ContentRange, digits};
+use super::versions::VERSION_ID;
 use super::xml::{self, CompleteResult, InitiateResult, XmlError};
 
 /// Most bytes of all header names and values of a reply together.
 pub const MAX_HEADERS: usize = 256 << 10;
+const TAG_COUNT: &str = "x-oss-tagging-count";
+/// Where the next AppendObject begins; also of the refusal of one that began elsewhere.
+pub(crate) const NEXT_POSITION: &str = "x-oss-next-append-position";
+pub(crate) const TARGET: &str = "x-oss-symlink-target";
 /// Longest upload identifier that is believed, in bytes.
 const MAX_UPLOAD_ID: usize = 1024;
 
@@ -83,6 +89,10 @@ pub struct ObjectReply {
     pub storage_class: String,
     /// The version, in buckets that have them.
     pub version_id: Option<String>,
+    /// How many tags the object has; absent when it has none.
+    pub tag_count: Option<u64>,
+    /// Stored bytes so far, of an object that can grow.
+    pub next_append_position: Option<u64>,
     /// The request's identifier; empty when absent.
     pub request_id: String,
     /// Headers kept with the object.
@@ -121,7 +131,9 @@ impl ObjectReply {
             last_modified: headers.text("last-modified")?,
             object_type: headers.text("x-oss-object-type")?,
             storage_class: headers.text("x-oss-storage-class")?,
-            version_id: headers.one("x-oss-version-id")?.map(str::to_owned),
+            version_id: headers.one(VERSION_ID)?.map(str::to_owned),
+            tag_count: headers.number(TAG_COUNT)?,
+            next_append_position: headers.number(NEXT_POSITION)?,
             request_id: headers.text("x-oss-request-id")?,
             metadata: Metadata::from_headers(headers.0),
         })
@@ -135,13 +147,23 @@ impl ObjectReply {
         set(&mut headers, "accept-ranges", "bytes")?;
         set(&mut headers, "etag", &self.etag)?;
         set(&mut headers, "last-modified", &self.last_modified)?;
-        set(&mut headers, "x-oss-object-type", &self.object_type)?;
-        set(&mut headers, "x-oss-storage-class", &self.storage_class)?;
+        for (name, text) in
+            [("x-oss-object-type", &self.object_type), ("x-oss-storage-class", &self.storage_class)]
+        {
+            if !text.is_empty() {
+                set(&mut headers, name, text)?;
+            }
+        }
+        for (name, count) in [(TAG_COUNT, self.tag_count), (NEXT_POSITION, self.next_append_position)] {
+            if let Some(count) = count {
+                set(&mut headers, name, &count.to_string())?;
+            }
+        }
         if let Some(crc64) = self.crc64 {
             set(&mut headers, "x-oss-hash-crc64ecma", &crc64.to_string())?;
         }
         if let Some(version) = &self.version_id {
-            set(&mut headers, "x-oss-version-id", version)?;
+            set(&mut headers, VERSION_ID, version)?;
         }
         if self.is_partial {
             set(&mut headers, "content-range", &self.range.to_string())?;
@@ -150,15 +172,17 @@ impl ObjectReply {
     }
 }
 
-/// Head of the answer to calls that store something: PutObject, UploadPart, CompleteMultipartUpload.
+/// Head of the answer to calls that store something: PutObject, AppendObject, UploadPart, CompleteMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutReply {
     /// Quoted; empty when absent. Opaque.
     pub etag: String,
-    /// CRC-64/XZ of what was stored; absent when the service does not know it.
+    /// CRC-64/XZ of what was stored, after AppendObject of the whole object so far; absent when the service does not know it.
     pub crc64: Option<u64>,
     /// The version, in buckets that have them.
     pub version_id: Option<String>,
+    /// Stored bytes so far, after AppendObject.
+    pub next_append_position: Option<u64>,
     /// The request's identifier; empty when absent.
     pub request_id: String,
 }
@@ -170,7 +194,8 @@ impl PutReply {
         Ok(PutReply {
             etag: headers.text("etag")?,
             crc64: headers.number("x-oss-hash-crc64ecma")?,
-            version_id: headers.one("x-oss-version-id")?.map(str::to_owned),
+            version_id: headers.one(VERSION_ID)?.map(str::to_owned),
+            next_append_position: headers.number(NEXT_POSITION)?,
             request_id: headers.text("x-oss-request-id")?,
         })
     }
@@ -185,7 +210,55 @@ impl PutReply {
             set(&mut headers, "x-oss-hash-crc64ecma", &crc64.to_string())?;
         }
         if let Some(version) = &self.version_id {
-            set(&mut headers, "x-oss-version-id", version)?;
+            set(&mut headers, VERSION_ID, version)?;
+        }
+        if let Some(position) = self.next_append_position {
+            set(&mut headers, NEXT_POSITION, &position.to_string())?;
+        }
+        Ok(headers)
+    }
+}
+
+/// Head of the answer to GetSymlink.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SymlinkReply {
+    /// Key of the object that the link stands for, decoded.
+    pub target: String,
+    /// Of the link, quoted; empty when absent.
+    pub etag: String,
+    /// Of the link, as an HTTP date; empty when absent.
+    pub last_modified: String,
+    /// The version, in buckets that have them.
+    pub version_id: Option<String>,
+    /// The request's identifier; empty when absent.
+    pub request_id: String,
+}
+
+impl SymlinkReply {
+    /// Reads a head with a status of success.
+    pub fn from_head(headers: &HeaderMap) -> Result<SymlinkReply, ReplyError> {
+        let headers = Strict::new(headers)?;
+        let target = headers.one(TARGET)?.ok_or(ReplyError::MissingHeader { name: TARGET })?;
+        Ok(SymlinkReply {
+            target: escape::decode(target).ok_or(ReplyError::MalformedHeader { name: TARGET })?,
+            etag: headers.text("etag")?,
+            last_modified: headers.text("last-modified")?,
+            version_id: headers.one(VERSION_ID)?.map(str::to_owned),
+            request_id: headers.text("x-oss-request-id")?,
+        })
+    }
+
+    /// The headers that say this, without `x-oss-request-id`.
+    pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
+        let mut headers = HeaderMap::new();
+        set(&mut headers, TARGET, &escape::path(&self.target))?;
+        for (name, text) in [("etag", &self.etag), ("last-modified", &self.last_modified)] {
+            if !text.is_empty() {
+                set(&mut headers, name, text)?;
+            }
+        }
+        if let Some(version) = &self.version_id {
+            set(&mut headers, VERSION_ID, version)?;
         }
         Ok(headers)
     }

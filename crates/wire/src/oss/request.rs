@@ -1,15 +1,26 @@
 //! Requests: built by clients, parsed by servers, from the same types.
 
+mod append;
+mod attributes;
+mod bucket;
 mod build;
 mod parse;
+mod part_copy;
+mod sub_resource;
 mod versions;
 
+use super::Acl;
 use super::meta::{InvalidHeader, Metadata};
 use super::names::NameError;
 use super::range::RangeSpec;
 use super::xml::CompleteRequest;
 
+pub use append::AppendObject;
+pub use attributes::Attributes;
+pub use bucket::{ListUploads, PutBucket};
 pub use parse::Hosts;
+pub use part_copy::UploadPartCopy;
+pub use sub_resource::{PutObjectAcl, PutSymlink, PutTagging};
 pub use versions::{DeleteMany, ListVersions, MAX_DELETE, Versioning};
 
 /// A request about a bucket, an object or the account.
@@ -30,7 +41,7 @@ pub enum Call {
     /// The account's buckets.
     ListBuckets(ListBuckets),
     /// Makes a bucket.
-    PutBucket,
+    PutBucket(PutBucket),
     /// Removes an empty bucket.
     DeleteBucket,
     /// A page of objects.
@@ -54,7 +65,7 @@ pub enum Call {
     /// Copies an object inside the service.
     CopyObject(CopyObject),
     /// Begins a multipart upload.
-    Initiate(PutObject),
+    Initiate(Initiate),
     /// Stores one part.
     UploadPart(UploadPart),
     /// The parts stored so far.
@@ -66,6 +77,53 @@ pub enum Call {
         /// The upload's identifier.
         upload_id: String,
     },
+    /// Adds to the end of an object.
+    AppendObject(AppendObject),
+    /// Stores a range of another object as a part.
+    UploadPartCopy(UploadPartCopy),
+    /// The unfinished multipart uploads of a bucket.
+    ListUploads(ListUploads),
+    /// An object's size, ETag and time, without its headers.
+    GetObjectMeta {
+        /// A version other than the latest.
+        version_id: Option<String>,
+    },
+    /// Replaces an object's tags.
+    PutTagging(PutTagging),
+    /// An object's tags.
+    GetTagging {
+        /// A version other than the latest.
+        version_id: Option<String>,
+    },
+    /// Removes an object's tags.
+    DeleteTagging {
+        /// A version other than the latest.
+        version_id: Option<String>,
+    },
+    /// Sets an object's access control.
+    PutObjectAcl(PutObjectAcl),
+    /// An object's access control.
+    GetObjectAcl {
+        /// A version other than the latest.
+        version_id: Option<String>,
+    },
+    /// Makes an object that stands for another.
+    PutSymlink(PutSymlink),
+    /// What such an object stands for.
+    GetSymlink {
+        /// A version other than the latest.
+        version_id: Option<String>,
+    },
+    /// Sets a bucket's access control.
+    PutBucketAcl(Acl),
+    /// A bucket's access control.
+    GetBucketAcl,
+    /// A bucket's description.
+    GetBucketInfo,
+    /// A bucket's region.
+    GetBucketLocation,
+    /// How much is in a bucket.
+    GetBucketStat,
 }
 
 impl Call {
@@ -73,7 +131,7 @@ impl Call {
     pub const fn name(&self) -> &'static str {
         match self {
             Call::ListBuckets(_) => "ListBuckets",
-            Call::PutBucket => "PutBucket",
+            Call::PutBucket(_) => "PutBucket",
             Call::DeleteBucket => "DeleteBucket",
             Call::ListObjects(_) => "ListObjects",
             Call::PutBucketVersioning(_) => "PutBucketVersioning",
@@ -90,12 +148,28 @@ impl Call {
             Call::ListParts(_) => "ListParts",
             Call::Complete(_) => "CompleteMultipartUpload",
             Call::Abort { .. } => "AbortMultipartUpload",
+            Call::AppendObject(_) => "AppendObject",
+            Call::UploadPartCopy(_) => "UploadPartCopy",
+            Call::ListUploads(_) => "ListMultipartUploads",
+            Call::GetObjectMeta { .. } => "GetObjectMeta",
+            Call::PutTagging(_) => "PutObjectTagging",
+            Call::GetTagging { .. } => "GetObjectTagging",
+            Call::DeleteTagging { .. } => "DeleteObjectTagging",
+            Call::PutObjectAcl(_) => "PutObjectAcl",
+            Call::GetObjectAcl { .. } => "GetObjectAcl",
+            Call::PutSymlink(_) => "PutSymlink",
+            Call::GetSymlink { .. } => "GetSymlink",
+            Call::PutBucketAcl(_) => "PutBucketAcl",
+            Call::GetBucketAcl => "GetBucketAcl",
+            Call::GetBucketInfo => "GetBucketInfo",
+            Call::GetBucketLocation => "GetBucketLocation",
+            Call::GetBucketStat => "GetBucketStat",
         }
     }
 
     /// Whether the request's body is an object's or a part's bytes.
     pub const fn carries_data(&self) -> bool {
-        matches!(self, Call::PutObject(_) | Call::UploadPart(_))
+        matches!(self, Call::PutObject(_) | Call::UploadPart(_) | Call::AppendObject(_))
     }
 }
 
@@ -129,11 +203,13 @@ pub struct ListObjects {
     pub url_encoding: bool,
 }
 
-/// PutObject and InitiateMultipartUpload.
+/// PutObject, and what InitiateMultipartUpload says about its object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutObject {
     /// Headers to keep with the object, the envelope among them.
     pub metadata: Metadata,
+    /// Storage class, access control and tags.
+    pub attributes: Attributes,
     /// Refuse when the object exists.
     pub forbid_overwrite: bool,
     /// Bytes of the body; none when they are not known before (chunked).
@@ -142,6 +218,21 @@ pub struct PutObject {
     pub content_md5: Option<String>,
     /// CRC-64/XZ of the body, for the service to compare.
     pub crc64: Option<u64>,
+}
+
+/// InitiateMultipartUpload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Initiate {
+    /// What the object will have.
+    pub object: PutObject,
+    /// Whether the key in the reply is percent-encoded.
+    pub url_encoding: bool,
+}
+
+impl From<PutObject> for Initiate {
+    fn from(object: PutObject) -> Initiate {
+        Initiate { object, url_encoding: false }
+    }
 }
 
 /// Conditions on the object's state.
@@ -202,6 +293,10 @@ pub struct CopyObject {
     pub replace_metadata: bool,
     /// Headers of the request.
     pub metadata: Metadata,
+    /// Storage class and access control of the target, and its tags if they are replaced.
+    pub attributes: Attributes,
+    /// `x-oss-tagging-directive: Replace` instead of `Copy`: take the tags of this request.
+    pub replace_tags: bool,
     /// Refuse when the target exists.
     pub forbid_overwrite: bool,
     /// Conditions on the source.
@@ -234,6 +329,8 @@ pub struct ListParts {
     pub part_number_marker: Option<u32>,
     /// Most parts in a page.
     pub max_parts: Option<u32>,
+    /// Whether the key in the reply is percent-encoded.
+    pub url_encoding: bool,
 }
 
 /// CompleteMultipartUpload.
@@ -247,6 +344,8 @@ pub struct Complete {
     pub forbid_overwrite: bool,
     /// Headers of the request; an envelope among them is compared.
     pub metadata: Metadata,
+    /// Whether the key in the reply is percent-encoded.
+    pub url_encoding: bool,
 }
 
 /// Why a request cannot be built.

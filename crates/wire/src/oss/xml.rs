@@ -144,12 +144,13 @@ macro_rules! document {
     };
 }
 
+mod bucket;
+mod object;
 mod versions;
 
-pub use versions::{
-    DeleteError, DeleteRequest, DeleteResult, DeletedEntry, ListVersionsResult, MarkerEntry, ObjectName,
-    VersionEntry, VersioningConfiguration, VersionsEntry,
-};
+pub use bucket::*;
+pub use object::*;
+pub use versions::*;
 
 document! {
     /// The buckets of an account.
@@ -300,6 +301,8 @@ document! {
         max_parts: u32 = "MaxParts",
         /// Whether there is another page.
         is_truncated: bool = "IsTruncated",
+        /// `url` when the key is percent-encoded.
+        encoding_type: String = "EncodingType",
         /// The store's copy of the `key` header.
         encryption_key: String = "ClientEncryptionKey",
         /// The store's copy of the `start` header.

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use osseal::transport::{Https, Transport};
 use osseal::{Credentials, Endpoint};
 use osseal_wire::oss::request::{
-    Call, Complete, DeleteObject, GetObject, ListObjects, PutObject, Request, UploadPart,
+    Call, Complete, DeleteObject, GetObject, ListObjects, PutBucket, PutObject, Request, UploadPart,
 };
 use osseal_wire::oss::xml::{CompletePart, CompleteRequest, InitiateResult, ListObjectsResult};
 use osseal_wire::oss::{Crc64, Metadata, Subject, sign_v4};
@@ -109,7 +109,11 @@ impl Load {
     }
 
     pub(crate) async fn make_bucket(&self) {
-        assert!(self.send(None, Call::PutBucket, Bytes::new()).await.is_ok_and(|reply| reply.status == 200));
+        assert!(
+            self.send(None, Call::PutBucket(PutBucket::default()), Bytes::new())
+                .await
+                .is_ok_and(|reply| reply.status == 200)
+        );
     }
 
     /// Some objects, one of them larger than the others.
@@ -159,7 +163,8 @@ impl Load {
     async fn upload(&self, key: &str, length: usize) {
         let write = self.next_write();
         let body = Bytes::from(content::make(key, write, length));
-        let call = Call::Initiate(PutObject { metadata: stamp(write), ..PutObject::default() });
+        let object = PutObject { metadata: stamp(write), ..PutObject::default() };
+        let call = Call::Initiate(object.into());
         let Ok(begun) = self.send(Some(key), call, Bytes::new()).await else { return };
         let Ok(InitiateResult { upload_id, .. }) = InitiateResult::from_xml(&begun.body) else {
             return self.fail(format!("{key}: an upload did not begin: {}", begun.status));

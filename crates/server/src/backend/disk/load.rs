@@ -110,7 +110,7 @@ impl Loading<'_> {
             what: record.display().to_string(),
             reason: format!("{word:?} is no versioning state"),
         })?;
-        let mut shelf = Shelf::new(created, versioning);
+        let mut shelf = Shelf::new(created, facts.acl, versioning);
         let mut completed = HashSet::new();
         for name in names(&self.folder.objects(bucket))? {
             match self.object(bucket, &name) {

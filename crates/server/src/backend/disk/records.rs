@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use osseal_wire::oss::Versioning;
+use osseal_wire::oss::{Acl, Versioning};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -18,15 +18,18 @@ use super::{
 #[derive(Serialize, Deserialize)]
 pub(super) struct BucketRecord {
     pub(super) created: i64,
+    #[serde(default = "private")]
+    pub(super) acl: Acl,
     /// The word of the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     versioning: Option<String>,
 }
 
 impl BucketRecord {
-    pub(super) fn new(created: jiff::Timestamp, versioning: Option<Versioning>) -> BucketRecord {
+    pub(super) fn new(created: jiff::Timestamp, acl: Acl, versioning: Option<Versioning>) -> BucketRecord {
         BucketRecord {
             created: created.as_millisecond(),
+            acl,
             versioning: versioning.map(|state| state.wire_name().to_owned()),
         }
     }
@@ -36,6 +39,11 @@ impl BucketRecord {
         let parse = |word: &String| Versioning::parse(word).ok_or_else(|| word.clone());
         self.versioning.as_ref().map(parse).transpose()
     }
+}
+
+/// Of buckets whose record does not say.
+fn private() -> Acl {
+    Acl::Private
 }
 
 /// All versions of a key.

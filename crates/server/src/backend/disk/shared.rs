@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use osseal_wire::oss::Versioning;
+use osseal_wire::oss::{Acl, Versioning};
 
 use super::{
     super::{
@@ -94,7 +94,7 @@ impl Shared {
     }
 
     pub(super) fn create_bucket(&self, bucket: &str, created: Timestamp) -> Result<(), BackendError> {
-        let aside = prepare(&self.folder.temp(), &BucketRecord::new(created, None))?;
+        let aside = prepare(&self.folder.temp(), &BucketRecord::new(created, Acl::Private, None))?;
         let mut state = self.state();
         if state.index.contains(bucket) {
             return Ok(());
@@ -105,16 +105,25 @@ impl Shared {
         sync_folder(&self.folder.buckets())?;
         aside.place(&self.folder.bucket_record(bucket))?;
         sync_folder(&self.folder.bucket(bucket))?;
-        state.index.add(bucket, Shelf::new(created, None));
+        state.index.add(bucket, Shelf::new(created, Acl::Private, None));
         Ok(())
     }
 
     pub(super) fn set_versioning(&self, bucket: &str, versioning: Versioning) -> Result<(), BackendError> {
         let mut state = self.state();
         let shelf = state.index.shelf_mut(bucket)?;
-        let record = BucketRecord::new(shelf.created, Some(versioning));
+        let record = BucketRecord::new(shelf.created, shelf.acl, Some(versioning));
         prepare(&self.folder.temp(), &record)?.place(&self.folder.bucket_record(bucket))?;
         shelf.versioning = Some(versioning);
+        sync_folder(&self.folder.bucket(bucket))
+    }
+
+    pub(super) fn set_bucket_acl(&self, bucket: &str, acl: Acl) -> Result<(), BackendError> {
+        let mut state = self.state();
+        let shelf = state.index.shelf_mut(bucket)?;
+        let record = BucketRecord::new(shelf.created, acl, shelf.versioning);
+        prepare(&self.folder.temp(), &record)?.place(&self.folder.bucket_record(bucket))?;
+        shelf.acl = acl;
         sync_folder(&self.folder.bucket(bucket))
     }
 

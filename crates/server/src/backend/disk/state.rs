@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     super::{
-        BackendError, NewMarker, Overwrite, Place, Removed,
+        BackendError, NewMarker, Object, Overwrite, Place, Removed,
         history::Entry,
         index::{Change, Index, Pending},
     },
@@ -65,12 +65,35 @@ impl State {
         self.index.shelf(place.bucket)?.purged(place.key, version)
     }
 
-    /// Nobody knows the keys of damaged records: any listing of the bucket might lack one.
-    pub(super) fn listable(&self, bucket: &str) -> Result<(), BackendError> {
-        let unlistable =
-            |culprit: &Culprit| culprit.bucket == bucket && matches!(culprit.record, Record::Object(_));
-        let damage = self.damage.iter().find(|(culprit, _)| unlistable(culprit));
-        damage.map_or(Ok(()), |(_, damage)| Err(damage.error()))
+    /// Whether an object that is about to grow is still as it was `before`.
+    pub(super) fn growing(
+        &self,
+        place: Place<'_>,
+        before: Option<&Object>,
+    ) -> Result<Option<&Entry<Content>>, BackendError> {
+        let shelf = self.index.shelf(place.bucket)?;
+        self.sound(&Culprit::object(place))?;
+        shelf.growing(place.key, before)
+    }
+
+    pub(super) fn grown(
+        &self,
+        place: Place<'_>,
+        before: Option<&Object>,
+        record: &Object,
+        added: &Content,
+    ) -> Result<Change<Content, Arc<Object>>, BackendError> {
+        let old = self.growing(place, before)?;
+        let content =
+            old.iter().flat_map(|entry| entry.content.iter()).chain(added.iter()).cloned().collect();
+        self.index.shelf(place.bucket)?.grown(place.key, before, record, content)
+    }
+
+    /// Nobody knows the keys of damaged records: any listing of a bucket might lack one of the `kind` that it has.
+    pub(super) fn listable(&self, bucket: &str, kind: fn(&Record) -> bool) -> Result<(), BackendError> {
+        let mut damage = self.damage.iter();
+        let unlistable = damage.find(|(culprit, _)| culprit.bucket == bucket && kind(&culprit.record));
+        unlistable.map_or(Ok(()), |(_, damage)| Err(damage.error()))
     }
 
     pub(super) fn pending(&self, place: Place<'_>, id: &str) -> Result<&Pending<Content>, BackendError> {

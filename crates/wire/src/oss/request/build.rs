@@ -4,7 +4,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::{BuildError, Call, Conditions, CopyObject, GetObject, ListObjects, PutObject, Request, versions};
+use super::part_copy::write_source;
+use super::{
+    BuildError, Call, Conditions, CopyObject, GetObject, ListObjects, PutObject, Request, bucket,
+    sub_resource, versions,
+};
 use crate::oss::endpoint::Endpoint;
 use crate::oss::escape;
 use crate::oss::meta::InvalidHeader;
@@ -24,10 +28,18 @@ impl Query {
         }
     }
 
+    pub(super) fn long(&mut self, name: &'static str, value: u64) {
+        self.0.push((name, value.to_string()));
+    }
+
     pub(super) fn number(&mut self, name: &'static str, value: Option<u32>) {
         if let Some(value) = value {
             self.0.push((name, value.to_string()));
         }
+    }
+
+    pub(super) fn url_encoding(&mut self, is_on: bool) {
+        self.text("encoding-type", if is_on { "url" } else { "" });
     }
 
     fn write(&self) -> String {
@@ -39,7 +51,7 @@ impl Query {
 }
 
 /// Headers under construction.
-pub(super) struct Headers(HeaderMap);
+pub(super) struct Headers(pub(super) HeaderMap);
 
 impl Headers {
     pub(super) fn set(&mut self, name: &'static str, value: &str) -> Result<(), InvalidHeader> {
@@ -48,15 +60,19 @@ impl Headers {
         Ok(())
     }
 
-    fn maybe(&mut self, name: &'static str, value: Option<&str>) -> Result<(), InvalidHeader> {
+    pub(super) fn maybe(&mut self, name: &'static str, value: Option<&str>) -> Result<(), InvalidHeader> {
         value.map_or(Ok(()), |value| self.set(name, value))
     }
 
-    fn flag(&mut self, name: &'static str, set: bool) -> Result<(), InvalidHeader> {
+    pub(super) fn flag(&mut self, name: &'static str, set: bool) -> Result<(), InvalidHeader> {
         if set { self.set(name, "true") } else { Ok(()) }
     }
 
-    fn conditions(&mut self, conditions: &Conditions, names: [&'static str; 4]) -> Result<(), InvalidHeader> {
+    pub(super) fn conditions(
+        &mut self,
+        conditions: &Conditions,
+        names: [&'static str; 4],
+    ) -> Result<(), InvalidHeader> {
         let values = [
             &conditions.if_match,
             &conditions.if_none_match,
@@ -99,6 +115,7 @@ impl Request {
             Call::Complete(complete) => Some(complete.parts.to_xml().into()),
             Call::PutBucketVersioning(state) => Some(versions::versioning_document(*state).into()),
             Call::DeleteMany(many) => Some(many.delete.to_xml().into()),
+            Call::PutTagging(put) => Some(put.tags.to_document().to_xml().into()),
             _ => None,
         }
     }
@@ -111,7 +128,7 @@ impl Request {
                 query.number("max-keys", list.max_keys);
                 Method::GET
             }
-            Call::PutBucket => Method::PUT,
+            Call::PutBucket(put) => put.fill(headers)?,
             Call::DeleteBucket => Method::DELETE,
             Call::ListObjects(list) => list.fill(query),
             Call::PutBucketVersioning(_) => {
@@ -136,9 +153,10 @@ impl Request {
                 Method::DELETE
             }
             Call::CopyObject(copy) => copy.fill(headers)?,
-            Call::Initiate(put) => {
+            Call::Initiate(initiate) => {
                 query.flag("uploads");
-                put.fill(headers)?;
+                query.url_encoding(initiate.url_encoding);
+                initiate.object.fill(headers)?;
                 Method::POST
             }
             Call::UploadPart(part) => {
@@ -154,10 +172,12 @@ impl Request {
                 query.text("uploadId", &list.upload_id);
                 query.number("part-number-marker", list.part_number_marker);
                 query.number("max-parts", list.max_parts);
+                query.url_encoding(list.url_encoding);
                 Method::GET
             }
             Call::Complete(complete) => {
                 query.text("uploadId", &complete.upload_id);
+                query.url_encoding(complete.url_encoding);
                 complete.metadata.write_to(&mut headers.0)?;
                 headers.flag("x-oss-forbid-overwrite", complete.forbid_overwrite)?;
                 headers.set("content-type", "application/xml")?;
@@ -167,6 +187,35 @@ impl Request {
                 query.text("uploadId", upload_id);
                 Method::DELETE
             }
+            Call::AppendObject(append) => append.fill(query, headers)?,
+            Call::UploadPartCopy(copy) => copy.fill(query, headers)?,
+            Call::ListUploads(list) => list.fill(query),
+            Call::PutSymlink(put) => put.fill(query, headers)?,
+            Call::PutObjectAcl(put) => sub_resource::fill_acl(put, query, headers)?,
+            Call::PutTagging(put) => {
+                headers.set("content-type", "application/xml")?;
+                sub_resource::fill(query, Method::PUT, "tagging", put.version_id.as_deref())
+            }
+            Call::GetObjectMeta { version_id } => {
+                sub_resource::fill(query, Method::HEAD, "objectMeta", version_id.as_deref())
+            }
+            Call::GetTagging { version_id } => {
+                sub_resource::fill(query, Method::GET, "tagging", version_id.as_deref())
+            }
+            Call::DeleteTagging { version_id } => {
+                sub_resource::fill(query, Method::DELETE, "tagging", version_id.as_deref())
+            }
+            Call::GetObjectAcl { version_id } => {
+                sub_resource::fill(query, Method::GET, "acl", version_id.as_deref())
+            }
+            Call::GetSymlink { version_id } => {
+                sub_resource::fill(query, Method::GET, "symlink", version_id.as_deref())
+            }
+            Call::PutBucketAcl(acl) => bucket::fill_acl(*acl, query, headers)?,
+            Call::GetBucketAcl => sub_resource::fill(query, Method::GET, "acl", None),
+            Call::GetBucketInfo => sub_resource::fill(query, Method::GET, "bucketInfo", None),
+            Call::GetBucketLocation => sub_resource::fill(query, Method::GET, "location", None),
+            Call::GetBucketStat => sub_resource::fill(query, Method::GET, "stat", None),
         })
     }
 }
@@ -181,14 +230,15 @@ impl ListObjects {
         query.text(if self.version_1 { "marker" } else { "start-after" }, &self.start_after);
         query.text("continuation-token", &self.continuation_token);
         query.number("max-keys", self.max_keys);
-        query.text("encoding-type", if self.url_encoding { "url" } else { "" });
+        query.url_encoding(self.url_encoding);
         Method::GET
     }
 }
 
 impl PutObject {
-    fn fill(&self, headers: &mut Headers) -> Result<(), InvalidHeader> {
+    pub(super) fn fill(&self, headers: &mut Headers) -> Result<(), InvalidHeader> {
         self.metadata.write_to(&mut headers.0)?;
+        self.attributes.fill(headers)?;
         headers.flag("x-oss-forbid-overwrite", self.forbid_overwrite)?;
         headers.maybe("content-length", self.content_length.map(|n| n.to_string()).as_deref())?;
         headers.maybe("content-md5", self.content_md5.as_deref())?;
@@ -216,14 +266,13 @@ impl GetObject {
 
 impl CopyObject {
     fn fill(&self, headers: &mut Headers) -> Result<Method, InvalidHeader> {
-        let mut source = format!("/{}/{}", self.source_bucket, escape::path(&self.source_key));
-        if let Some(version) = &self.source_version {
-            source = format!("{source}?versionId={}", escape::query(version));
-        }
+        let source = write_source(&self.source_bucket, &self.source_key, self.source_version.as_deref());
         headers.set("x-oss-copy-source", &source)?;
         headers.set("x-oss-metadata-directive", if self.replace_metadata { "REPLACE" } else { "COPY" })?;
         headers.flag("x-oss-forbid-overwrite", self.forbid_overwrite)?;
         headers.conditions(&self.conditions, COPY_CONDITIONS)?;
+        headers.maybe("x-oss-tagging-directive", self.replace_tags.then_some("Replace"))?;
+        self.attributes.fill(headers)?;
         self.metadata.write_to(&mut headers.0)?;
         Ok(Method::PUT)
     }

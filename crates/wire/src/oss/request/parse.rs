@@ -6,9 +6,11 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 
 use super::build::{CONDITIONS, COPY_CONDITIONS};
+use super::part_copy::{UploadPartCopy, read_source};
 use super::{
-    Call, Complete, Conditions, CopyObject, DeleteMany, DeleteObject, GetObject, ListBuckets, ListObjects,
-    ListParts, ListVersions, PutObject, RESPONSE_HEADERS, Request, UploadPart, versions,
+    AppendObject, Attributes, Call, Complete, Conditions, CopyObject, DeleteMany, DeleteObject, GetObject,
+    Initiate, ListBuckets, ListObjects, ListParts, ListVersions, PutObject, RESPONSE_HEADERS, Request,
+    UploadPart, bucket, sub_resource, versions,
 };
 use crate::oss::endpoint::{bucket_of_host, is_address};
 use crate::oss::error::ServiceError;
@@ -74,8 +76,14 @@ impl Request {
         let query = Query::parse(head.uri.query())?;
         let call = match (&bucket, &key) {
             (None, _) => service_call(&head.method, &query),
-            (Some(_), None) => bucket_call(head, &query, body),
-            (Some(_), Some(_)) => object_call(head, &query, body),
+            (Some(_), None) => match bucket::parse(head, &query)? {
+                Some(call) => Ok(call),
+                None => bucket_call(head, &query, body),
+            },
+            (Some(_), Some(_)) => match sub_resource::parse(head, &query, body)? {
+                Some(call) => Ok(call),
+                None => object_call(head, &query, body),
+            },
         }?;
         query.all_used()?;
         Ok(Request { bucket, key, call })
@@ -98,7 +106,7 @@ fn bucket_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, Service
         Method::PUT if query.flag("versioning") => {
             Ok(Call::PutBucketVersioning(versions::read_versioning(body)?))
         }
-        Method::PUT => Ok(Call::PutBucket),
+        Method::PUT => bucket::put_bucket(head),
         Method::DELETE => Ok(Call::DeleteBucket),
         Method::GET if query.flag("versioning") => Ok(Call::GetBucketVersioning),
         Method::GET if query.flag("versions") => Ok(Call::ListVersions(ListVersions::read(query)?)),
@@ -134,19 +142,19 @@ fn object_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, Service
     let upload_id = query.maybe("uploadId");
     match (&head.method, upload_id) {
         (&Method::GET, Some(upload_id)) => {
-            query.encoding()?;
             let part_number_marker = query.number("part-number-marker")?;
             Ok(Call::ListParts(ListParts {
                 upload_id,
                 part_number_marker,
                 max_parts: query.number("max-parts")?,
+                url_encoding: query.encoding()?,
             }))
         }
         (&Method::PUT, Some(upload_id)) => {
             let part_number = query.number("partNumber")?.filter(|number| (1..=10_000).contains(number));
             let part_number = part_number.ok_or_else(|| argument("partNumber", "must be from 1 to 10000"))?;
-            if headers.text("x-oss-copy-source").is_some() {
-                return Err(not_implemented("UploadPartCopy"));
+            if let Some(source) = headers.text("x-oss-copy-source") {
+                return UploadPartCopy::parse(&headers, upload_id, part_number, source);
             }
             let put = put_object(&headers)?;
             Ok(Call::UploadPart(UploadPart {
@@ -159,18 +167,19 @@ fn object_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, Service
             }))
         }
         (&Method::POST, Some(upload_id)) => {
-            query.encoding()?;
+            let url_encoding = query.encoding()?;
             let parts = CompleteRequest::from_xml(body).map_err(|_| malformed_xml())?;
             let forbid_overwrite = headers.flag("x-oss-forbid-overwrite")?;
             let mut metadata = Metadata::from_headers(&head.headers);
             metadata.0.retain(|(name, _)| name != "content-type");
-            Ok(Call::Complete(Complete { upload_id, parts, forbid_overwrite, metadata }))
+            Ok(Call::Complete(Complete { upload_id, parts, forbid_overwrite, metadata, url_encoding }))
         }
         (&Method::DELETE, Some(upload_id)) => Ok(Call::Abort { upload_id }),
         (&Method::POST, None) if query.flag("uploads") => {
-            query.encoding()?;
-            Ok(Call::Initiate(put_object(&headers)?))
+            let url_encoding = query.encoding()?;
+            Ok(Call::Initiate(Initiate { object: put_object(&headers)?, url_encoding }))
         }
+        (&Method::POST, None) if query.flag("append") => AppendObject::parse(&headers, query),
         (&Method::GET, None) => Ok(Call::GetObject(get_object(&headers, query))),
         (&Method::HEAD, None) => Ok(Call::HeadObject(get_object(&headers, query))),
         (&Method::DELETE, None) => {
@@ -185,12 +194,18 @@ fn object_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, Service
 }
 
 fn put_object(headers: &Headers<'_>) -> Result<PutObject, ServiceError> {
+    Ok(PutObject { attributes: Attributes::parse(headers)?, ..body_of(headers)? })
+}
+
+/// A request with a body that is stored, attributes apart.
+pub(super) fn body_of(headers: &Headers<'_>) -> Result<PutObject, ServiceError> {
     let number = |name: &str| match headers.text(name) {
         None => Ok(None),
         Some(text) => digits(text).map(Some).ok_or_else(|| argument(name, "must be a decimal number")),
     };
     Ok(PutObject {
         metadata: Metadata::from_headers(headers.0),
+        attributes: Attributes::default(),
         forbid_overwrite: headers.flag("x-oss-forbid-overwrite")?,
         content_length: number("content-length")?,
         content_md5: headers.owned("content-md5"),
@@ -212,31 +227,36 @@ fn get_object(headers: &Headers<'_>, query: &Query) -> GetObject {
 }
 
 fn copy_object(headers: &Headers<'_>, source: &str) -> Result<CopyObject, ServiceError> {
-    let bad = || argument("x-oss-copy-source", "must be /bucket/key");
-    let (path, query) = source.split_once('?').unwrap_or((source, ""));
-    let path = escape::decode(path).ok_or_else(bad)?;
-    let (bucket, key) = path.strip_prefix('/').unwrap_or(&path).split_once('/').ok_or_else(bad)?;
+    let (source_bucket, source_key, source_version) = read_source(source)?;
     let directive = headers.text("x-oss-metadata-directive").unwrap_or("COPY");
     let replace_metadata = match directive.to_ascii_uppercase().as_str() {
         "COPY" => false,
         "REPLACE" => true,
         _ => return Err(argument("x-oss-metadata-directive", "must be COPY or REPLACE")),
     };
+    let directive = headers.text("x-oss-tagging-directive").unwrap_or("Copy");
+    let replace_tags = match directive.to_ascii_uppercase().as_str() {
+        "COPY" => false,
+        "REPLACE" => true,
+        _ => return Err(argument("x-oss-tagging-directive", "must be Copy or Replace")),
+    };
     Ok(CopyObject {
-        source_bucket: bucket.to_owned(),
-        source_key: key.to_owned(),
-        source_version: query.strip_prefix("versionId=").and_then(escape::decode_query),
+        source_bucket,
+        source_key,
+        source_version,
         replace_metadata,
         metadata: Metadata::from_headers(headers.0),
+        attributes: Attributes::parse(headers)?,
+        replace_tags,
         forbid_overwrite: headers.flag("x-oss-forbid-overwrite")?,
         conditions: headers.conditions(COPY_CONDITIONS),
     })
 }
 
-struct Headers<'a>(&'a HeaderMap);
+pub(super) struct Headers<'a>(pub(super) &'a HeaderMap);
 
 impl Headers<'_> {
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
     }
 
@@ -244,7 +264,7 @@ impl Headers<'_> {
         self.text(name).map(str::to_owned)
     }
 
-    fn flag(&self, name: &str) -> Result<bool, ServiceError> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ServiceError> {
         match self.text(name).map(str::to_ascii_lowercase).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
@@ -255,7 +275,7 @@ impl Headers<'_> {
         }
     }
 
-    fn conditions(&self, names: [&str; 4]) -> Conditions {
+    pub(super) fn conditions(&self, names: [&str; 4]) -> Conditions {
         let [if_match, if_none_match, if_modified_since, if_unmodified_since] =
             names.map(|name| self.owned(name));
         Conditions { if_match, if_none_match, if_modified_since, if_unmodified_since }
@@ -276,7 +296,7 @@ impl Query {
         Ok(Query { pairs, used: std::cell::RefCell::default() })
     }
 
-    fn maybe(&self, name: &str) -> Option<String> {
+    pub(super) fn maybe(&self, name: &str) -> Option<String> {
         self.used.borrow_mut().push(name.to_owned());
         self.pairs
             .iter()
@@ -339,13 +359,18 @@ pub(super) fn argument(name: &str, rule: &str) -> ServiceError {
     ServiceError::new(StatusCode::BAD_REQUEST, "InvalidArgument", format!("The argument {name} {rule}."), "")
 }
 
+pub(super) fn missing(name: &str) -> ServiceError {
+    let message = format!("Missing Some Required Arguments: {name}.");
+    ServiceError::new(StatusCode::BAD_REQUEST, "MissingArgument", message, "0016-00000502")
+}
+
 pub(super) fn malformed_xml() -> ServiceError {
     let message =
         "The XML you provided was not well-formed or did not validate against our published schema.";
     ServiceError::new(StatusCode::BAD_REQUEST, "MalformedXML", message, "0042-00000205")
 }
 
-fn method_not_allowed() -> ServiceError {
+pub(super) fn method_not_allowed() -> ServiceError {
     let message = "The specified method is not allowed against this resource.";
     ServiceError::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, "")
 }

@@ -83,7 +83,7 @@ impl ListVersions {
         query.text("key-marker", &self.key_marker);
         query.text("version-id-marker", &self.version_id_marker);
         query.number("max-keys", self.max_keys);
-        query.text("encoding-type", if self.url_encoding { "url" } else { "" });
+        query.url_encoding(self.url_encoding);
         Method::GET
     }
 
@@ -106,7 +106,7 @@ impl ListVersions {
 impl DeleteMany {
     pub(super) fn fill(&self, query: &mut Written, headers: &mut Headers) -> Result<Method, InvalidHeader> {
         query.flag("delete");
-        query.text("encoding-type", if self.url_encoding { "url" } else { "" });
+        query.url_encoding(self.url_encoding);
         headers.set("content-type", "application/xml")?;
         headers.set("content-md5", &md5_of(self.delete.to_xml().as_bytes()))?;
         Ok(Method::POST)

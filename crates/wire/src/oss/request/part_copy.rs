@@ -1,0 +1,96 @@
+//! UploadPartCopy.
+
+use http::Method;
+
+use super::build::{self, COPY_CONDITIONS, Query};
+use super::parse::{self, argument};
+use super::{Call, Conditions};
+use crate::oss::error::ServiceError;
+use crate::oss::escape;
+use crate::oss::meta::InvalidHeader;
+use crate::oss::range::RangeSpec;
+
+const SOURCE: &str = "x-oss-copy-source";
+const RANGE: &str = "x-oss-copy-source-range";
+
+/// UploadPartCopy: stores a range of another object as a part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadPartCopy {
+    /// The upload's identifier.
+    pub upload_id: String,
+    /// From 1 to 10,000.
+    pub part_number: u32,
+    /// Bucket of the source.
+    pub source_bucket: String,
+    /// Key of the source, decoded.
+    pub source_key: String,
+    /// A version of the source.
+    pub source_version: Option<String>,
+    /// Which of its bytes; none for all.
+    pub range: Option<RangeSpec>,
+    /// Conditions on the source.
+    pub conditions: Conditions,
+}
+
+impl UploadPartCopy {
+    pub(super) fn fill(
+        &self,
+        query: &mut Query,
+        headers: &mut build::Headers,
+    ) -> Result<Method, InvalidHeader> {
+        query.number("partNumber", Some(self.part_number));
+        query.text("uploadId", &self.upload_id);
+        headers.set(
+            SOURCE,
+            &write_source(&self.source_bucket, &self.source_key, self.source_version.as_deref()),
+        )?;
+        headers.maybe(RANGE, self.range.as_ref().map(ToString::to_string).as_deref())?;
+        headers.conditions(&self.conditions, COPY_CONDITIONS)?;
+        Ok(Method::PUT)
+    }
+
+    pub(super) fn parse(
+        headers: &parse::Headers<'_>,
+        upload_id: String,
+        part_number: u32,
+        source: &str,
+    ) -> Result<Call, ServiceError> {
+        if !source.starts_with('/') {
+            return Err(ServiceError { ec: "0042-00000301".into(), ..bad_source() });
+        }
+        let (source_bucket, source_key, source_version) = read_source(source)?;
+        let bad = || argument(RANGE, "must be bytes=FIRST-LAST, bytes=FIRST- or bytes=-COUNT");
+        let range = headers.text(RANGE).map(|text| RangeSpec::parse(text).ok_or_else(bad)).transpose()?;
+        Ok(Call::UploadPartCopy(UploadPartCopy {
+            upload_id,
+            part_number,
+            source_bucket,
+            source_key,
+            source_version,
+            range,
+            conditions: headers.conditions(COPY_CONDITIONS),
+        }))
+    }
+}
+
+/// The header that names the source of a copy.
+pub(super) fn write_source(bucket: &str, key: &str, version: Option<&str>) -> String {
+    let path = format!("/{bucket}/{}", escape::path(key));
+    version.map_or(path.clone(), |version| format!("{path}?versionId={}", escape::query(version)))
+}
+
+/// Bucket, key and version of the source of a copy.
+pub(super) fn read_source(source: &str) -> Result<(String, String, Option<String>), ServiceError> {
+    let (path, query) = source.split_once('?').unwrap_or((source, ""));
+    let path = escape::decode(path).ok_or_else(bad_source)?;
+    let (bucket, key) = path.strip_prefix('/').unwrap_or(&path).split_once('/').ok_or_else(bad_source)?;
+    if bucket.is_empty() || key.is_empty() {
+        return Err(bad_source());
+    }
+    let version = query.strip_prefix("versionId=").and_then(escape::decode_query);
+    Ok((bucket.to_owned(), key.to_owned(), version))
+}
+
+fn bad_source() -> ServiceError {
+    argument(SOURCE, "must be /bucket/key")
+}
