@@ -15,9 +15,14 @@
 //! | `names` | odd keys, names that are none |
 //! | `listing` | pages, groups, order, encoding |
 //! | `multipart` | uploads in parts |
-//! | `copies` | copies inside the service |
+//! | `copies`, `part_copies` | copies inside the service |
+//! | `append` | objects that grow |
+//! | `properties` | tags, access control, links |
+//! | `removals` | removing many objects |
+//! | `versions` | buckets that keep versions |
 //! | `encryption` | the rules about client-side encryption headers, as in [`cse_rules`](crate::cse_rules) |
-//! | `refusals` | error documents, signatures, buckets |
+//! | `refusals` | error documents, signatures, the life of a bucket |
+//! | `buckets` | what is known about a bucket, unfinished uploads |
 //!
 //! A case is a row of its file's table and a function. Each says in one line why it is asked; what only one source implies,
 //! or the vendor's pages contradict each other about, is no case.
@@ -37,6 +42,8 @@
 //! # });
 //! ```
 
+mod append;
+mod buckets;
 mod copies;
 mod encryption;
 mod expect;
@@ -45,12 +52,16 @@ mod listing;
 mod multipart;
 mod names;
 mod objects;
+mod part_copies;
 mod probe;
+mod properties;
 mod reading;
 mod refusals;
+mod removals;
 mod report;
 mod target;
 mod traces;
+mod versions;
 
 use std::future::Future;
 
@@ -81,15 +92,21 @@ const fn case(
     Case { name, why, ask }
 }
 
-const GROUPS: [&[Case]; 8] = [
+const GROUPS: [&[Case]; 14] = [
     objects::CASES,
     reading::CASES,
     names::CASES,
     listing::CASES,
     multipart::CASES,
     copies::CASES,
+    part_copies::CASES,
+    append::CASES,
+    properties::CASES,
+    removals::CASES,
     encryption::CASES,
     refusals::CASES,
+    buckets::CASES,
+    versions::CASES,
 ];
 
 /// All cases, in the order in which they are asked.

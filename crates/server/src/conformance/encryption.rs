@@ -9,6 +9,7 @@ use osseal_wire::oss::xml::ListPartsResult;
 
 use super::expect::{Outcome, Stop, readable, same};
 use super::letter::Reply;
+use super::part_copies::part_copy;
 use super::probe::{PART, Probe, numbered, ramp};
 use super::{Case, case};
 use crate::cse_rules::{CODE, PREFIX};
@@ -28,6 +29,7 @@ pub(super) const CASES: &[Case] = &[
     case("encryption/listed-envelope", "A list of parts, where it gives the envelope back, gives it back as it was.", |p| listed(p).boxed()),
     case("encryption/copy", "A copy has the envelope of its source.", |p| copy(p).boxed()),
     case("encryption/copy-other-headers", "With REPLACE and other metadata a copy in another bucket keeps the envelope.", |p| copy_other_headers(p).boxed()),
+    case("encryption/part-copy", "An object with an envelope is no source of parts.", |p| part_copies(p).boxed()),
     case("encryption/copy-other-envelope", "No copy changes an envelope.", |p| copy_other_envelope(p).boxed()),
 ];
 
@@ -132,7 +134,7 @@ async fn free_names(probe: &Probe<'_>) -> Outcome {
 }
 
 async fn begins(probe: &Probe<'_>, key: &str, pairs: &Pairs) -> Outcome<Reply> {
-    probe.ask(key, Call::Initiate(enveloped(pairs))).send().await
+    probe.ask(key, Call::Initiate(enveloped(pairs).into())).send().await
 }
 
 async fn initiate_needs(probe: &Probe<'_>) -> Outcome {
@@ -287,6 +289,13 @@ async fn copy_other_headers(probe: &Probe<'_>) -> Outcome {
     let reply = probe.letter(Some(&other), Some(&target), get).send().await?.answers(200)?;
     same("x-oss-meta-colour", reply.header("x-oss-meta-colour"), "red")?;
     has(&reply, &envelope())
+}
+
+async fn part_copies(probe: &Probe<'_>) -> Outcome {
+    let (source, target) = source(probe).await?;
+    let upload = probe.initiate(&target, PutObject::default()).await?;
+    let reply = part_copy(probe, &target, &upload, 1, (&source, None)).await?;
+    breaks(reply, "0042-00000309", "a part of an object with an envelope")
 }
 
 async fn copy_other_envelope(probe: &Probe<'_>) -> Outcome {

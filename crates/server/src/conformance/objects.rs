@@ -207,7 +207,11 @@ async fn forbid_copy(probe: &Probe<'_>) -> Outcome {
 async fn forbid_multipart(probe: &Probe<'_>) -> Outcome {
     let (early, late) = (probe.key("early"), probe.key("late"));
     probe.put(&early, b"here").await?;
-    probe.ask(&early, Call::Initiate(forbidden())).send().await?.refuses(409, "FileAlreadyExists", "")?;
+    probe.ask(&early, Call::Initiate(forbidden().into())).send().await?.refuses(
+        409,
+        "FileAlreadyExists",
+        "",
+    )?;
 
     let upload = probe.initiate(&late, PutObject::default()).await?;
     let parts = [(1, probe.plain_part(&late, &upload, 1, &ramp(PART)).await?)];

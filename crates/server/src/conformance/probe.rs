@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use osseal_wire::oss::request::{
-    Call, Complete, CopyObject, DeleteObject, GetObject, ListObjects, PutObject, Request, UploadPart,
+    Call, Complete, CopyObject, DeleteObject, GetObject, ListObjects, PutBucket, PutObject, Request,
+    UploadPart,
 };
 use osseal_wire::oss::xml::{CompletePart, CompleteRequest, CompleteResult, InitiateResult};
 use osseal_wire::oss::{Credentials, Metadata, PutReply};
@@ -48,7 +49,7 @@ impl<'a> Probe<'a> {
             return Err(Stop::skip("the target lets no buckets be made"));
         }
         let bucket = self.traces.bucket(letter);
-        self.letter(Some(&bucket), None, Call::PutBucket).send().await?.answers(200)?;
+        self.letter(Some(&bucket), None, Call::PutBucket(PutBucket::default())).send().await?.answers(200)?;
         Ok(bucket)
     }
 
@@ -113,7 +114,7 @@ impl<'a> Probe<'a> {
 
     /// Begins an upload and gives its identifier.
     pub(super) async fn initiate(&self, key: &str, put: PutObject) -> Outcome<String> {
-        let reply = self.ask(key, Call::Initiate(put)).send().await?.answers(200)?;
+        let reply = self.ask(key, Call::Initiate(put.into())).send().await?.answers(200)?;
         let result = readable("the beginning of an upload", InitiateResult::from_xml(&reply.body))?;
         Ok(readable("an upload id", result.upload_id())?.to_owned())
     }

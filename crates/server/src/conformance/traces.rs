@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use osseal_wire::oss::request::{Call, DeleteObject, ListObjects, PutObject, Request};
-use osseal_wire::oss::xml::{InitiateResult, ListObjectsResult};
+use osseal_wire::oss::request::{Call, DeleteObject, ListObjects, ListVersions, PutObject, Request};
+use osseal_wire::oss::xml::{InitiateResult, ListObjectsResult, ListVersionsResult};
 use osseal_wire::oss::{Subject, sign_v4};
 
 use super::expect::{Outcome, Stop};
@@ -106,8 +106,15 @@ impl Traces {
         marks.sent += length;
         let (bucket, key) = (request.bucket.clone().unwrap_or_default(), request.key.clone());
         match (&request.call, key) {
-            (Call::PutBucket, _) => drop(marks.buckets.insert(bucket)),
-            (Call::PutObject(_) | Call::CopyObject(_) | Call::Complete(_), Some(key)) => {
+            (Call::PutBucket(_), _) => drop(marks.buckets.insert(bucket)),
+            (
+                Call::PutObject(_)
+                | Call::CopyObject(_)
+                | Call::Complete(_)
+                | Call::AppendObject(_)
+                | Call::PutSymlink(_),
+                Some(key),
+            ) => {
                 marks.objects.insert((bucket, key));
             }
             _ => {}
@@ -147,6 +154,13 @@ impl Traces {
         for (bucket, key) in objects {
             let what = format!("object {bucket}/{key:?}");
             remove(bucket, Some(key), Call::DeleteObject(DeleteObject::default()), what).await;
+        }
+        for bucket in &buckets {
+            for (key, version) in versions(target, bucket).await {
+                let what = format!("version {version} of {bucket}/{key:?}");
+                let delete = DeleteObject { version_id: Some(version) };
+                remove(bucket.clone(), Some(key), Call::DeleteObject(delete), what).await;
+            }
         }
         for bucket in buckets {
             let what = format!("bucket {bucket}");
@@ -191,6 +205,17 @@ async fn tidy(target: &Target, request: &Request) -> Result<Reply, String> {
             .map_err(|error| error.to_string())?;
     }
     exchange(target, head, body::empty()).await
+}
+
+/// The versions and delete markers of a bucket that a case has made, which has few. One that cannot be listed cannot be removed either, and is named.
+async fn versions(target: &Target, bucket: &str) -> Vec<(String, String)> {
+    let list = ListVersions { max_keys: Some(1000), url_encoding: true, ..ListVersions::default() };
+    let call = Call::ListVersions(list.clone());
+    let request = Request { bucket: Some(bucket.to_owned()), key: None, call };
+    let Ok(reply) = tidy(target, &request).await else { return Vec::new() };
+    let page = ListVersionsResult::from_xml(&reply.body).ok();
+    let page = page.and_then(|page| page.checked(bucket, &list).ok()).unwrap_or_default();
+    page.versions.into_iter().map(|version| (version.key, version.version_id)).collect()
 }
 
 /// One request and its whole reply, in time.
