@@ -19,19 +19,25 @@ VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors" / "sealed"
 CHUNK = 16384
 PREFIX = 56  # salt and commitment, in `start` instead of in front of the body
 SIZES = (0, 1, 4103, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 4097)
-NAME = "dir/对象.bin".encode()
+NAME = "dir/对象.bin"
 
 
 def ramp(size):
     return bytes(i % 251 for i in range(size))
 
 
+def record(bind, name, pairs):
+    """What is bound to content (docs/format.md, section 8): bind mode, name, and pairs of text."""
+    name = name.encode()
+    made = b"osseal\x01" + bytes([bind]) + struct.pack(">H", len(name)) + name + struct.pack(">H", len(pairs))
+    for text in (text.encode() for pair in sorted(pairs.items()) for text in pair):
+        made += struct.pack(">H", len(text)) + text
+    return made
+
+
 def context():
-    """The record of an object bound to its key, with one pair (docs/format.md, section 8)."""
-    record = b"osseal\x01" + bytes([1]) + struct.pack(">H", len(NAME)) + NAME + struct.pack(">H", 1)
-    for text in (b"tenant", b"acme"):
-        record += struct.pack(">H", len(text)) + text
-    return record
+    """The record of an object bound to its key, with one pair."""
+    return record(1, NAME, {"tenant": "acme"})
 
 
 def encode(data):

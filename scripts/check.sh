@@ -68,6 +68,7 @@ dependencies() {
 
 interoperability() {
     cargo build --workspace --locked --bins --examples --tests # as the tests built it: nothing is compiled anew
+    SEALED_BODIES=$target/debug/examples/sealed_bodies interop/cobblestone.sh
     OSSEAL=$target/debug/osseal PRESIGNED=$target/debug/examples/presigned interop/run.sh
 }
 
