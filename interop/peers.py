@@ -5,36 +5,18 @@ or decrypts: what a peer cannot do is listed in matrix.py, not worked around her
 """
 
 import dataclasses
-import functools
 import json
 import logging
 import os
-import pathlib
 import subprocess
 
 import alibabacloud_oss_v2 as oss
 import oss2
 from alibabacloud_oss_v2.crypto.master_rsa_cipher import MasterRsaCipher
 
+from keys import quote, section
+
 logging.getLogger("oss2").setLevel(logging.CRITICAL)
-
-
-@dataclasses.dataclass(frozen=True)
-class Key:
-    """A wrapping key: an RSA pair, its padding, and the material description of what it writes."""
-
-    name: str
-    padding: str  # as in osseal.toml: pkcs1, oaep-sha1, oaep-sha256
-    description: dict
-    folder: pathlib.Path  # holds NAME.private_key.pem and NAME.public_key.pem, the names oss2 looks for
-
-    @property
-    def private(self):
-        return self.folder / f"{self.name}.private_key.pem"
-
-    @property
-    def public(self):
-        return self.folder / f"{self.name}.public_key.pem"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +34,12 @@ class Service:
 
 
 class Osseal:
-    """The command. Its keyring holds every key, so that each read has to choose the right one."""
+    """The command with a profile of one suite. Its keyring holds every key, so that each read has to choose the right one."""
 
     name = "osseal"
 
-    def __init__(self, service, command, work, keys):
-        self.service, self.command, self.work, self.keys = service, command, work, keys
+    def __init__(self, service, command, work, keys, suite="aes-ctr"):
+        self.service, self.command, self.work, self.keys, self.suite = service, command, work, keys, suite
         self.files = 0
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -68,27 +50,26 @@ class Osseal:
             "OSS_SESSION_TOKEN": service.security_token or "",
         }
 
-    def put(self, key, name, data):
-        self.run(key, "cp", self.file(data), self.url(name))
+    def put(self, key, name, data, *options):
+        self.run(key, "cp", *options, self.file(data), self.url(name))
 
     def put_stream(self, key, name, data):
         """From standard input: the length is not known beforehand."""
         self.run(key, "cp", "-", self.url(name), stdin=data)
 
     def put_parts(self, key, name, data, part_size):
-        sizes = ["--multipart-threshold", str(part_size), "--part-size", str(part_size)]
-        self.run(key, "cp", *sizes, self.file(data), self.url(name))
+        self.put(key, name, data, "--multipart-threshold", part_size, "--part-size", part_size)
 
-    def get(self, key, name):
+    def get(self, key, name, *options):
         target = self.file()
-        self.run(key, "cp", self.url(name), target)
+        self.run(key, "cp", *options, self.url(name), target)
         return target.read_bytes()
 
     def get_stream(self, key, name):
         return self.run(key, "cp", self.url(name), "-")
 
-    def get_range(self, key, name, wanted):
-        return self.run(key, "cat", f"--range={wanted}", self.url(name))
+    def get_range(self, key, name, wanted, *options):
+        return self.run(key, "cat", f"--range={wanted}", *options, self.url(name))
 
     def stat(self, key, name):
         return json.loads(self.run(key, "stat", "--json", self.url(name)))
@@ -96,46 +77,48 @@ class Osseal:
     def make_bucket(self):
         self.run(self.keys[0], "mb", f"oss://{self.service.bucket}")
 
+    def failure(self, keyring, *arguments):
+        """Exit code and words of a command that has to fail before its first byte of output."""
+        done = self.attempt(keyring, arguments)
+        assert done.returncode != 0, f"succeeded, with {len(done.stdout)} bytes"
+        assert not done.stdout, f"failed after {len(done.stdout)} bytes"
+        said = done.stderr.decode()
+        assert said.strip(), "failed without a word"
+        return done.returncode, said
+
     def refusal(self, keyring, name):
-        """What the command says when it cannot open an object; an error if it opens it or leaves a file."""
+        """The same of a copy to a file, which must not be left behind."""
         target = self.file()
         self.config(keyring)
         before = set(self.work.iterdir())
-        try:
-            self.run(None, "cp", self.url(name), target, keyring=keyring)
-        except subprocess.CalledProcessError as error:
-            left = [file.name for file in set(self.work.iterdir()) - before]
-            if left:
-                raise AssertionError(f"refused, but left {left}") from error
-            return error.stderr.decode()
-        raise AssertionError("opened what it should have refused")
+        failure = self.failure(keyring, "cp", self.url(name), target)
+        left = [file.name for file in set(self.work.iterdir()) - before]
+        assert not left, f"refused, but left {left}"
+        return failure
 
-    def run(self, key, *arguments, stdin=b"", keyring=None):
-        keyring = keyring or [key, *(other for other in self.keys if other != key)]
-        command = [self.command, "--config", str(self.config(keyring)), *map(str, arguments)]
-        done = subprocess.run(command, input=stdin, capture_output=True, env=self.environment, timeout=60, check=True)
+    def run(self, key, *arguments, stdin=b""):
+        keyring = [key, *(other for other in self.keys if other != key)]
+        done = self.attempt(keyring, arguments, stdin)
+        done.check_returncode()
         return done.stdout
 
+    def attempt(self, keyring, arguments, stdin=b""):
+        command = [self.command, "--config", str(self.config(keyring)), *map(str, arguments)]
+        return subprocess.run(command, input=stdin, capture_output=True, env=self.environment, timeout=60)
+
     def config(self, keyring):
-        """Writes osseal.toml for a keyring, once; the first key writes. The strings of JSON are strings of TOML too."""
-        quote = functools.partial(json.dumps, ensure_ascii=False)
+        """Writes osseal.toml for a keyring, once; the first key writes."""
         file = self.work / f"{'+'.join(key.name for key in keyring)}-{keyring[0].folder.name}.toml"
         if not file.exists():
             lines = [
                 "[profile.default]",
                 f"endpoint = {quote(self.service.endpoint)}",
                 f"region = {quote(self.service.region)}",
+                f"suite = {quote(self.suite)}",
                 f"keyring = {quote([key.name for key in keyring])}",
             ]
             for key in keyring:
-                pairs = ", ".join(f"{quote(name)} = {quote(value)}" for name, value in key.description.items())
-                lines += [
-                    f"[key.{quote(key.name)}]",
-                    'kind = "rsa"',
-                    f"private = {quote(str(key.private))}",
-                    f"padding = {quote(key.padding)}",
-                    *([f"description = {{ {pairs} }}"] if pairs else []),
-                ]
+                lines += section(key)
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return file
 
