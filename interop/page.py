@@ -6,6 +6,7 @@ import itertools
 
 import access
 import sdk_tests
+import sealed
 
 HEAD = """\
 # Live interoperability
@@ -23,7 +24,7 @@ the service's own name, which leads to this machine inside the run.
 MATRIX = """\
 ## Encrypted objects
 
-Every peer writes, every peer reads: `osseal`, `oss2`, `alibabacloud-oss-v2`. A cell is one writer, one reader and one case. {total} cells, {failed} failed.
+Every peer writes with AES/CTR, the suite of the official SDKs, every peer reads: `osseal`, `oss2`, `alibabacloud-oss-v2`. A cell is one writer, one reader and one case. {total} cells, {failed} failed.
 
 | group | cells | about |
 |---|---|---|
@@ -42,6 +43,33 @@ ABOUT = {
     "control": "a flipped bit, which the comparison has to notice",
     "defects": "what an SDK does wrongly, below: run, and has to fail",
     "unsupported": "what an SDK has no way to do, below: not run",
+}
+
+SEALED = """\
+## Sealed objects
+
+osseal writes with the sealed suite and wraps by RSA with OAEP (SHA-256 and SHA-1) and by AES key wrap. A cell is one object and one way to read it. {total} cells, {failed} failed.
+
+| group | cells | about |
+|---|---|---|
+{rows}
+
+The official SDKs raise before they hand out a byte, whatever wraps the data key, whichever provider of keys they use, and asked for the whole object, for a range ({ranges}) and through
+their transfer managers:
+
+| SDK | raises | its transfer manager raises | says |
+|---|---|---|---|
+{refusals}
+"""
+
+ABOUT_SEALED = {
+    "read": "sizes around chunks and parts, and every key",
+    "range": "ranges of objects written whole and in parts",
+    "outside": "ranges past the end: refused, with the size that the last chunk proves",
+    "stored": "what osseal stores, to the letter of docs/format.md, opened by the module `cobblestone` of the Python package `cryptography`",
+    "copy": "copies that `oss2` has the service make: opened where what is bound holds, refused elsewhere unless `--allow-moved` is said",
+    "refuse": "what the official SDKs must not read, below",
+    "control": "the same SDKs read AES/CTR with the same keys; osseal refuses AES/CTR, and a flipped bit in what takes its chunk",
 }
 
 ACCESS = """\
@@ -84,10 +112,11 @@ TESTS = """\
 """
 
 
-def text(matrix, ways, tests):
+def text(matrix, sealed_cells, ways, tests):
     parts = [
         HEAD.format(peers="\n".join(f"| `{name}` | {version} |" for name, version in versions())),
-        MATRIX.format(total=matrix.counts.total(), failed=len(matrix.failed), rows=matrix_rows(matrix)),
+        MATRIX.format(total=matrix.counts.total(), failed=len(matrix.failed), rows=group_rows(matrix, ABOUT)),
+        sealed_part(sealed_cells),
         access_part(ways),
         EXCEPTIONS.format(rows=exception_rows(matrix, ways)),
         TESTS.format(all=tests.modules_carried, races=len(sdk_tests.RACES), rows=test_rows(tests), reasons=reason_rows(tests)),
@@ -99,8 +128,19 @@ def versions():
     return [(name, importlib.metadata.version(name)) for name in ("oss2", "alibabacloud-oss-v2")]
 
 
-def matrix_rows(cells):
-    return "\n".join(f"| {group} | {number} | {ABOUT[group]} |" for group, number in cells.expected.items())
+def group_rows(cells, about):
+    return "\n".join(f"| {group} | {number} | {about[group]} |" for group, number in cells.expected.items())
+
+
+def sealed_part(cells):
+    refusals = [f"| `{sdk}` | `{usual}` | `{managed}` | {words} |" for sdk, (usual, managed, words) in sealed.REFUSALS.items()]
+    return SEALED.format(
+        total=cells.counts.total(),
+        failed=len(cells.failed),
+        rows=group_rows(cells, ABOUT_SEALED),
+        ranges=", ".join(way for way in sealed.WAYS if way not in (sealed.WHOLE, sealed.MANAGED)),
+        refusals="\n".join(refusals),
+    )
 
 
 def access_part(cells):

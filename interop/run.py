@@ -18,6 +18,7 @@ import peers
 import sdk_tests
 from cells import explain
 from matrix import Matrix
+from sealed import Sealed
 
 
 def service(endpoint, prefix, bucket):
@@ -43,7 +44,7 @@ def main():
     parser.add_argument("--page", required=True, type=pathlib.Path, help="docs/interop.md")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
-    folders = {name: work / name for name in ("matrix", "access", "tests")}
+    folders = {name: work / name for name in ("matrix", "sealed", "access", "tests")}
     for folder in folders.values():
         folder.mkdir()
 
@@ -61,6 +62,8 @@ def main():
     background.start()
     matrix = Matrix(service(arguments.endpoint, "LONG_LIVED", "interop"), arguments.osseal, folders["matrix"])
     timed("interop", matrix.run)
+    sealed = Sealed(service(arguments.endpoint, "LONG_LIVED", "sealed"), arguments.osseal, folders["sealed"])
+    timed("sealed", sealed.run)
     services = {
         "long-lived": service(arguments.endpoint, "LONG_LIVED", "access"),
         "temporary": service(arguments.temporary_endpoint, "TEMPORARY", "access"),
@@ -69,8 +72,8 @@ def main():
     timed("access", ways.run)
     background.join()
 
-    good = [part.report() for part in (matrix.cells, ways.cells, tests)]
-    good.append(page.update(arguments.page, page.text(matrix.cells, ways.cells, tests)))
+    good = [part.report() for part in (matrix.cells, sealed.cells, ways.cells, tests)]
+    good.append(page.update(arguments.page, page.text(matrix.cells, sealed.cells, ways.cells, tests)))
     sys.exit(0 if all(good) else 1)
 
 
