@@ -15,6 +15,11 @@ use secrecy::ExposeSecret;
 
 use crate::oss::{Credentials, SignError, escape};
 
+mod verify;
+
+pub use verify::{ClaimError, is_claim, verify};
+pub(crate) use verify::{admit, parse_time};
+
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
 /// An operation of a service, and the version of its interface.

@@ -1,4 +1,4 @@
-//! What Alibaba Cloud OSS says on the wire: requests, replies, signatures and XML.
+//! What Alibaba Cloud OSS and KMS say on the wire: requests, replies, signatures, XML and JSON.
 //!
 //! No sockets, no clock, no environment. Clients build the same types that servers read, so both sides of a rule are one piece of code:
 //!
@@ -13,7 +13,8 @@
 //! | [`oss::tags`], [`oss::acl`], [`oss::storage_class`] | what is kept beside them |
 //! | [`oss::range`], [`oss::crc64`] | byte ranges, checksums |
 //! | [`oss::xml`] | documents, read within bounds |
-//! | [`acs3`] | signatures for the vendor's other services |
+//! | [`kms`] | the key service: calls, replies, refusals, JSON read within bounds |
+//! | [`acs3`], [`rpc`] | signatures for the vendor's other services, made and checked |
 //! | [`sts`], [`grant`] | temporary credentials: asking for them, reading them |
 //!
 //! ```
@@ -33,5 +34,7 @@
 
 pub mod acs3;
 pub mod grant;
+pub mod kms;
 pub mod oss;
+pub mod rpc;
 pub mod sts;

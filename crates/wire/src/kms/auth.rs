@@ -1,0 +1,86 @@
+//! What a server asks of every request: which call it is, and a signature of either version.
+
+use http::StatusCode;
+use http::request::Parts;
+use jiff::Timestamp;
+
+use super::call::VERSION;
+use super::error::KmsError;
+use crate::oss::{Credentials, escape};
+use crate::{acs3, rpc};
+
+/// What a request asks for, in the clear.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The operation's name.
+    pub action: String,
+    /// The parameters of query and form, decoded.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// Reads a request. Operation and version stand in headers or, where older clients put them, among the parameters.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for a query that is not UTF-8 or a parameter twice, `InvalidVersion`.
+    pub fn read(head: &Parts, body: &[u8]) -> Result<Asked, KmsError> {
+        let malformed = || {
+            let message = "A parameter is not UTF-8 or is given more than once.";
+            KmsError::new(StatusCode::BAD_REQUEST, "InvalidParameter", message)
+        };
+        let mut parameters = escape::pairs(head.uri.query()).ok_or_else(malformed)?;
+        if header(head, "content-type")
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+        {
+            let form = std::str::from_utf8(body).map_err(|_| malformed())?;
+            parameters.extend(escape::pairs(Some(form)).ok_or_else(malformed)?);
+        }
+        let mut names: Vec<_> = parameters.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(malformed());
+        }
+        let find = |in_header, name: &str| {
+            let parameter =
+                parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+            header(head, in_header).or(parameter).unwrap_or_default().to_owned()
+        };
+        if find("x-acs-version", "Version") != VERSION {
+            let message = "Specified parameter Version is not valid.";
+            return Err(KmsError::new(StatusCode::BAD_REQUEST, "InvalidVersion", message));
+        }
+        Ok(Asked { action: find("x-acs-action", "Action"), parameters })
+    }
+
+    /// Checks the signature. `lookup` finds the credentials of an access key id.
+    ///
+    /// # Errors
+    /// The service's own refusals: `IncompleteSignature`, `InvalidAccessKeyId.NotFound`, `InvalidTimeStamp.Expired` beyond 15 minutes,
+    /// `InvalidSecurityToken.Malformed`, `SignatureDoesNotMatch`.
+    pub fn verify(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        lookup: impl Fn(&str) -> Option<Credentials>,
+        now: Timestamp,
+    ) -> Result<(), KmsError> {
+        let done = match (acs3::is_claim(head), rpc::is_claim(&self.parameters)) {
+            (true, false) => acs3::verify(head, body, lookup, now),
+            (false, true) => rpc::verify(&head.method, &self.parameters, lookup, now),
+            _ => Err(acs3::ClaimError::Incomplete),
+        };
+        Ok(done?)
+    }
+}
+
+impl std::fmt::Debug for Asked {
+    /// Names only: plaintexts and tokens are among the values.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.action)?;
+        f.debug_set().entries(self.parameters.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+fn header<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+    head.headers.get(name).and_then(|value| value.to_str().ok())
+}

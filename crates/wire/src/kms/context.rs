@@ -1,0 +1,104 @@
+//! Encryption contexts: pairs that a blob is bound to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::json;
+
+/// Longest context that the service takes, in characters of its JSON.
+const MAX_CONTEXT: usize = 8192;
+
+/// Pairs that `Decrypt` has to be given as `Encrypt` was, in any order. They are not stored in the blob. `Debug` shows names only: one official SDK
+/// keeps a passphrase here.
+///
+/// Source: <https://www.alibabacloud.com/help/en/kms/key-management-service/developer-reference/encryptioncontext>
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EncryptionContext(BTreeMap<String, String>);
+
+/// Why pairs are no context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    /// Not one JSON object of strings.
+    #[error("an encryption context is one JSON object whose members are strings")]
+    Json,
+    /// More than the service takes.
+    #[error("an encryption context has at most {MAX_CONTEXT} characters of JSON")]
+    TooLong,
+}
+
+impl EncryptionContext {
+    /// A context of pairs; none is the empty context.
+    pub fn new(
+        pairs: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Result<EncryptionContext, ContextError> {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let context = EncryptionContext(pairs.collect());
+        if context.to_parameter().chars().count() > MAX_CONTEXT {
+            return Err(ContextError::TooLong);
+        }
+        Ok(context)
+    }
+
+    /// Reads the parameter; an empty text is the empty context.
+    pub fn from_parameter(text: &str) -> Result<EncryptionContext, ContextError> {
+        if text.is_empty() {
+            return Ok(EncryptionContext::default());
+        }
+        if text.chars().count() > MAX_CONTEXT {
+            return Err(ContextError::TooLong);
+        }
+        json::read(text.as_bytes()).map(EncryptionContext).map_err(|_| ContextError::Json)
+    }
+
+    /// The parameter: JSON, sorted by name. Empty for the empty context.
+    pub fn to_parameter(&self) -> String {
+        if self.0.is_empty() { String::new() } else { json::write(&self.0) }
+    }
+
+    /// Whether there are no pairs.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The pairs, sorted by name.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl fmt::Debug for EncryptionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EncryptionContext")?;
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_pairs_is_nothing() {
+        let one = EncryptionContext::from_parameter(r#"{"b":"2","a":"1"}"#);
+        assert_eq!(one, EncryptionContext::new([("a", "1"), ("b", "2")]));
+        assert_eq!(one.map(|context| context.to_parameter()), Ok(r#"{"a":"1","b":"2"}"#.into()));
+        assert_eq!(EncryptionContext::from_parameter(""), EncryptionContext::from_parameter("{}"));
+    }
+
+    #[test]
+    fn what_is_no_context_is_refused() {
+        for bad in ["[]", "1", "x", r#"{"a":1}"#, r#"{"a":{}}"#, r#"{"a":"1","a":"2"}"#, r#"{"a":"1""#] {
+            assert_eq!(EncryptionContext::from_parameter(bad), Err(ContextError::Json), "{bad}");
+        }
+        // {"a":"…"} has eight characters around the value.
+        assert!(EncryptionContext::new([("a", "对".repeat(MAX_CONTEXT - 8))]).is_ok());
+        assert_eq!(EncryptionContext::new([("a", "x".repeat(MAX_CONTEXT - 7))]), Err(ContextError::TooLong));
+    }
+
+    #[test]
+    fn values_are_not_shown() {
+        let context = EncryptionContext::new([("x-passphrase", "hunter2")]).expect("a context");
+        assert_eq!(format!("{context:?}"), r#"EncryptionContext{"x-passphrase"}"#);
+    }
+}

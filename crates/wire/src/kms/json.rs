@@ -1,0 +1,148 @@
+//! JSON of the key service: read within bounds and strictly.
+//!
+//! Before any type is filled, one pass settles size, syntax and that no object names a member twice, at any depth: of two members the reader and
+//! whoever looked before it could each take another. Members that are not known are ignored.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+
+/// Largest document that is read, in bytes: far more than any reply to the calls that are made here.
+pub const MAX_DOCUMENT: usize = 64 << 10;
+
+/// Why a document is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// Larger than any document of the service.
+    #[error("the JSON document has more than {MAX_DOCUMENT} bytes")]
+    TooLarge,
+    /// Not JSON, or cut short.
+    #[error("the document is not JSON, or is damaged or cut short")]
+    Damaged,
+    /// One member twice in one object.
+    #[error("the JSON document names a member twice")]
+    Duplicate,
+    /// JSON, with members that are missing or do not fit.
+    #[error("the JSON document's members do not fit its type")]
+    Contents,
+}
+
+/// Reads a document.
+pub fn read<T: DeserializeOwned>(document: &[u8]) -> Result<T, JsonError> {
+    if document.len() > MAX_DOCUMENT {
+        return Err(JsonError::TooLarge);
+    }
+    match serde_json::from_slice::<Unique>(document) {
+        Ok(Unique) => serde_json::from_slice(document).map_err(|_| JsonError::Contents),
+        Err(error) if error.classify() == Category::Data => Err(JsonError::Duplicate),
+        Err(_) => Err(JsonError::Damaged),
+    }
+}
+
+/// Writes a document.
+pub(super) fn write(document: &impl Serialize) -> String {
+    serde_json::to_string(document).expect("members are strings, numbers and objects with names")
+}
+
+/// A value in which no object names a member twice.
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Unique, D::Error> {
+        deserializer.deserialize_any(Unique)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Unique;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_unit<E>(self) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Unique, A::Error> {
+        while items.next_element::<Unique>()?.is_some() {}
+        Ok(Unique)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique, A::Error> {
+        let mut names = HashSet::new();
+        while let Some((name, Unique)) = members.next_entry::<String, Unique>()? {
+            if !names.insert(name) {
+                return Err(A::Error::custom("a member twice"));
+            }
+        }
+        Ok(Unique)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct One {
+        a: String,
+    }
+
+    fn one(document: &str) -> Result<String, JsonError> {
+        read::<One>(document.as_bytes()).map(|one| one.a)
+    }
+
+    #[test]
+    fn m10_members_twice_are_refused_and_unknown_ones_ignored() {
+        assert_eq!(one(r#"{"a":"x","b":[1,-1,1.5,null,true,{"c":{}}]}"#), Ok("x".into()));
+        for twice in [
+            r#"{"a":"x","a":"x"}"#,
+            r#"{"a":"x","\u0061":"y"}"#,
+            r#"{"a":"x","b":1,"b":1}"#,
+            r#"{"a":"x","b":[{"c":{"d":1,"d":2}}]}"#,
+        ] {
+            assert_eq!(one(twice), Err(JsonError::Duplicate), "{twice}");
+        }
+    }
+
+    #[test]
+    fn m03_what_is_no_document_is_refused() {
+        for damaged in ["", "<html>proxy</html>", r#"{"a":"x""#, r#"{"a":"x"} {}"#, "{\"a\":\"\u{0}\"}"] {
+            assert_eq!(one(damaged), Err(JsonError::Damaged), "{damaged}");
+        }
+        assert_eq!(read::<One>(b"{\"a\":\"\xff\"}"), Err(JsonError::Damaged));
+        let deep = format!("{{\"a\":\"x\",\"b\":{}{}}}", "[".repeat(1000), "]".repeat(1000));
+        assert_eq!(one(&deep), Err(JsonError::Damaged));
+        for other in ["[]", "1", "null", "{}", r#"{"a":1}"#, r#"{"a":null}"#] {
+            assert_eq!(one(other), Err(JsonError::Contents), "{other}");
+        }
+        let (fits, too_large) = (MAX_DOCUMENT - 8, MAX_DOCUMENT - 7);
+        assert_eq!(one(&format!("{{\"a\":\"{}\"}}", "x".repeat(fits))).map(|a| a.len()), Ok(fits));
+        assert_eq!(one(&format!("{{\"a\":\"{}\"}}", "x".repeat(too_large))), Err(JsonError::TooLarge));
+    }
+}

@@ -1,0 +1,99 @@
+//! Signature version 1 of the vendor's RPC services (HMAC-SHA1 over all parameters): what older clients send.
+//!
+//! ```text
+//!   canonical = name=value & … of all parameters but Signature, sorted, percent-encoded
+//!   to sign   = VERB & %2F & percent-encoded canonical        key = secret + "&"
+//! ```
+//! Source: <https://www.alibabacloud.com/help/en/sdk/product-overview/rpc-mechanism>
+
+use aws_lc_rs::hmac;
+use data_encoding::BASE64;
+use http::Method;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use crate::acs3::{ClaimError, admit, parse_time};
+use crate::oss::{Credentials, escape};
+
+const SIGNATURE: &str = "Signature";
+const METHOD: &str = "HMAC-SHA1";
+
+/// The query of a signed request with these parameters, `Action` and `Version` among them. A nonce is used once.
+pub fn sign(
+    method: &Method,
+    parameters: &[(&str, &str)],
+    credentials: &Credentials,
+    nonce: &str,
+    now: Timestamp,
+) -> String {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut pairs: Vec<(String, String)> = parameters.iter().map(own).collect();
+    pairs.extend(
+        [
+            ("Format", "JSON"),
+            ("AccessKeyId", &credentials.access_key_id),
+            ("SignatureMethod", METHOD),
+            ("SignatureVersion", "1.0"),
+            ("SignatureNonce", nonce),
+            ("Timestamp", &time),
+        ]
+        .iter()
+        .map(own),
+    );
+    if let Some(token) = &credentials.security_token {
+        pairs.push(("SecurityToken".into(), token.expose_secret().into()));
+    }
+    let tag = hmac::sign(&key(credentials), to_sign(method, &pairs).as_bytes());
+    pairs.push((SIGNATURE.into(), BASE64.encode(tag.as_ref())));
+    join(&pairs)
+}
+
+/// Whether the parameters claim to be signed so.
+pub fn is_claim(parameters: &[(String, String)]) -> bool {
+    value(parameters, SIGNATURE).is_some()
+}
+
+/// Checks the signature of a request that a server received: `parameters` are those of its query and of its form. `lookup` finds the credentials of
+/// an access key id.
+///
+/// # Errors
+/// [`ClaimError`].
+pub fn verify(
+    method: &Method,
+    parameters: &[(String, String)],
+    lookup: impl Fn(&str) -> Option<Credentials>,
+    now: Timestamp,
+) -> Result<(), ClaimError> {
+    let need = |name| value(parameters, name).ok_or(ClaimError::Incomplete);
+    let given = need(SIGNATURE)?;
+    let sent = parse_time(need("Timestamp")?).ok_or(ClaimError::Incomplete)?;
+    if need("SignatureNonce")?.is_empty() || need("SignatureMethod")? != METHOD {
+        return Err(ClaimError::Incomplete);
+    }
+    let credentials = lookup(need("AccessKeyId")?).ok_or(ClaimError::UnknownKey)?;
+    admit(&credentials, sent, value(parameters, "SecurityToken"), now)?;
+    let given = BASE64.decode(given.as_bytes()).map_err(|_| ClaimError::Mismatch)?;
+    hmac::verify(&key(&credentials), to_sign(method, parameters).as_bytes(), &given)
+        .map_err(|_| ClaimError::Mismatch)
+}
+
+fn key(credentials: &Credentials) -> hmac::Key {
+    let seed = zeroize::Zeroizing::new(format!("{}&", credentials.access_key_secret.expose_secret()));
+    hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, seed.as_bytes())
+}
+
+fn to_sign(method: &Method, parameters: &[(String, String)]) -> String {
+    let mut signed: Vec<_> = parameters.iter().filter(|(name, _)| name != SIGNATURE).cloned().collect();
+    signed.sort_unstable();
+    format!("{method}&{}&{}", escape::query("/"), escape::query(&join(&signed)))
+}
+
+fn join(pairs: &[(String, String)]) -> String {
+    let pair = |(name, value): &(String, String)| format!("{}={}", escape::query(name), escape::query(value));
+    pairs.iter().map(pair).collect::<Vec<_>>().join("&")
+}
+
+fn value<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
