@@ -76,13 +76,28 @@ must_fail() {
     fi
 }
 
+# check_apart FOLDER: in the sources of the server, no file outside the module `kms` names it, but for the one line that declares it.
+check_apart() {
+    local folder=$1 found
+    found=$(grep -rnw kms "$folder" --include='*.rs' --exclude-dir=kms |
+        grep -vE "^$folder/kms\.rs:|^$folder/lib\.rs:[0-9]+:(pub mod kms;|//!)" || true)
+    [ -z "$found" ] && return
+    echo "layers: the store names the key service: $found"
+    return 1
+}
+
 failed=0
 check_arrows "$arrows" || failed=1
 check_absent "$absent" || failed=1
+check_apart crates/server/src || failed=1
 must_fail 'an arrow too few' check_arrows "${arrows/osseal-core osseal-wire/osseal-wire}" || failed=1
 must_fail 'an arrow too many' check_arrows "${arrows/osseal-core:/osseal-core: osseal-wire}" || failed=1
 must_fail 'a crate too few' check_arrows "${arrows/osseal-core:/}" || failed=1
 must_fail 'a package in a tree' check_absent 'osseal-cli: osseal-core' || failed=1
+reaching=$(mktemp -d)
+trap 'rm -rf "$reaching"' EXIT
+echo 'use crate::kms::KmsService;' >"$reaching/service.rs"
+must_fail 'a store that reaches the key service' check_apart "$reaching" || failed=1
 
 [ $failed = 0 ] && echo "layers: as ARCHITECTURE.md says"
 exit $failed

@@ -1,6 +1,7 @@
 //! An OSS-compatible development server with the service's awkward corners, for tests and for work without an account.
 //!
-//! It holds no keys and depends on nothing that could use one: what clients encrypt stays encrypted here.
+//! The store holds no keys and depends on nothing that could use one: what clients encrypt stays encrypted here. Beside it, and out of its reach,
+//! there is a key service for clients to test against.
 //!
 //! | module | holds |
 //! |---|---|
@@ -12,6 +13,7 @@
 //! | [`ledger`] | what every body ever received looked like |
 //! | [`faults`] | the network and the service at their worst, on order |
 //! | [`conformance`] | what the service documents, asked of any endpoint |
+//! | [`kms`] | a key service, apart from all of the above |
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -37,6 +39,7 @@ pub mod faults;
 mod faulty;
 mod incoming;
 mod ingest;
+pub mod kms;
 pub mod ledger;
 mod listing;
 mod multipart;

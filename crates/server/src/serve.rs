@@ -3,13 +3,16 @@
 use std::future::Future;
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 
-use crate::Service;
+use crate::body::Body;
+use crate::{Closed, Service};
 
 /// Longest that running requests are waited for after `shutdown`.
 const GRACE: Duration = Duration::from_secs(10);
@@ -25,6 +28,19 @@ pub async fn serve(
     service: Service,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
+    listen(listener, move |request| service.call(request), shutdown).await
+}
+
+/// The same for anything that answers requests.
+pub(crate) async fn listen<H, R>(
+    listener: TcpListener,
+    handler: H,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()>
+where
+    H: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
+    R: Future<Output = Result<Response<Body>, Closed>> + Send + 'static,
+{
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -41,15 +57,10 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         drop(stream.set_nodelay(true));
-        let service = service.clone();
-        let handler = service_fn(move |request| {
-            let service = service.clone();
-            async move { service.call(request).await }
-        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), handler);
+            .serve_connection(TokioIo::new(stream), service_fn(handler.clone()));
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {
