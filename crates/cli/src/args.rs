@@ -319,6 +319,9 @@ pub(crate) struct Serve {
     /// What ETags are made of
     #[arg(long, value_name = "KIND", default_value = "md5", hide_short_help = true)]
     pub(crate) etag: EtagKind,
+    /// Serve a key service, too, on this address; its keys are not for anything of value
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) kms_listen: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,7 +1,12 @@
-//! `serve`: the development server on a socket.
+//! `serve`: the development server on a socket, and beside it the key service on another.
 
+use std::net::SocketAddr;
+use std::path::Path;
+
+use futures_util::FutureExt;
 use osseal::Credentials;
 use osseal_server::Service;
+use osseal_server::kms::KmsService;
 use osseal_server::quirks::{Etag, Quirks};
 use tokio::net::TcpListener;
 
@@ -14,6 +19,10 @@ use crate::signals::Signals;
 
 /// Random bytes of a made-up secret.
 const SECRET_BYTES: usize = 20;
+/// The keys of the key service, in the folder of the store.
+const KEYS_FILE: &str = "kms-keys";
+/// The key that is always there.
+const ALIAS: &str = "alias/osseal";
 
 pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     if context.local()?.is_some() {
@@ -29,7 +38,8 @@ pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
         EtagKind::Md5 => Etag::Md5,
         EtagKind::Crc64 => Etag::Crc64,
     };
-    let mut builder = Service::builder().credentials(vec![credentials]).region(region).quirks(quirks);
+    let mut builder =
+        Service::builder().credentials(vec![credentials.clone()]).region(region.clone()).quirks(quirks);
     if args.discard {
         builder = builder.discard();
     }
@@ -42,17 +52,45 @@ pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     }
     // Signals are caught before anybody learns that the server is there.
     let mut signals = Signals::catch()?;
-    let listener = bind(&args.listen).await?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Failure::local("the address of the socket is not known", error))?;
-    if !address.ip().is_loopback() {
-        Output::warn(format_args!("other machines can reach {address}, without TLS"));
+    let listener = Listener::bind(&args.listen).await?;
+    let keys = match &args.kms_listen {
+        Some(address) => {
+            let service = key_service(credentials, region, args.dir.as_deref())?;
+            Some((Listener::bind(address).await?, service))
+        }
+        None => None,
+    };
+    listener.announce("")?;
+    if let Some((listener, _)) = &keys {
+        listener.announce("kms ")?;
     }
-    Output::line(format_args!("listening on http://{address}"))?;
-    osseal_server::serve(listener, builder.build(), async move { signals.next().await })
-        .await
-        .map_err(|error| Failure::local("the server stopped", error))
+    let ended = async move { signals.next().await }.boxed().shared();
+    let store = osseal_server::serve(listener.socket, builder.build(), ended.clone());
+    let key_service = async {
+        match keys {
+            Some((listener, service)) => osseal_server::kms::serve(listener.socket, service, ended).await,
+            None => Ok(()),
+        }
+    };
+    let stopped = |error| Failure::local("the server stopped", error);
+    tokio::try_join!(store, key_service).map(drop).map_err(stopped)
+}
+
+/// A key service with a key under [`ALIAS`]; its keys are beside the objects, or in memory as they are.
+fn key_service(
+    credentials: Credentials,
+    region: String,
+    folder: Option<&Path>,
+) -> Result<KmsService, Failure> {
+    let mut builder = KmsService::builder().credentials(vec![credentials]).region(region);
+    if let Some(folder) = folder {
+        let failed = |error| Failure::local("the keys of the key service cannot be used", error);
+        builder = builder.file(folder.join(KEYS_FILE)).map_err(failed)?;
+    }
+    let service = builder.build();
+    let failed = |error| Failure::local("the keys of the key service cannot be kept", error);
+    service.key_of_alias(ALIAS).map_err(failed)?;
+    Ok(service)
 }
 
 fn made_up() -> Result<Credentials, Failure> {
@@ -68,14 +106,36 @@ fn made_up() -> Result<Credentials, Failure> {
     Ok(Credentials::new(id, secret))
 }
 
-async fn bind(address: &str) -> Result<TcpListener, Failure> {
-    let is_address =
-        address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if !is_address {
-        return Err(Failure::usage(format!("{address:?} is no address to listen on"))
-            .hint("an address is written HOST:PORT, such as 127.0.0.1:9000; port 0 takes a free one"));
+/// A socket with its address.
+struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    async fn bind(address: &str) -> Result<Listener, Failure> {
+        let is_address = address
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if !is_address {
+            return Err(Failure::usage(format!("{address:?} is no address to listen on"))
+                .hint("an address is written HOST:PORT, such as 127.0.0.1:9000; port 0 takes a free one"));
+        }
+        let socket = TcpListener::bind(address).await.map_err(|error| {
+            Failure::local(format!("cannot listen on {address}"), error).hint("port 0 takes a free one")
+        })?;
+        let address = socket
+            .local_addr()
+            .map_err(|error| Failure::local("the address of the socket is not known", error))?;
+        Ok(Listener { socket, address })
     }
-    TcpListener::bind(address).await.map_err(|error| {
-        Failure::local(format!("cannot listen on {address}"), error).hint("port 0 takes a free one")
-    })
+
+    /// Says that it is ready.
+    fn announce(&self, what: &str) -> Result<(), Failure> {
+        let address = self.address;
+        if !address.ip().is_loopback() {
+            Output::warn(format_args!("other machines can reach {address}, without TLS"));
+        }
+        Output::line(format_args!("{what}listening on http://{address}"))
+    }
 }

@@ -101,6 +101,33 @@ fn credentials_are_made_up_and_asked_for() {
     assert_eq!(server.end(), 0);
 }
 
+#[cfg(unix)]
+#[test]
+fn the_key_service_listens_when_asked_and_keeps_its_keys_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let file = home.path().join("data/kms-keys");
+    let mut kept = None;
+    for _ in 0..2 {
+        let mut server = Server::start(&home, &["--dir", "data", "--kms-listen", "127.0.0.1:0"]);
+        let mut line = String::new();
+        server.out.read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("kms listening on http://").unwrap();
+        // Somebody is there and asks for a signature.
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        let request = "POST /?Action=ListAliases&Version=2016-01-20 HTTP/1.1\r\nhost: kms\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        std::io::Write::write_all(&mut socket, request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        socket.read_to_string(&mut reply).unwrap();
+        assert!(reply.contains("\"Code\":\"IncompleteSignature\""), "{reply}");
+        signal(&server.child, "TERM");
+        assert_eq!(server.end(), 0);
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let keys = std::fs::read(&file).unwrap();
+        assert_eq!(*kept.get_or_insert(keys.clone()), keys, "the second run takes the keys of the first");
+    }
+}
+
 #[test]
 fn addresses_that_are_none_are_refused() {
     let home = Home::new();
