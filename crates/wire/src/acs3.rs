@@ -64,12 +64,14 @@ pub fn sign(
         token.set_sensitive(true);
         head.headers.insert("x-acs-security-token", token);
     }
-    let (canonical, names) = canonical(head, &payload).ok_or(SignError::Query)?;
+    let names = names(head);
+    let canonical = canonical(head, &names, &payload).ok_or(SignError::Query)?;
     let to_sign = format!("{ALGORITHM}\n{}", sha256(&canonical));
     let key = hmac::Key::new(hmac::HMAC_SHA256, credentials.access_key_secret.expose_secret().as_bytes());
     let text = format!(
-        "{ALGORITHM} Credential={},SignedHeaders={names},Signature={}",
+        "{ALGORITHM} Credential={},SignedHeaders={},Signature={}",
         credentials.access_key_id,
+        names.join(";"),
         HEXLOWER.encode(hmac::sign(&key, to_sign.as_bytes()).as_ref())
     );
     let mut authorization = value(&text)?;
@@ -78,28 +80,33 @@ pub fn sign(
     Ok(())
 }
 
-/// What is hashed and signed, and the names of the headers in it.
-fn canonical(head: &Parts, payload: &str) -> Option<(Vec<u8>, String)> {
+/// The names of the headers that are signed, sorted.
+fn names(head: &Parts) -> Vec<String> {
+    let mut names: Vec<_> =
+        head.headers.keys().map(HeaderName::as_str).filter(|name| is_signed(name)).collect();
+    names.sort_unstable();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// What is hashed and signed.
+fn canonical(head: &Parts, names: &[String], payload: &str) -> Option<Vec<u8>> {
     let mut query: Vec<(String, String)> = escape::pairs(head.uri.query())?
         .iter()
         .map(|(name, value)| (escape::query(name), escape::query(value)))
         .collect();
     query.sort_unstable();
     let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let mut names: Vec<&HeaderName> = head.headers.keys().filter(|name| is_signed(name.as_str())).collect();
-    names.sort_unstable_by_key(|name| name.as_str());
     let mut out = format!("{}\n{}\n{}\n", head.method, head.uri.path(), query.join("&")).into_bytes();
-    for name in &names {
-        out.extend_from_slice(name.as_str().as_bytes());
+    for name in names {
+        out.extend_from_slice(name.as_bytes());
         out.push(b':');
         let values: Vec<&[u8]> =
-            head.headers.get_all(*name).iter().map(|value| value.as_bytes().trim_ascii()).collect();
+            head.headers.get_all(name.as_str()).iter().map(|value| value.as_bytes().trim_ascii()).collect();
         out.extend_from_slice(&values.join(&b","[..]));
         out.push(b'\n');
     }
-    let names = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(";");
-    out.extend_from_slice(format!("\n{names}\n{payload}").as_bytes());
-    Some((out, names))
+    out.extend_from_slice(format!("\n{}\n{payload}", names.join(";")).as_bytes());
+    Some(out)
 }
 
 fn is_signed(name: &str) -> bool {

@@ -83,7 +83,8 @@ fn key(credentials: &Credentials) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, seed.as_bytes())
 }
 
-fn to_sign(method: &Method, parameters: &[(String, String)]) -> String {
+/// What is signed.
+pub(crate) fn to_sign(method: &Method, parameters: &[(String, String)]) -> String {
     let mut signed: Vec<_> = parameters.iter().filter(|(name, _)| name != SIGNATURE).cloned().collect();
     signed.sort_unstable();
     format!("{method}&{}&{}", escape::query("/"), escape::query(&join(&signed)))

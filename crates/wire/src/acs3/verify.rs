@@ -6,7 +6,7 @@ use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 
-use super::{ALGORITHM, canonical, sha256};
+use super::{ALGORITHM, canonical, names, sha256};
 use crate::oss::Credentials;
 
 /// Furthest that a client's clock may be from the server's.
@@ -58,9 +58,11 @@ pub fn verify(
     let credentials = lookup(claim.access_key_id).ok_or(ClaimError::UnknownKey)?;
     admit(&credentials, sent, text(head, "x-acs-security-token"), now)?;
     let payload = text(head, "x-acs-content-sha256").ok_or(ClaimError::Incomplete)?;
-    let (canonical, names) = canonical(head, payload).ok_or(ClaimError::Incomplete)?;
-    // All that is to be signed is, and nothing else: what is left out could be changed by anybody.
-    if payload != sha256(body) || names != claim.names {
+    let signed: Vec<String> = claim.names.split(';').map(str::to_owned).collect();
+    let canonical = canonical(head, &signed, payload).ok_or(ClaimError::Incomplete)?;
+    // All that is to be signed is: what is left out could be changed by anybody. Official SDKs sign more.
+    let is_whole = names(head).iter().all(|name| signed.contains(name));
+    if payload != sha256(body) || !is_whole {
         return Err(ClaimError::Mismatch);
     }
     let key = hmac::Key::new(hmac::HMAC_SHA256, credentials.access_key_secret.expose_secret().as_bytes());

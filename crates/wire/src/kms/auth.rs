@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::call::VERSION;
 use super::error::KmsError;
+use crate::acs3::{self, ClaimError};
 use crate::oss::{Credentials, escape};
-use crate::{acs3, rpc};
+use crate::rpc;
 
 /// What a request asks for, in the clear.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,12 +65,21 @@ impl Asked {
         lookup: impl Fn(&str) -> Option<Credentials>,
         now: Timestamp,
     ) -> Result<(), KmsError> {
-        let done = match (acs3::is_claim(head), rpc::is_claim(&self.parameters)) {
+        let is_older = rpc::is_claim(&self.parameters);
+        let done = match (acs3::is_claim(head), is_older) {
             (true, false) => acs3::verify(head, body, lookup, now),
             (false, true) => rpc::verify(&head.method, &self.parameters, lookup, now),
-            _ => Err(acs3::ClaimError::Incomplete),
+            _ => Err(ClaimError::Incomplete),
         };
-        Ok(done?)
+        done.map_err(|error| {
+            let mut refusal = KmsError::from(error);
+            // An official SDK looks for this after a colon.
+            if is_older && error == ClaimError::Mismatch {
+                let to_sign = rpc::to_sign(&head.method, &self.parameters);
+                refusal.message = format!("{}; server string to sign is:{to_sign}", refusal.message);
+            }
+            refusal
+        })
     }
 }
 
