@@ -72,6 +72,12 @@ interoperability() {
     OSSEAL=$target/debug/osseal PRESIGNED=$target/debug/examples/presigned interop/run.sh
 }
 
+key_service() {
+    local venv
+    venv=$(scripts/venv.sh kms interop/kms-requirements.txt)
+    "$venv/bin/python" interop/kms.py --osseal "$target/debug/osseal"
+}
+
 PATH=$target/venv/tools/bin:$PATH
 step tools tools
 step formatting cargo fmt --all --check
@@ -82,6 +88,7 @@ step doctests doctests
 step layers scripts/layers.sh
 step dependencies dependencies
 step interop interoperability
+step 'interop of the key service' key_service
 
 for name in "${failed[@]}"; do
     echo "failed: $name" >&2
