@@ -332,6 +332,13 @@ impl From<KeyringError> for Failure {
                 ErrorKind::UnwrapFailed,
                 "it is another key than the one that wrapped it, or the envelope was changed",
             ),
+            KeyringError::Key { source: KeyError::Unavailable { retryable: true, .. }, .. } => {
+                (ErrorKind::Transient, "try again later")
+            }
+            KeyringError::Key { source: KeyError::Denied { .. }, .. } => {
+                (ErrorKind::Denied, "check the key, the credentials and their permissions")
+            }
+            KeyringError::Key { source: KeyError::Protocol { .. }, .. } => (ErrorKind::Protocol, ""),
             KeyringError::Policy(PolicyError::Unauthenticated { .. }) => (
                 ErrorKind::Unauthenticated,
                 "allow unauthenticated suites if you trust the store not to change bytes",

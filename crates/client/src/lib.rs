@@ -8,6 +8,7 @@ mod error;
 mod get;
 mod headers;
 mod info;
+pub mod kms;
 mod multipart;
 mod options;
 mod presigned;
@@ -25,6 +26,7 @@ pub use error::{Error, ErrorKind};
 pub use get::GetObject;
 pub use headers::{HeaderChange, ObjectHeaders};
 pub use info::{Authenticity, Encryption, ObjectInfo};
+pub use kms::{Kms, KmsKey};
 pub use options::{
     CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListVersionsOptions, Progress,
     PutOptions,
@@ -42,6 +44,7 @@ pub use osseal_core::{
     SealedContext, Secret, StoredDescription, Suite, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey,
     Wrapped, WrappedContent, dangerous,
 };
+pub use osseal_wire::kms::{KeyId, KeyIdError};
 pub use osseal_wire::oss::{
     Acl, Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedVersion, Page,
     StorageClass, StoredVersion, UnknownName, VersionMarker, VersionPage, Versioning,

@@ -158,6 +158,12 @@ pub enum KeyError {
         /// What the service said, fit to print.
         message: String,
     },
+    /// The reply of the service that holds the key breaks the rules, or is not to be trusted.
+    #[error("the key service's reply cannot be used: {message}")]
+    Protocol {
+        /// What is wrong with it, fit to print.
+        message: String,
+    },
 }
 
 /// What the methods of the key traits return.

@@ -12,6 +12,16 @@ pub(crate) fn check(ledger: &Ledger) {
 
 /// What [`check`] complains about.
 pub(crate) fn violations(ledger: &Ledger) -> Vec<String> {
+    violations_with(ledger, |envelope, wrapped, content| {
+        ["test", "old", "other"].into_iter().find_map(|name| unwrap(name, envelope, wrapped, content))
+    })
+}
+
+/// The same with other keys; `open` gives what a wrapped value holds, or nothing when no key of the test's opens it.
+pub(crate) fn violations_with(
+    ledger: &Ledger,
+    open: impl Fn(&Envelope, &Wrapped, WrappedContent) -> Option<Vec<u8>>,
+) -> Vec<String> {
     let mut bodies: Vec<(Vec<u8>, Vec<u8>, BodyRecord)> = Vec::new();
     let mut found = Vec::new();
     for record in ledger.records() {
@@ -20,16 +30,14 @@ pub(crate) fn violations(ledger: &Ledger) -> Vec<String> {
         }
         let pairs = record.envelope.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
         let Ok(envelope) = Envelope::from_metadata(pairs) else { continue };
-        let unwrap = |wrapped: &Wrapped, content| {
-            ["test", "old", "other"].into_iter().find_map(|name| unwrap(name, &envelope, wrapped, content))
-        };
         let (key, iv) = match &envelope.start {
-            Start::WrappedIv(start) => {
-                (unwrap(&envelope.data_key, WrappedContent::DataKey), unwrap(start, WrappedContent::Iv))
-            }
+            Start::WrappedIv(start) => (
+                open(&envelope, &envelope.data_key, WrappedContent::DataKey),
+                open(&envelope, start, WrappedContent::Iv),
+            ),
             // The chunk key is derived from the data key and all that the start holds.
             Start::Sealed(_) => {
-                let key = unwrap(&envelope.data_key, WrappedContent::SealedDataKey);
+                let key = open(&envelope, &envelope.data_key, WrappedContent::SealedDataKey);
                 let mut start = record.envelope.iter().filter(|(name, _)| name.ends_with("-start"));
                 (key, start.next().map(|(_, value)| value.clone()))
             }

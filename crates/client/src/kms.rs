@@ -1,0 +1,20 @@
+//! Keys that a key service keeps: Alibaba Cloud KMS.
+//!
+//! ```text
+//!   Keyring ──► KmsKey ──► Kms ──► Transport
+//!               checks     rate, signature, attempts, deadlines
+//!               of replies
+//!               cache, one call for equal questions
+//! ```
+//! Writing takes a data key of the service (`GenerateDataKey`), and for AES/CTR the counter encrypted by it (`Encrypt`), asked for at the same time;
+//! reading takes one `Decrypt` for each wrapped value. Region and key come from the keyring, never from an object.
+
+mod cache;
+mod client;
+mod guard;
+mod key;
+mod limiter;
+
+pub use cache::CachePolicy;
+pub use client::{Kms, KmsBuilder, KmsCounts, KmsLimits};
+pub use key::{KmsKey, KmsKeyBuilder};

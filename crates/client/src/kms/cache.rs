@@ -1,0 +1,222 @@
+//! Unwrapped keys, for a while: bounded in number, uses and time, wiped when they go.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use osseal_core::{Secret, WrapAlgorithm, WrappedContent};
+use tokio::time::Instant;
+
+/// How long unwrapped keys are kept. They are in memory only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// Most values kept; 0 keeps none. An object of AES/CTR has two, a sealed one has one.
+    pub entries: usize,
+    /// How often a value is given out before the service is asked again.
+    pub uses: u32,
+    /// How long a value is kept.
+    pub lifetime: Duration,
+}
+
+impl Default for CachePolicy {
+    /// 1,000 values, 1,000 uses, 5 minutes.
+    fn default() -> Self {
+        CachePolicy { entries: 1000, uses: 1000, lifetime: Duration::from_secs(300) }
+    }
+}
+
+impl CachePolicy {
+    /// Keeps nothing: every object that is opened is asked for.
+    pub const NONE: CachePolicy = CachePolicy { entries: 0, uses: 0, lifetime: Duration::ZERO };
+}
+
+/// A question to the service: all that its answer depends on. A cache belongs to one key with one context. What may be read at all, by suite and
+/// policy, has been decided before anybody asks here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Question {
+    pub(super) wrap: WrapAlgorithm,
+    pub(super) content: Content,
+    pub(super) blob: String,
+}
+
+/// [`WrappedContent`], as part of a [`Question`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Content {
+    /// So many bytes, as base64.
+    Bytes(usize),
+    /// Text as it is.
+    Text,
+}
+
+impl Content {
+    pub(super) fn of(content: WrappedContent) -> Option<Content> {
+        match content {
+            WrappedContent::DataKey => Some(Content::Bytes(32)),
+            WrappedContent::Iv => Some(Content::Bytes(16)),
+            WrappedContent::LegacyCounter => Some(Content::Text),
+            _ => None,
+        }
+    }
+}
+
+/// Answers that are kept.
+pub(super) struct Cache(Arc<Shelf>);
+
+struct Shelf {
+    policy: CachePolicy,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashMap<Question, Entry>,
+    /// The questions in the order in which their answers came, which is the order in which they go.
+    order: BTreeMap<u64, Question>,
+    count: u64,
+    is_swept: bool,
+}
+
+struct Entry {
+    secret: Arc<Secret>,
+    number: u64,
+    until: Instant,
+    uses: u32,
+}
+
+impl Cache {
+    pub(super) fn new(policy: CachePolicy) -> Cache {
+        Cache(Arc::new(Shelf { policy, state: Mutex::default() }))
+    }
+
+    /// A kept answer.
+    pub(super) fn find(&self, question: &Question) -> Option<Arc<Secret>> {
+        let mut state = self.0.state();
+        state.sweep(Instant::now());
+        let entry = state.entries.get_mut(question)?;
+        entry.uses -= 1;
+        let (secret, is_used_up) = (entry.secret.clone(), entry.uses == 0);
+        if is_used_up {
+            state.remove(question);
+        }
+        Some(secret)
+    }
+
+    /// Keeps an answer. In a runtime it is wiped when its time has come, whether anybody asks or not.
+    pub(super) fn keep(&self, question: Question, secret: Arc<Secret>) {
+        let policy = self.0.policy;
+        if policy.entries == 0 || policy.uses == 0 || policy.lifetime.is_zero() {
+            return;
+        }
+        let (now, mut state) = (Instant::now(), self.0.state());
+        state.sweep(now);
+        state.remove(&question);
+        while state.entries.len() >= policy.entries {
+            let Some((_, oldest)) = state.order.pop_first() else { break };
+            state.entries.remove(&oldest);
+        }
+        state.count += 1;
+        let (number, until) = (state.count, now + policy.lifetime);
+        state.order.insert(number, question.clone());
+        state.entries.insert(question, Entry { secret, number, until, uses: policy.uses });
+        if !state.is_swept
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            state.is_swept = true;
+            runtime.spawn(sweep(Arc::downgrade(&self.0), policy.lifetime));
+        }
+    }
+}
+
+/// Sweeps until nothing is left to sweep.
+async fn sweep(shelf: Weak<Shelf>, lifetime: Duration) {
+    loop {
+        tokio::time::sleep(lifetime).await;
+        let Some(shelf) = shelf.upgrade() else { return };
+        let mut state = shelf.state();
+        state.sweep(Instant::now());
+        if state.entries.is_empty() {
+            state.is_swept = false;
+            return;
+        }
+    }
+}
+
+impl Shelf {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Removes what has had its time. All lifetimes are equal, so the oldest go first.
+    fn sweep(&mut self, now: Instant) {
+        while let Some((_, oldest)) = self.order.first_key_value() {
+            if self.entries.get(oldest).is_some_and(|entry| entry.until > now) {
+                return;
+            }
+            let oldest = oldest.clone();
+            self.remove(&oldest);
+        }
+    }
+
+    fn remove(&mut self, question: &Question) {
+        if let Some(entry) = self.entries.remove(question) {
+            self.order.remove(&entry.number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(blob: usize) -> Question {
+        Question { wrap: WrapAlgorithm::Kms, content: Content::Bytes(32), blob: blob.to_string() }
+    }
+
+    fn keep(cache: &Cache, blob: usize) -> Weak<Secret> {
+        let secret = Arc::new(Secret::new(vec![1; 32]));
+        let kept = Arc::downgrade(&secret);
+        cache.keep(question(blob), secret);
+        kept
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn number_uses_and_time_are_bounded() {
+        let policy = CachePolicy { entries: 2, uses: 3, lifetime: Duration::from_secs(10) };
+        let cache = Cache::new(policy);
+        let kept: Vec<_> = (0..3).map(|blob| keep(&cache, blob)).collect();
+        assert!(kept[0].upgrade().is_none(), "the oldest goes and is wiped");
+        for _ in 0..3 {
+            assert!(cache.find(&question(1)).is_some());
+        }
+        assert!(cache.find(&question(1)).is_none() && kept[1].upgrade().is_none(), "used up");
+        tokio::time::sleep(Duration::from_millis(9_999)).await;
+        assert!(cache.find(&question(2)).is_some());
+        tokio::time::sleep(Duration::from_millis(10_002)).await;
+        assert!(kept[2].upgrade().is_none(), "wiped in time though nobody asked");
+        assert!(cache.find(&question(2)).is_none());
+        let again = keep(&cache, 4);
+        tokio::time::sleep(Duration::from_secs(21)).await;
+        assert!(again.upgrade().is_none(), "swept again after it was empty");
+    }
+
+    #[tokio::test]
+    async fn none_keeps_nothing_and_questions_differ() {
+        let cache = Cache::new(CachePolicy::NONE);
+        assert!(keep(&cache, 1).upgrade().is_none());
+        let cache = Cache::new(CachePolicy::default());
+        let kept = keep(&cache, 1);
+        let asked = question(1);
+        for other in [
+            Question { wrap: WrapAlgorithm::LegacyKms, ..asked.clone() },
+            Question { content: Content::Bytes(16), ..asked.clone() },
+            Question { blob: "2".into(), ..asked.clone() },
+        ] {
+            assert!(cache.find(&other).is_none(), "{other:?}");
+        }
+        assert!(cache.find(&asked).is_some() && kept.upgrade().is_some());
+        drop(cache);
+        assert!(kept.upgrade().is_none(), "wiped with the cache");
+    }
+}

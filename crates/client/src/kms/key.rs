@@ -1,0 +1,330 @@
+//! A key that the service keeps, as the keyring uses it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::constant_time;
+use data_encoding::BASE64;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, WeakShared};
+use osseal_core::{
+    KeyError, KeyFuture, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey, Wrapped, kms_blob_text,
+};
+use osseal_wire::kms::{
+    Call, CiphertextBlob, ContextError, DataKey, Decrypted, DescribedKey, Encrypted, EncryptionContext,
+    KeyId, Plaintext,
+};
+use tokio::sync::OnceCell;
+
+use super::cache::{Cache, CachePolicy, Content, Question};
+use super::client::{Kms, Trouble, count};
+use super::guard::{Guard, Meaning};
+use crate::error::{Error, ErrorKind, Failure, Scene};
+
+/// Bytes of a data key.
+const DATA_KEY: u16 = 32;
+/// The one pair that `oss2` binds a blob to when it was given a passphrase.
+const PASSPHRASE: &str = "x-passphrase";
+
+/// A key of the service, by id, alias or ARN. Clones share what is kept.
+#[derive(Clone)]
+pub struct KmsKey(Arc<Inner>);
+
+struct Inner {
+    kms: Kms,
+    id: KeyId,
+    /// The key's own id. An alias is looked up once.
+    resolved: OnceCell<String>,
+    context: EncryptionContext,
+    passphrase: Option<EncryptionContext>,
+    cache: Cache,
+    flights: Mutex<HashMap<Question, WeakShared<Flight>>>,
+    guard: Guard,
+    /// Whether what is wrapped need not be unwrapped for proof, any more or at all.
+    is_proven: AtomicBool,
+}
+
+/// A question on its way, for all who ask it.
+type Flight = BoxFuture<'static, Result<Arc<Secret>, KeyError>>;
+
+/// Puts a [`KmsKey`] together.
+pub struct KmsKeyBuilder {
+    kms: Kms,
+    id: KeyId,
+    context: EncryptionContext,
+    passphrase: Option<EncryptionContext>,
+    cache: CachePolicy,
+    proves_first: bool,
+}
+
+impl KmsKeyBuilder {
+    /// Pairs that every wrapped value is bound to, for writing and for reading. Objects of other writers have none.
+    pub fn context(
+        self,
+        pairs: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Result<Self, ContextError> {
+        Ok(KmsKeyBuilder { context: EncryptionContext::new(pairs)?, ..self })
+    }
+
+    /// The passphrase that `oss2` was given; its objects are tried with it, then without.
+    pub fn passphrase(self, passphrase: &str) -> Result<Self, ContextError> {
+        Ok(KmsKeyBuilder { passphrase: Some(EncryptionContext::new([(PASSPHRASE, passphrase)])?), ..self })
+    }
+
+    /// How long unwrapped keys are kept.
+    #[must_use]
+    pub fn cache(self, cache: CachePolicy) -> Self {
+        KmsKeyBuilder { cache, ..self }
+    }
+
+    /// Has values unwrapped and compared after they were wrapped, until that has succeeded once. It takes a call more and the permission to
+    /// decrypt, which a writer need not have otherwise.
+    #[must_use]
+    pub fn prove_first(self) -> Self {
+        KmsKeyBuilder { proves_first: true, ..self }
+    }
+
+    /// The key. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Local`]: the system gives no random bytes.
+    pub fn build(self) -> Result<KmsKey, Error> {
+        let scene = Scene { operation: "open the key", ..Scene::default() };
+        let guard = Guard::new()
+            .ok_or_else(|| Failure::new(ErrorKind::Local, "the system gives no random bytes").at(scene))?;
+        Ok(KmsKey(Arc::new(Inner {
+            kms: self.kms,
+            resolved: OnceCell::new_with(self.id.key().map(str::to_owned)),
+            id: self.id,
+            context: self.context,
+            passphrase: self.passphrase,
+            cache: Cache::new(self.cache),
+            flights: Mutex::default(),
+            guard,
+            is_proven: AtomicBool::new(!self.proves_first),
+        })))
+    }
+}
+
+impl KmsKey {
+    /// Begins a key of an account.
+    pub fn builder(kms: Kms, id: KeyId) -> KmsKeyBuilder {
+        KmsKeyBuilder {
+            kms,
+            id,
+            context: EncryptionContext::default(),
+            passphrase: None,
+            cache: CachePolicy::default(),
+            proves_first: false,
+        }
+    }
+
+    /// How the key was named.
+    pub fn id(&self) -> &KeyId {
+        &self.0.id
+    }
+
+    /// Makes a data key, unwraps it and compares.
+    ///
+    /// # Errors
+    /// What the service says; [`KeyError::Protocol`] when the two differ.
+    pub async fn check(&self) -> Result<(), KeyError> {
+        let (data_key, wrapped) = self.0.data_key().await?;
+        self.0.prove(&data_key, &wrapped).await
+    }
+}
+
+impl Inner {
+    /// The key's own id.
+    async fn key(&self) -> Result<&str, Trouble> {
+        let look_up = async || {
+            let call = Call::DescribeKey { key: self.id.clone() };
+            let described = DescribedKey::from_json(&self.kms.call(&call).await?)?;
+            Ok(described.key_metadata.key_id)
+        };
+        self.resolved.get_or_try_init(look_up).await.map(String::as_str)
+    }
+
+    async fn data_key(&self) -> Result<(Secret, Wrapped), KeyError> {
+        let key = self.key().await?;
+        let call =
+            Call::GenerateDataKey { key: self.id.clone(), bytes: DATA_KEY, context: self.context.clone() };
+        let reply = DataKey::from_json(&self.kms.call(&call).await?).map_err(Trouble::from)?;
+        let mut bytes = reply.plaintext.to_bytes().ok_or_else(|| suspect("its data key is not base64"))?;
+        if bytes.len() != usize::from(DATA_KEY) {
+            return Err(suspect("its data key has not 32 bytes"));
+        }
+        if bytes.iter().all(|byte| *byte == 0) || !self.guard.is_first(Meaning::DataKey, &bytes) {
+            return Err(suspect("it gave a data key of zeros, or one that it gave before"));
+        }
+        let secret = Secret::take_from(&mut bytes);
+        let wrapped = self.wrapped(key, &reply.key_id, &reply.ciphertext_blob, &reply.request_id)?;
+        Ok((secret, wrapped))
+    }
+
+    async fn encrypt(&self, secret: &Secret) -> Result<Wrapped, KeyError> {
+        let key = self.key().await?;
+        let plaintext = Plaintext::of_bytes(secret.expose());
+        let call = Call::Encrypt { key: self.id.clone(), plaintext, context: self.context.clone() };
+        let reply = Encrypted::from_json(&self.kms.call(&call).await?).map_err(Trouble::from)?;
+        self.wrapped(key, &reply.key_id, &reply.ciphertext_blob, &reply.request_id)
+    }
+
+    /// The blob of a reply that answers this call and no other.
+    fn wrapped(
+        &self,
+        key: &str,
+        replied: &str,
+        blob: &CiphertextBlob,
+        request_id: &str,
+    ) -> Result<Wrapped, KeyError> {
+        if replied != key {
+            return Err(suspect("it answers for another key than the one that was asked"));
+        }
+        let is_fresh = self.guard.is_first(Meaning::Blob, blob.as_str().as_bytes())
+            && (request_id.is_empty() || self.guard.is_first(Meaning::RequestId, request_id.as_bytes()));
+        if !is_fresh {
+            return Err(suspect("it is the reply to another request"));
+        }
+        let wrapped = Wrapped(blob.to_bytes());
+        // A reader tells the two encodings of blobs apart by their content.
+        if kms_blob_text(&wrapped) != blob.as_str() {
+            return Err(suspect("its blob reads as one that was encoded twice"));
+        }
+        Ok(wrapped)
+    }
+
+    /// Has a wrapped value unwrapped, and compares.
+    async fn prove(&self, secret: &Secret, wrapped: &Wrapped) -> Result<(), KeyError> {
+        let opened = self.decrypt(&kms_blob_text(wrapped), &self.context).await?;
+        let bytes = opened.plaintext.to_bytes().unwrap_or_default();
+        constant_time::verify_slices_are_equal(&bytes, secret.expose())
+            .map_err(|_| suspect("what it wrapped opens to something else"))?;
+        self.is_proven.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn decrypt(&self, blob: &str, context: &EncryptionContext) -> Result<Decrypted, KeyError> {
+        let blob = CiphertextBlob::parse(blob).map_err(|_| KeyError::UnwrapFailed)?;
+        let key = self.key().await?;
+        let call = Call::Decrypt { blob, context: context.clone() };
+        let reply = match self.kms.call(&call).await {
+            Err(Trouble::Refused(_)) => return Err(KeyError::UnwrapFailed),
+            other => Decrypted::from_json(&other?).map_err(Trouble::from)?,
+        };
+        // The blob says by which key it was made; that has to be the one that the keyring chose.
+        if reply.key_id == key { Ok(reply) } else { Err(KeyError::UnwrapFailed) }
+    }
+
+    /// Asks for one value, in each context that may be its own.
+    async fn ask(&self, question: &Question, is_of_oss2: bool) -> Result<Secret, KeyError> {
+        let passphrase = self.passphrase.as_ref().filter(|_| is_of_oss2);
+        let first = self.decrypt(&question.blob, passphrase.unwrap_or(&self.context)).await;
+        let reply = match (first, passphrase) {
+            (Err(KeyError::UnwrapFailed), Some(_)) => self.decrypt(&question.blob, &self.context).await?,
+            (other, _) => other?,
+        };
+        match question.content {
+            Content::Text => Ok(Secret::new(reply.plaintext.expose().as_bytes().to_vec())),
+            Content::Bytes(length) => {
+                let mut bytes = reply.plaintext.to_bytes().ok_or(KeyError::UnwrapFailed)?;
+                if bytes.len() != length {
+                    return Err(KeyError::UnwrapFailed);
+                }
+                Ok(Secret::take_from(&mut bytes))
+            }
+        }
+    }
+
+    /// Asks what nobody is asking already.
+    async fn share(self: &Arc<Self>, question: Question, is_of_oss2: bool) -> Result<Arc<Secret>, KeyError> {
+        let flight = {
+            let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(flight) = flights.get(&question).and_then(WeakShared::upgrade) {
+                count(&self.kms.counters().shared);
+                flight
+            } else {
+                // Questions that everybody stopped waiting for.
+                flights.retain(|_, flight| flight.upgrade().is_some());
+                let (inner, asked) = (self.clone(), question.clone());
+                let flight = async move {
+                    let outcome = inner.ask(&asked, is_of_oss2).await.map(Arc::new);
+                    if let Ok(secret) = &outcome {
+                        inner.cache.keep(asked.clone(), secret.clone());
+                    }
+                    inner.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&asked);
+                    outcome
+                };
+                let flight = flight.boxed().shared();
+                flights.extend(flight.downgrade().map(|flight| (question, flight)));
+                flight
+            }
+        };
+        flight.await
+    }
+}
+
+impl WrapKey for KmsKey {
+    fn algorithm(&self) -> WrapAlgorithm {
+        WrapAlgorithm::Kms
+    }
+
+    fn wrap<'a>(&'a self, secret: &'a Secret) -> KeyFuture<'a, Wrapped> {
+        Box::pin(async move {
+            let wrapped = self.0.encrypt(secret).await?;
+            if !self.0.is_proven.load(Ordering::Relaxed) {
+                self.0.prove(secret, &wrapped).await?;
+            }
+            Ok(wrapped)
+        })
+    }
+
+    /// The service draws the data key; the seed is wiped.
+    fn data_key(&self, seed: Secret) -> KeyFuture<'_, (Secret, Wrapped)> {
+        drop(seed);
+        Box::pin(async move {
+            let (secret, wrapped) = self.0.data_key().await?;
+            if !self.0.is_proven.load(Ordering::Relaxed) {
+                self.0.prove(&secret, &wrapped).await?;
+            }
+            Ok((secret, wrapped))
+        })
+    }
+}
+
+impl UnwrapKey for KmsKey {
+    fn unwraps(&self, algorithm: WrapAlgorithm) -> bool {
+        matches!(algorithm, WrapAlgorithm::Kms | WrapAlgorithm::LegacyKms)
+    }
+
+    fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret> {
+        Box::pin(async move {
+            let content = Content::of(request.content).ok_or(KeyError::UnwrapFailed)?;
+            let blob = kms_blob_text(request.wrapped);
+            let is_of_oss2 =
+                request.wrap == WrapAlgorithm::LegacyKms || blob != BASE64.encode(&request.wrapped.0);
+            let question = Question { wrap: request.wrap, content, blob };
+            let secret = match self.0.cache.find(&question) {
+                Some(secret) => {
+                    count(&self.0.kms.counters().kept);
+                    secret
+                }
+                None => self.0.share(question, is_of_oss2).await?,
+            };
+            Ok(Secret::new(secret.expose().to_vec()))
+        })
+    }
+}
+
+impl fmt::Debug for KmsKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KmsKey({})", self.0.id)
+    }
+}
+
+/// The error for a reply that is not to be trusted.
+fn suspect(what: &str) -> KeyError {
+    KeyError::Protocol { message: format!("{what}; nothing was written with it") }
+}

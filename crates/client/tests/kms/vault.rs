@@ -1,0 +1,107 @@
+//! A store and a key service, with what goes wrong in the latter.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use osseal::kms::{Kms, KmsBuilder, KmsKey, KmsKeyBuilder, KmsLimits};
+use osseal::transport::InProcess;
+use osseal::{
+    EncryptedBucket, Endpoint, Keyring, MaterialDescription, NamedKey, Suite, UnwrapKey, UnwrapRequest,
+};
+use osseal_server::kms::KmsService;
+use osseal_server::kms::faults::{Action, Fault, Faults, Operation};
+use osseal_wire::acs3;
+use osseal_wire::kms::{Call, Encrypted};
+
+use crate::support::{World, credentials, keystream};
+
+/// Suites under test, with the calls that writing and reading an object of each takes.
+pub(crate) const SUITES: [(Suite, u64, u64); 1] = [(Suite::AesCtr, 2, 2)];
+
+pub(crate) struct Vault {
+    pub(crate) world: World,
+    pub(crate) service: KmsService,
+    pub(crate) faults: Faults,
+    /// The key that every test writes with.
+    pub(crate) id: String,
+}
+
+impl Vault {
+    pub(crate) async fn new() -> Vault {
+        Vault::of(World::new().await)
+    }
+
+    pub(crate) fn of(world: World) -> Vault {
+        let faults = Faults::new();
+        let service = KmsService::builder().credentials(vec![credentials()]).faults(faults.clone()).build();
+        let id = service.create_key().unwrap();
+        service.set_alias("alias/test", &id).unwrap();
+        Vault { world, service, faults, id }
+    }
+
+    /// The account, as the builder is changed.
+    pub(crate) fn kms_with(&self, with: impl FnOnce(KmsBuilder) -> KmsBuilder) -> Kms {
+        let service = self.service.clone();
+        let transport = InProcess::new(move |request| service.call(request));
+        let endpoint = Endpoint::parse("http://127.0.0.1").unwrap();
+        with(Kms::builder(endpoint).credentials(credentials()).transport(Arc::new(transport)))
+            .build()
+            .unwrap()
+    }
+
+    pub(crate) fn kms(&self) -> Kms {
+        self.kms_with(|builder| builder)
+    }
+
+    pub(crate) fn key_with(&self, id: &str, with: impl FnOnce(KmsKeyBuilder) -> KmsKeyBuilder) -> KmsKey {
+        with(KmsKey::builder(self.kms(), id.parse().unwrap())).build().unwrap()
+    }
+
+    pub(crate) fn key(&self) -> KmsKey {
+        self.key_with(&self.id, |builder| builder)
+    }
+
+    pub(crate) fn bucket(&self, suite: Suite, key: &KmsKey) -> EncryptedBucket {
+        self.world.builder().suite(suite).keyring(keyring(key)).build().unwrap()
+    }
+
+    /// The blob that the service makes of a call.
+    pub(crate) async fn encrypted(&self, call: &Call) -> String {
+        let mut head = call.head(&Endpoint::parse("http://127.0.0.1").unwrap()).unwrap();
+        acs3::sign(&mut head, b"", &credentials(), "nonce", jiff::Timestamp::now()).unwrap();
+        let request = http::Request::from_parts(head, osseal_server::body::empty());
+        let reply = self.service.call(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        Encrypted::from_json(&reply).unwrap().ciphertext_blob.into()
+    }
+
+    pub(crate) fn order(&self, operation: Operation, action: Action) {
+        self.faults.inject(Fault::new(action).on(operation));
+    }
+}
+
+impl Drop for Vault {
+    /// Asks the keystream ledger, with the key service's help.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.faults.clear();
+        let limits = KmsLimits { per_second: u32::MAX, ..KmsLimits::default() };
+        let kms = self.kms_with(|builder| builder.limits(limits));
+        let key = KmsKey::builder(kms, self.id.parse().unwrap()).build().unwrap();
+        let found = keystream::violations_with(&self.world.ledger, |envelope, wrapped, content| {
+            let request = UnwrapRequest { wrap: envelope.wrap, wrapped, content };
+            let secret = tokio::task::unconstrained(key.unwrap(request)).now_or_never();
+            let secret = secret.expect("the service in this process is never late");
+            secret.ok().map(|secret| secret.expose().to_vec())
+        });
+        assert!(found.is_empty(), "{found:#?}");
+    }
+}
+
+pub(crate) fn keyring(key: &KmsKey) -> Keyring {
+    let key = Arc::new(key.clone());
+    let named = NamedKey::new("kms", MaterialDescription::empty()).wrapping(key.clone()).unwrapping(key);
+    Keyring::new(vec![named]).unwrap()
+}
