@@ -76,13 +76,35 @@ pub struct Https {
 impl Https {
     /// A transport with a pool of connections of its own.
     pub fn new() -> Result<Https, TransportError> {
-        let client = reqwest::Client::builder()
+        Https::build(|builder| builder)
+    }
+
+    /// The same, for a server whose certificate is of an authority of its own, such as a dedicated instance of the key service: certificates are checked
+    /// against those in `pem`, and no others.
+    ///
+    /// # Errors
+    /// Also when `pem` holds no certificate.
+    pub fn trusting(pem: &[u8]) -> Result<Https, TransportError> {
+        let malformed =
+            |error: BoxError| TransportError::fatal("there is no certificate in the PEM file", error);
+        let authorities =
+            reqwest::Certificate::from_pem_bundle(pem).map_err(|error| malformed(error.into()))?;
+        if authorities.is_empty() {
+            return Err(malformed("it has no section CERTIFICATE".into()));
+        }
+        Https::build(|builder| builder.tls_certs_only(authorities))
+    }
+
+    fn build(
+        with: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Https, TransportError> {
+        let builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .http1_only()
             .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(concat!("osseal/", env!("CARGO_PKG_VERSION")))
-            .build();
+            .user_agent(concat!("osseal/", env!("CARGO_PKG_VERSION")));
+        let client = with(builder).build();
         Ok(Https { client: client.map_err(|error| TransportError::fatal("TLS cannot be set up", error))? })
     }
 }

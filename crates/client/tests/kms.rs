@@ -10,5 +10,7 @@ mod counts;
 mod official;
 #[path = "kms/rows.rs"]
 mod rows;
+#[path = "kms/tls.rs"]
+mod tls;
 #[path = "kms/vault.rs"]
 mod vault;
