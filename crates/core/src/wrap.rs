@@ -97,7 +97,7 @@ impl Wrapped {
 }
 
 /// What a wrapped value holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WrappedContent {
     /// A data key of 32 bytes.

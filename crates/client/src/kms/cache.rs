@@ -30,33 +30,13 @@ impl CachePolicy {
     pub const NONE: CachePolicy = CachePolicy { entries: 0, uses: 0, lifetime: Duration::ZERO };
 }
 
-/// A question to the service: all that its answer depends on. A cache belongs to one key with one context. What may be read at all, by suite and
-/// policy, has been decided before anybody asks here.
+/// A question to the service: all that its answer depends on, and the suite that it is for, as far as the content tells. A cache belongs to one key with
+/// one context. What may be read at all, by suite and policy, has been decided before anybody asks here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Question {
     pub(super) wrap: WrapAlgorithm,
-    pub(super) content: Content,
+    pub(super) content: WrappedContent,
     pub(super) blob: String,
-}
-
-/// [`WrappedContent`], as part of a [`Question`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Content {
-    /// So many bytes, as base64.
-    Bytes(usize),
-    /// Text as it is.
-    Text,
-}
-
-impl Content {
-    pub(super) fn of(content: WrappedContent) -> Option<Content> {
-        match content {
-            WrappedContent::DataKey => Some(Content::Bytes(32)),
-            WrappedContent::Iv => Some(Content::Bytes(16)),
-            WrappedContent::LegacyCounter => Some(Content::Text),
-            _ => None,
-        }
-    }
 }
 
 /// Answers that are kept.
@@ -171,7 +151,7 @@ mod tests {
     use super::*;
 
     fn question(blob: usize) -> Question {
-        Question { wrap: WrapAlgorithm::Kms, content: Content::Bytes(32), blob: blob.to_string() }
+        Question { wrap: WrapAlgorithm::Kms, content: WrappedContent::DataKey, blob: blob.to_string() }
     }
 
     fn keep(cache: &Cache, blob: usize) -> Weak<Secret> {
@@ -210,7 +190,8 @@ mod tests {
         let asked = question(1);
         for other in [
             Question { wrap: WrapAlgorithm::LegacyKms, ..asked.clone() },
-            Question { content: Content::Bytes(16), ..asked.clone() },
+            Question { content: WrappedContent::Iv, ..asked.clone() },
+            Question { content: WrappedContent::SealedDataKey, ..asked.clone() },
             Question { blob: "2".into(), ..asked.clone() },
         ] {
             assert!(cache.find(&other).is_none(), "{other:?}");

@@ -10,7 +10,8 @@ use data_encoding::BASE64;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, WeakShared};
 use osseal_core::{
-    KeyError, KeyFuture, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey, Wrapped, kms_blob_text,
+    KeyError, KeyFuture, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey, Wrapped, WrappedContent,
+    kms_blob_text,
 };
 use osseal_wire::kms::{
     Call, CiphertextBlob, ContextError, DataKey, Decrypted, DescribedKey, Encrypted, EncryptionContext,
@@ -18,13 +19,15 @@ use osseal_wire::kms::{
 };
 use tokio::sync::OnceCell;
 
-use super::cache::{Cache, CachePolicy, Content, Question};
+use super::cache::{Cache, CachePolicy, Question};
 use super::client::{Kms, Trouble, count};
 use super::guard::{Guard, Meaning};
 use crate::error::{Error, ErrorKind, Failure, Scene};
 
 /// Bytes of a data key.
 const DATA_KEY: u16 = 32;
+/// Bytes of the initial counter of AES/CTR.
+const COUNTER: usize = 16;
 /// The one pair that `oss2` binds a blob to when it was given a passphrase.
 const PASSPHRASE: &str = "x-passphrase";
 
@@ -188,8 +191,9 @@ impl Inner {
         if !is_fresh {
             return Err(suspect("it is the reply to another request"));
         }
-        let wrapped = Wrapped(blob.to_bytes());
-        // A reader tells the two encodings of blobs apart by their content.
+        let wrapped = Wrapped::from_kms_blob(blob.as_str())
+            .map_err(|_| suspect("its blob is not base64 as headers hold it"))?;
+        // A reader of AES/CTR tells the two encodings of blobs apart by their content.
         if kms_blob_text(&wrapped) != blob.as_str() {
             return Err(suspect("its blob reads as one that was encoded twice"));
         }
@@ -220,15 +224,16 @@ impl Inner {
 
     /// Asks for one value, in each context that may be its own.
     async fn ask(&self, question: &Question, is_of_oss2: bool) -> Result<Secret, KeyError> {
+        let form = Form::of(question.content).ok_or(KeyError::UnwrapFailed)?;
         let passphrase = self.passphrase.as_ref().filter(|_| is_of_oss2);
         let first = self.decrypt(&question.blob, passphrase.unwrap_or(&self.context)).await;
         let reply = match (first, passphrase) {
             (Err(KeyError::UnwrapFailed), Some(_)) => self.decrypt(&question.blob, &self.context).await?,
             (other, _) => other?,
         };
-        match question.content {
-            Content::Text => Ok(Secret::new(reply.plaintext.expose().as_bytes().to_vec())),
-            Content::Bytes(length) => {
+        match form {
+            Form::Text => Ok(Secret::new(reply.plaintext.expose().as_bytes().to_vec())),
+            Form::Bytes(length) => {
                 let mut bytes = reply.plaintext.to_bytes().ok_or(KeyError::UnwrapFailed)?;
                 if bytes.len() != length {
                     return Err(KeyError::UnwrapFailed);
@@ -301,11 +306,10 @@ impl UnwrapKey for KmsKey {
 
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret> {
         Box::pin(async move {
-            let content = Content::of(request.content).ok_or(KeyError::UnwrapFailed)?;
-            let blob = kms_blob_text(request.wrapped);
+            let blob = request.kms_blob();
             let is_of_oss2 =
                 request.wrap == WrapAlgorithm::LegacyKms || blob != BASE64.encode(&request.wrapped.0);
-            let question = Question { wrap: request.wrap, content, blob };
+            let question = Question { wrap: request.wrap, content: request.content, blob };
             let secret = match self.0.cache.find(&question) {
                 Some(secret) => {
                     count(&self.0.kms.counters().kept);
@@ -315,6 +319,25 @@ impl UnwrapKey for KmsKey {
             };
             Ok(Secret::new(secret.expose().to_vec()))
         })
+    }
+}
+
+/// How a reply holds a value.
+enum Form {
+    /// So many bytes, as base64.
+    Bytes(usize),
+    /// Text as it is.
+    Text,
+}
+
+impl Form {
+    fn of(content: WrappedContent) -> Option<Form> {
+        match content {
+            WrappedContent::DataKey | WrappedContent::SealedDataKey => Some(Form::Bytes(DATA_KEY.into())),
+            WrappedContent::Iv => Some(Form::Bytes(COUNTER)),
+            WrappedContent::LegacyCounter => Some(Form::Text),
+            _ => None,
+        }
     }
 }
 

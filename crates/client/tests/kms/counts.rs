@@ -47,52 +47,54 @@ async fn each_operation_asks_as_often_as_it_must() {
 
 #[tokio::test]
 async fn an_alias_is_looked_up_once() {
-    let vault = Vault::new().await;
-    let key = vault.key_with("alias/test", |builder| builder);
-    let (suite, put, _) = SUITES[0];
-    let bucket = vault.bucket(suite, &key);
-    for name in ["a", "b", "c"] {
-        bucket.put(name, ramp(10), PutOptions::default()).await.unwrap();
+    for (suite, put, _) in SUITES {
+        let vault = Vault::new().await;
+        let key = vault.key_with("alias/test", |builder| builder);
+        let bucket = vault.bucket(suite, &key);
+        for name in ["a", "b", "c"] {
+            bucket.put(name, ramp(10), PutOptions::default()).await.unwrap();
+        }
+        assert_eq!(vault.faults.calls(Operation::DescribeKey), 1);
+        assert_eq!(vault.faults.total(), 1 + 3 * put);
     }
-    assert_eq!(vault.faults.calls(Operation::DescribeKey), 1);
-    assert_eq!(vault.faults.total(), 1 + 3 * put);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_is_kept_for_its_time() {
-    let vault = Vault::new().await;
-    let (suite, _, get) = SUITES[0];
-    let cache = CachePolicy { lifetime: Duration::from_secs(60), ..CachePolicy::default() };
-    let key = vault.key_with(&vault.id, |builder| builder.cache(cache));
-    let bucket = vault.bucket(suite, &key);
-    bucket.put("a", ramp(10), PutOptions::default()).await.unwrap();
-    for (seconds, calls) in [(0, get), (59, get), (2, 2 * get)] {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        assert_eq!(read(&bucket, "a", GetOptions::default()).await, ramp(10));
-        assert_eq!(vault.faults.calls(Operation::Decrypt), calls, "after {seconds} s more");
-    }
-    let none = vault.key_with(&vault.id, |builder| builder.cache(CachePolicy::NONE));
-    let bucket = vault.bucket(suite, &none);
-    for again in 3..=4 {
-        read(&bucket, "a", GetOptions::default()).await;
-        assert_eq!(vault.faults.calls(Operation::Decrypt), again * get);
+    for (suite, _, get) in SUITES {
+        let vault = Vault::new().await;
+        let cache = CachePolicy { lifetime: Duration::from_secs(60), ..CachePolicy::default() };
+        let key = vault.key_with(&vault.id, |builder| builder.cache(cache));
+        let bucket = vault.bucket(suite, &key);
+        bucket.put("a", ramp(10), PutOptions::default()).await.unwrap();
+        for (seconds, calls) in [(0, get), (59, get), (2, 2 * get)] {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            assert_eq!(read(&bucket, "a", GetOptions::default()).await, ramp(10));
+            assert_eq!(vault.faults.calls(Operation::Decrypt), calls, "{suite:?}: after {seconds} s more");
+        }
+        let none = vault.key_with(&vault.id, |builder| builder.cache(CachePolicy::NONE));
+        let bucket = vault.bucket(suite, &none);
+        for again in 3..=4 {
+            read(&bucket, "a", GetOptions::default()).await;
+            assert_eq!(vault.faults.calls(Operation::Decrypt), again * get, "{suite:?}");
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn b24_a_thousand_puts_survive_throttling() {
-    let vault = Vault::new().await;
-    vault.faults.inject(Fault::new(Action::throttle()).share(30));
-    let (suite, put, _) = SUITES[0];
-    let key = vault.key();
-    let bucket = vault.bucket(suite, &key);
-    let names: Vec<String> = (0..1000).map(|at| at.to_string()).collect();
-    for some in names.chunks(100) {
-        let puts = some.iter().map(|name| bucket.put(name, ramp(10), PutOptions::default()));
-        try_join_all(puts).await.unwrap();
+    for (suite, put, _) in SUITES {
+        let vault = Vault::new().await;
+        vault.faults.inject(Fault::new(Action::throttle()).share(30));
+        let bucket = vault.bucket(suite, &vault.key());
+        let names: Vec<String> = (0..1000).map(|at| at.to_string()).collect();
+        for some in names.chunks(100) {
+            let puts = some.iter().map(|name| bucket.put(name, ramp(10), PutOptions::default()));
+            try_join_all(puts).await.unwrap();
+        }
+        let calls = vault.faults.total();
+        assert!(calls > 1200 * put && calls * 10 <= 18 * 1000 * put, "{suite:?}: {calls}");
     }
-    let calls = vault.faults.total();
-    assert!(calls > 1200 * put && calls * 10 <= 18 * 1000 * put, "{calls}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,10 +31,20 @@ fn kind<T>(outcome: Result<T, Error>) -> Option<ErrorKind> {
     outcome.err().map(|error| error.kind())
 }
 
-/// A put with one fault in it: its error. Nothing is left, the fault was asked for once, and the next put is good.
+/// A put of each suite that makes the call, with one fault in it: its error, of one kind for all. Nothing is left, the fault was asked for once, and
+/// the next put is good.
 async fn spoiled(operation: Operation, action: Action) -> Error {
+    let error = spoiled_put(SUITE, operation, action.clone()).await;
+    if operation == Operation::GenerateDataKey {
+        let sealed = spoiled_put(Suite::Sealed, operation, action).await;
+        assert_eq!(sealed.kind(), error.kind(), "{sealed}");
+    }
+    error
+}
+
+async fn spoiled_put(suite: Suite, operation: Operation, action: Action) -> Error {
     let vault = Vault::new().await;
-    let bucket = vault.bucket(SUITE, &vault.key());
+    let bucket = vault.bucket(suite, &vault.key());
     put(&bucket, "before").await.unwrap();
     let before = vault.faults.calls(operation);
     vault.order(operation, action);
@@ -271,6 +281,44 @@ async fn m13_a_wrong_key_of_the_right_length_is_not_seen_by_a_suite_that_is_not_
     assert!(!SUITE.is_authenticated());
 }
 
+/// A sealed envelope commits to its data key, so that a wrong one of the right length is seen before a byte is opened.
+#[tokio::test]
+async fn m13_a_wrong_key_of_the_right_length_is_seen_by_a_sealed_envelope() {
+    let vault = Vault::new().await;
+    let bucket = vault.bucket(Suite::Sealed, &vault.key());
+    put(&bucket, "a").await.unwrap();
+    vault.order(Operation::Decrypt, Action::member("Plaintext", BASE64.encode(&[7; 32])));
+    let error = bucket.get("a", GetOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+    let control = vault.bucket(Suite::Sealed, &vault.key());
+    assert_eq!(get(&control, "a").await.unwrap(), ramp(1000));
+}
+
+/// The blob of a sealed object is what the header holds, whatever it looks like: none is taken for one of oss2, and no passphrase is tried.
+#[tokio::test]
+async fn a_sealed_blob_is_encoded_once() {
+    let vault = Vault::new().await;
+    let key = vault.key_with(&vault.id, |builder| builder.passphrase("open sesame").unwrap());
+    let call = Call::Encrypt {
+        key: vault.id.parse().unwrap(),
+        plaintext: Plaintext::of_bytes(&[9; 32]),
+        context: EncryptionContext::default(),
+    };
+    let once = Wrapped::from_kms_blob(&vault.encrypted(&call).await).unwrap();
+    let twice = Wrapped(BASE64.encode(&once.0).into_bytes());
+    let open = async |wrapped: &Wrapped, content| {
+        let request = UnwrapRequest { wrap: WrapAlgorithm::Kms, wrapped, content };
+        key.unwrap(request).await.map(|secret| secret.expose().to_vec())
+    };
+    let before = vault.faults.calls(Operation::Decrypt);
+    assert_eq!(open(&once, WrappedContent::SealedDataKey).await, Ok(vec![9; 32]));
+    assert_eq!(vault.faults.calls(Operation::Decrypt) - before, 1);
+    let refused = Err(osseal::KeyError::UnwrapFailed);
+    assert_eq!(open(&twice, WrappedContent::SealedDataKey).await, refused);
+    assert_eq!(vault.faults.calls(Operation::Decrypt) - before, 2, "no passphrase is tried");
+    assert_eq!(open(&twice, WrappedContent::DataKey).await, Ok(vec![9; 32]), "the control: oss2 writes so");
+}
+
 #[tokio::test]
 async fn h08_a_keyring_without_the_kind_of_key_has_no_key() {
     let vault = Vault::new().await;
@@ -315,7 +363,9 @@ async fn unwrapped(
 #[tokio::test]
 async fn h18_h19_other_lengths_are_the_uniform_error() {
     let vault = Vault::new().await;
-    for (content, right) in [(WrappedContent::DataKey, 32), (WrappedContent::Iv, 16)] {
+    for (content, right) in
+        [(WrappedContent::DataKey, 32), (WrappedContent::SealedDataKey, 32), (WrappedContent::Iv, 16)]
+    {
         for length in [1, 12, 15, 16, 17, 24, 31, 32, 33, 245] {
             let outcome = unwrapped(&vault, Plaintext::of_bytes(&vec![7; length]), content).await;
             let wanted = if length == right { Ok(right) } else { Err(osseal::KeyError::UnwrapFailed) };

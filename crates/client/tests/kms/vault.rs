@@ -7,17 +7,19 @@ use http_body_util::BodyExt;
 use osseal::kms::{Kms, KmsBuilder, KmsKey, KmsKeyBuilder, KmsLimits};
 use osseal::transport::InProcess;
 use osseal::{
-    EncryptedBucket, Endpoint, Keyring, MaterialDescription, NamedKey, Suite, UnwrapKey, UnwrapRequest,
+    EncryptedBucket, Endpoint, Keyring, MaterialDescription, NamedKey, PutOptions, Suite, UnwrapKey,
+    UnwrapRequest,
 };
 use osseal_server::kms::KmsService;
 use osseal_server::kms::faults::{Action, Fault, Faults, Operation};
 use osseal_wire::acs3;
 use osseal_wire::kms::{Call, Encrypted};
+use osseal_wire::oss::Metadata;
 
-use crate::support::{World, credentials, keystream};
+use crate::support::{World, credentials, keystream, ramp};
 
 /// Suites under test, with the calls that writing and reading an object of each takes.
-pub(crate) const SUITES: [(Suite, u64, u64); 1] = [(Suite::AesCtr, 2, 2)];
+pub(crate) const SUITES: [(Suite, u64, u64); 2] = [(Suite::AesCtr, 2, 2), (Suite::Sealed, 1, 1)];
 
 pub(crate) struct Vault {
     pub(crate) world: World,
@@ -80,23 +82,48 @@ impl Vault {
     }
 }
 
-impl Drop for Vault {
-    /// Asks the keystream ledger, with the key service's help.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
+impl Vault {
+    /// What the keystream ledger complains about, asked with the key service's help.
+    fn violations(&self) -> Vec<String> {
         self.faults.clear();
         let limits = KmsLimits { per_second: u32::MAX, ..KmsLimits::default() };
         let kms = self.kms_with(|builder| builder.limits(limits));
         let key = KmsKey::builder(kms, self.id.parse().unwrap()).build().unwrap();
-        let found = keystream::violations_with(&self.world.ledger, |envelope, wrapped, content| {
+        keystream::violations_with(&self.world.ledger, |envelope, wrapped, content| {
             let request = UnwrapRequest { wrap: envelope.wrap, wrapped, content };
             let secret = tokio::task::unconstrained(key.unwrap(request)).now_or_never();
             let secret = secret.expect("the service in this process is never late");
             secret.ok().map(|secret| secret.expose().to_vec())
-        });
-        assert!(found.is_empty(), "{found:#?}");
+        })
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let found = self.violations();
+            assert!(found.is_empty(), "{found:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_texts_under_one_key_stream_are_found_with_every_suite() {
+    use osseal_wire::oss::request::{Call, GetObject, PutObject};
+    for (suite, ..) in SUITES {
+        let vault = Vault::new().await;
+        let bucket = vault.bucket(suite, &vault.key());
+        bucket.put("k", ramp(1000), PutOptions::default()).await.unwrap();
+        assert!(vault.violations().is_empty());
+        let stored = vault.world.raw(Call::GetObject(GetObject::default()), Some("k"), vec![]).await;
+        let (head, body) = stored.into_parts();
+        let mut other = body.to_vec();
+        other[500] ^= 1;
+        let put = PutObject { metadata: Metadata::from_headers(&head.headers), ..PutObject::default() };
+        vault.world.raw(Call::PutObject(put), Some("k"), other).await;
+        assert_eq!(vault.violations().len(), 1, "{suite:?}");
+        // The accident was on purpose: it must not fail the test when the vault ends.
+        std::mem::forget(vault);
     }
 }
 
