@@ -335,6 +335,7 @@ impl From<KeyringError> for Failure {
             KeyringError::Key { source: KeyError::Unavailable { retryable: true, .. }, .. } => {
                 (ErrorKind::Transient, "try again later")
             }
+            KeyringError::Key { source: KeyError::Credentials { .. }, .. } => (ErrorKind::Credentials, ""),
             KeyringError::Key { source: KeyError::Denied { .. }, .. } => {
                 (ErrorKind::Denied, "check the key, the credentials and their permissions")
             }

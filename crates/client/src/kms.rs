@@ -9,12 +9,15 @@
 //! Writing takes a data key of the service (`GenerateDataKey`), and for AES/CTR the counter encrypted by it (`Encrypt`), asked for at the same time;
 //! reading takes one `Decrypt` for each wrapped value. Region and key come from the keyring, never from an object.
 
+mod builder;
 mod cache;
 mod client;
 mod guard;
 mod key;
 mod limiter;
 
+pub use builder::{KmsBuilder, KmsLimits};
 pub use cache::CachePolicy;
-pub use client::{Kms, KmsBuilder, KmsCounts, KmsLimits};
+pub use client::{Kms, KmsCounts};
 pub use key::{KmsKey, KmsKeyBuilder};
+pub use osseal_wire::kms::{ContextError, endpoint};

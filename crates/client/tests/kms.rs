@@ -6,6 +6,8 @@ mod support;
 
 #[path = "kms/counts.rs"]
 mod counts;
+#[path = "kms/credentials.rs"]
+mod credentials;
 #[path = "kms/official.rs"]
 mod official;
 #[path = "kms/rows.rs"]

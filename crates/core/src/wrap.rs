@@ -152,6 +152,12 @@ pub enum KeyError {
         /// Whether asking again may help.
         retryable: bool,
     },
+    /// Nobody could sign for the service that holds the key; it was not asked.
+    #[error("there are no credentials for the key service: {message}")]
+    Credentials {
+        /// What is missing or broken, fit to print.
+        message: String,
+    },
     /// The service that holds the key refuses.
     #[error("the key service refused: {message}")]
     Denied {

@@ -3,12 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
 use http_body_util::BodyExt;
-use jiff::Timestamp;
 use osseal_core::KeyError;
 use osseal_wire::acs3;
 use osseal_wire::kms::json::MAX_DOCUMENT;
@@ -17,44 +15,27 @@ use osseal_wire::oss::{Credentials, Endpoint};
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
+use super::builder::KmsLimits;
 use super::limiter::Limiter;
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentials};
 use crate::retry::{Budget, RetryPolicy};
 use crate::store::Clock;
-use crate::transport::{self, Body, BoxError, Https, Transport, TransportError};
+use crate::transport::{self, Body, BoxError, Transport, TransportError};
 
 /// An account at one endpoint of the key service. Clones share connections, the rate and the counters.
 #[derive(Clone)]
-pub struct Kms(Arc<Inner>);
+pub struct Kms(pub(super) Arc<Inner>);
 
-struct Inner {
-    endpoint: Endpoint,
-    credentials: Credentials,
-    transport: Arc<dyn Transport>,
-    limits: KmsLimits,
-    retry: RetryPolicy,
-    budget: Budget,
-    limiter: Limiter,
-    clock: Clock,
-    counters: Counters,
-}
-
-/// How much is asked of the service, and how long it is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KmsLimits {
-    /// Most calls of a second, at least 1. The service takes 1,000 of an account, of whatever machine.
-    pub per_second: u32,
-    /// Longest that one call may take.
-    pub call: Duration,
-    /// Longest that all attempts of one call may take, waits among them.
-    pub operation: Duration,
-}
-
-impl Default for KmsLimits {
-    /// 1,000 calls a second, 10 s, 60 s.
-    fn default() -> Self {
-        KmsLimits { per_second: 1000, call: Duration::from_secs(10), operation: Duration::from_secs(60) }
-    }
+pub(super) struct Inner {
+    pub(super) endpoint: Endpoint,
+    pub(super) credentials: SharedCredentials,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) limits: KmsLimits,
+    pub(super) retry: RetryPolicy,
+    pub(super) budget: Budget,
+    pub(super) limiter: Limiter,
+    pub(super) clock: Clock,
+    pub(super) counters: Counters,
 }
 
 /// What has been asked so far.
@@ -86,92 +67,6 @@ pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Puts a [`Kms`] together.
-pub struct KmsBuilder {
-    endpoint: Endpoint,
-    credentials: Option<Credentials>,
-    transport: Option<Arc<dyn Transport>>,
-    limits: KmsLimits,
-    retry: RetryPolicy,
-    clock: Clock,
-    allow_plain_http: bool,
-}
-
-impl KmsBuilder {
-    /// Who signs. Needed.
-    #[must_use]
-    pub fn credentials(self, credentials: Credentials) -> Self {
-        KmsBuilder { credentials: Some(credentials), ..self }
-    }
-
-    /// Another way to send requests than [`Https`].
-    #[must_use]
-    pub fn transport(self, transport: Arc<dyn Transport>) -> Self {
-        KmsBuilder { transport: Some(transport), ..self }
-    }
-
-    /// Other limits.
-    #[must_use]
-    pub fn limits(self, limits: KmsLimits) -> Self {
-        KmsBuilder { limits, ..self }
-    }
-
-    /// How often and how patiently calls are repeated. Unless said: 30 attempts, 200 ms, 5 s, within [`KmsLimits::operation`].
-    #[must_use]
-    pub fn retry(self, retry: RetryPolicy) -> Self {
-        KmsBuilder { retry, ..self }
-    }
-
-    /// Another clock than the system's.
-    #[must_use]
-    pub fn clock(self, clock: Clock) -> Self {
-        KmsBuilder { clock, ..self }
-    }
-
-    /// Allows requests without TLS to hosts other than this machine. Whoever is between can read every data key.
-    #[must_use]
-    pub fn allow_plain_http(self) -> Self {
-        KmsBuilder { allow_plain_http: true, ..self }
-    }
-
-    /// The account.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`]: no credentials, plain http to another machine without leave. [`ErrorKind::Local`]: TLS cannot be set up.
-    pub fn build(self) -> Result<Kms, Error> {
-        let scene = Scene { operation: "open the key service", ..Scene::default() };
-        let usage = |message: &str| Failure::new(ErrorKind::Usage, message).at(scene);
-        if self.endpoint.is_plain_http() && !self.endpoint.is_loopback() && !self.allow_plain_http {
-            return Err(usage(
-                "the endpoint is plain http to another machine; use https, or allow plain http by name",
-            ));
-        }
-        let credentials =
-            self.credentials.ok_or_else(|| usage("no credentials; give an access key id and its secret"))?;
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => Arc::new(Https::new().map_err(|error| {
-                Failure {
-                    source: Some(error.into()),
-                    ..Failure::new(ErrorKind::Local, "TLS cannot be set up")
-                }
-                .at(scene)
-            })?),
-        };
-        Ok(Kms(Arc::new(Inner {
-            endpoint: self.endpoint,
-            credentials,
-            transport,
-            limiter: Limiter::new(self.limits.per_second),
-            limits: self.limits,
-            retry: self.retry,
-            budget: Budget::default(),
-            clock: self.clock,
-            counters: Counters::default(),
-        })))
-    }
-}
-
 /// Why a call gave nothing.
 #[derive(Debug)]
 pub(super) enum Trouble {
@@ -183,6 +78,8 @@ pub(super) enum Trouble {
     Refused(String),
     /// The reply is none.
     Protocol(String),
+    /// Nobody could sign.
+    Credentials(String),
     /// The call could not be made.
     Local(String),
 }
@@ -193,6 +90,7 @@ impl From<Trouble> for KeyError {
             Trouble::Unavailable(message) => KeyError::Unavailable { message, retryable: true },
             Trouble::Denied(message) | Trouble::Refused(message) => KeyError::Denied { message },
             Trouble::Protocol(message) => KeyError::Protocol { message },
+            Trouble::Credentials(message) => KeyError::Credentials { message },
             Trouble::Local(message) => KeyError::Unavailable { message, retryable: false },
         }
     }
@@ -201,6 +99,17 @@ impl From<Trouble> for KeyError {
 impl From<JsonError> for Trouble {
     fn from(error: JsonError) -> Trouble {
         Trouble::Protocol(error.to_string())
+    }
+}
+
+impl From<CredentialsError> for Trouble {
+    fn from(error: CredentialsError) -> Trouble {
+        let message = format!("no credentials: {error}");
+        match error.kind() {
+            CredentialsErrorKind::Unavailable => Trouble::Unavailable(message),
+            CredentialsErrorKind::Refused => Trouble::Denied(message),
+            _ => Trouble::Credentials(error.to_string()),
+        }
     }
 }
 
@@ -217,26 +126,11 @@ enum Again {
     Paid,
     /// The service works, and says when it has had enough.
     Free,
+    /// With other credentials, once.
+    Renewed,
 }
 
 impl Kms {
-    /// Begins an account at `endpoint`; [`osseal_wire::kms::endpoint`] knows those of regions and instances.
-    pub fn builder(endpoint: Endpoint) -> KmsBuilder {
-        KmsBuilder {
-            endpoint,
-            credentials: None,
-            transport: None,
-            limits: KmsLimits::default(),
-            retry: RetryPolicy {
-                attempts: 30,
-                base: Duration::from_millis(200),
-                cap: Duration::from_secs(5),
-            },
-            clock: Arc::new(Timestamp::now),
-            allow_plain_http: false,
-        }
-    }
-
     /// What has been asked so far.
     pub fn counts(&self) -> KmsCounts {
         let counters = &self.0.counters;
@@ -259,17 +153,27 @@ impl Kms {
         let inner = &self.0;
         let deadline = Instant::now() + inner.limits.operation;
         let mut delays = inner.retry.delays();
-        let mut attempts = 1;
+        let (mut attempts, mut renewed) = (1, false);
+        let mut grant = in_time(deadline, inner.credentials.current()).await?;
         loop {
-            let failed = match self.attempt(call, deadline).await {
+            let failed = match self.attempt(call, &grant.credentials, deadline).await {
                 Ok(document) => {
                     inner.budget.refill();
                     return Ok(document);
                 }
                 Err(failed) => failed,
             };
+            if failed.again == Again::Renewed
+                && !renewed
+                && let Some(other) = in_time(deadline, inner.credentials.instead_of(&grant)).await?
+            {
+                (grant, renewed) = (other, true);
+                attempts += 1;
+                count(&inner.counters.retries);
+                continue;
+            }
             let may = match failed.again {
-                Again::No => false,
+                Again::No | Again::Renewed => false,
                 Again::Free => true,
                 Again::Paid => inner.budget.spend(),
             };
@@ -279,23 +183,29 @@ impl Kms {
             count(&inner.counters.retries);
             tracing::debug!(operation = call.name(), attempts, ?wait, "asking the key service again");
             tokio::time::sleep(wait).await;
+            grant = in_time(deadline, inner.credentials.current()).await?;
         }
     }
 
-    async fn attempt(&self, call: &Call, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Attempt> {
+    async fn attempt(
+        &self,
+        call: &Call,
+        credentials: &Credentials,
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Attempt> {
         let inner = &self.0;
         if timeout_at(deadline, inner.limiter.turn()).await.is_err() {
             return Err(Attempt::unavailable("too many calls are waiting for their turn"));
         }
         count(&inner.counters.calls);
         let limit = deadline.min(Instant::now() + inner.limits.call);
-        match timeout_at(limit, self.exchange(call)).await {
+        match timeout_at(limit, self.exchange(call, credentials)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Attempt::unavailable("no reply in time")),
         }
     }
 
-    async fn exchange(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, Attempt> {
+    async fn exchange(&self, call: &Call, credentials: &Credentials) -> Result<Zeroizing<Vec<u8>>, Attempt> {
         let inner = &self.0;
         let mut nonce = [0; 16];
         rand::fill(&mut nonce).map_err(|_| Attempt::local("the system gives no random bytes"))?;
@@ -304,7 +214,7 @@ impl Kms {
         };
         let mut head = call.head(&inner.endpoint).map_err(unsigned)?;
         let (nonce, now) = (HEXLOWER.encode(&nonce), (inner.clock)());
-        acs3::sign(&mut head, b"", &inner.credentials, &nonce, now).map_err(unsigned)?;
+        acs3::sign(&mut head, b"", credentials, &nonce, now).map_err(unsigned)?;
         let request = http::Request::from_parts(head, transport::empty());
         let reply = inner.transport.send(request).await.map_err(|error| Attempt::of_transport(&error))?;
         let (head, body) = reply.into_parts();
@@ -360,6 +270,7 @@ impl Attempt {
         let (trouble, again) = match error.class() {
             ErrorClass::Throttled => (Trouble::Unavailable(message), Again::Free),
             ErrorClass::Unavailable => (Trouble::Unavailable(message), Again::Paid),
+            ErrorClass::Denied if error.is_token_expired() => (Trouble::Denied(message), Again::Renewed),
             ErrorClass::Denied => (Trouble::Denied(message), Again::No),
             _ => (Trouble::Refused(message), Again::No),
         };
@@ -375,6 +286,15 @@ impl Attempt {
             other => other,
         }
     }
+}
+
+/// Waits for credentials, as long as the call may take.
+async fn in_time<T>(
+    deadline: Instant,
+    credentials: impl Future<Output = Result<T, CredentialsError>>,
+) -> Result<T, Trouble> {
+    let late = |_| Trouble::Unavailable("no credentials in time".to_owned());
+    Ok(timeout_at(deadline, credentials).await.map_err(late)??)
 }
 
 /// Reads a document; `None` when it is too large. There is one copy of it here, which is wiped.

@@ -108,17 +108,18 @@ impl KmsError {
             _ => ErrorClass::Refused,
         }
     }
+
+    /// Whether the service no longer takes the token of the credentials, so that others may do better.
+    pub fn is_token_expired(&self) -> bool {
+        self.code.starts_with(TOKEN)
+    }
 }
 
+/// Beginning of the codes that are about a token.
+const TOKEN: &str = "InvalidSecurityToken";
 /// Beginnings of codes that come with a status of 400 as well.
-const DENIALS: [&str; 6] = [
-    "Forbidden.",
-    "Rejected.",
-    "InvalidAccessKeyId",
-    "InvalidSecurityToken",
-    "InvalidTimeStamp",
-    "IllegalTimestamp",
-];
+const DENIALS: [&str; 6] =
+    ["Forbidden.", "Rejected.", "InvalidAccessKeyId", TOKEN, "InvalidTimeStamp", "IllegalTimestamp"];
 
 fn is_about_signature(code: &str) -> bool {
     code.starts_with("SignatureDoesNotMatch") || code.starts_with("IncompleteSignature")
@@ -181,7 +182,9 @@ mod tests {
             (501, "", ErrorClass::Refused),
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
-            assert_eq!(KmsError::new(status, code, "").class(), class, "{status} {code}");
+            let error = KmsError::new(status, code, "");
+            assert_eq!(error.class(), class, "{status} {code}");
+            assert_eq!(error.is_token_expired(), code == "InvalidSecurityToken.Expired", "{code}");
         }
     }
 

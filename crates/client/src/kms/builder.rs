@@ -1,0 +1,138 @@
+//! Putting a [`Kms`] together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use osseal_wire::oss::Endpoint;
+
+use super::client::{Counters, Inner, Kms};
+use super::limiter::Limiter;
+use crate::credentials::SharedCredentials;
+use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::retry::{Budget, RetryPolicy};
+use crate::store::Clock;
+use crate::transport::{Https, Transport};
+
+/// Puts a [`Kms`] together.
+pub struct KmsBuilder {
+    endpoint: Endpoint,
+    credentials: Option<SharedCredentials>,
+    transport: Option<Arc<dyn Transport>>,
+    limits: KmsLimits,
+    retry: RetryPolicy,
+    clock: Clock,
+    allow_plain_http: bool,
+}
+
+impl KmsBuilder {
+    /// Who signs: fixed [`Credentials`](crate::Credentials), or [`SharedCredentials`] that are renewed, those of the store or others. Needed.
+    #[must_use]
+    pub fn credentials(self, credentials: impl Into<SharedCredentials>) -> Self {
+        KmsBuilder { credentials: Some(credentials.into()), ..self }
+    }
+
+    /// Another way to send requests than [`Https`].
+    #[must_use]
+    pub fn transport(self, transport: Arc<dyn Transport>) -> Self {
+        KmsBuilder { transport: Some(transport), ..self }
+    }
+
+    /// Other limits.
+    #[must_use]
+    pub fn limits(self, limits: KmsLimits) -> Self {
+        KmsBuilder { limits, ..self }
+    }
+
+    /// How often and how patiently calls are repeated. Unless said: 30 attempts, 200 ms, 5 s, within [`KmsLimits::operation`].
+    #[must_use]
+    pub fn retry(self, retry: RetryPolicy) -> Self {
+        KmsBuilder { retry, ..self }
+    }
+
+    /// Another clock than the system's.
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        KmsBuilder { clock, ..self }
+    }
+
+    /// Allows requests without TLS to hosts other than this machine. Whoever is between can read every data key.
+    #[must_use]
+    pub fn allow_plain_http(self) -> Self {
+        KmsBuilder { allow_plain_http: true, ..self }
+    }
+
+    /// The account.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: no credentials, plain http to another machine without leave. [`ErrorKind::Local`]: TLS cannot be set up.
+    pub fn build(self) -> Result<Kms, Error> {
+        let scene = Scene { operation: "open the key service", ..Scene::default() };
+        let usage = |message: &str| Failure::new(ErrorKind::Usage, message).at(scene);
+        if self.endpoint.is_plain_http() && !self.endpoint.is_loopback() && !self.allow_plain_http {
+            return Err(usage(
+                "the endpoint is plain http to another machine; use https, or allow plain http by name",
+            ));
+        }
+        let credentials =
+            self.credentials.ok_or_else(|| usage("no credentials; give an access key id and its secret"))?;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(Https::new().map_err(|error| {
+                Failure {
+                    source: Some(error.into()),
+                    ..Failure::new(ErrorKind::Local, "TLS cannot be set up")
+                }
+                .at(scene)
+            })?),
+        };
+        Ok(Kms(Arc::new(Inner {
+            endpoint: self.endpoint,
+            credentials,
+            transport,
+            limiter: Limiter::new(self.limits.per_second),
+            limits: self.limits,
+            retry: self.retry,
+            budget: Budget::default(),
+            clock: self.clock,
+            counters: Counters::default(),
+        })))
+    }
+}
+
+/// How much is asked of the service, and how long it is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KmsLimits {
+    /// Most calls of a second, at least 1. The service takes 1,000 of an account, of whatever machine.
+    pub per_second: u32,
+    /// Longest that one call may take.
+    pub call: Duration,
+    /// Longest that all attempts of one call may take, waits among them.
+    pub operation: Duration,
+}
+
+impl Default for KmsLimits {
+    /// 1,000 calls a second, 10 s, 60 s.
+    fn default() -> Self {
+        KmsLimits { per_second: 1000, call: Duration::from_secs(10), operation: Duration::from_secs(60) }
+    }
+}
+
+impl Kms {
+    /// Begins an account at `endpoint`; [`osseal_wire::kms::endpoint`] knows those of regions and instances.
+    pub fn builder(endpoint: Endpoint) -> KmsBuilder {
+        KmsBuilder {
+            endpoint,
+            credentials: None,
+            transport: None,
+            limits: KmsLimits::default(),
+            retry: RetryPolicy {
+                attempts: 30,
+                base: Duration::from_millis(200),
+                cap: Duration::from_secs(5),
+            },
+            clock: Arc::new(Timestamp::now),
+            allow_plain_http: false,
+        }
+    }
+}
