@@ -2,6 +2,7 @@
 
 mod check;
 mod key;
+mod kms_key;
 mod locate;
 mod rules;
 
@@ -17,6 +18,7 @@ use crate::smallfile;
 
 use check::nearest;
 pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, padding_of, rsa};
+pub(crate) use kms_key::Account;
 pub(crate) use locate::user_file;
 use locate::{Found, locate};
 pub(crate) use rules::{Pairs, Read, Rules};
@@ -116,12 +118,17 @@ impl Config {
     }
 
     /// The keys of a keyring, in order.
-    pub(crate) fn keyring(&self, names: &[String], suite: Suite) -> Result<Vec<LoadedKey>, Failure> {
-        names.iter().map(|name| self.key(name, suite)).collect()
+    pub(crate) fn keyring(
+        &self,
+        names: &[String],
+        suite: Suite,
+        account: &Account,
+    ) -> Result<Vec<LoadedKey>, Failure> {
+        names.iter().map(|name| self.key(name, suite, account)).collect()
     }
 
     /// Reads the key of that name, to wrap as the suite wants unless the configuration says how.
-    pub(crate) fn key(&self, name: &str, suite: Suite) -> Result<LoadedKey, Failure> {
+    pub(crate) fn key(&self, name: &str, suite: Suite, account: &Account) -> Result<LoadedKey, Failure> {
         let Some(entry) = self.keys.get(name) else {
             let failure = Failure::usage(format!("there is no key {name:?} in {}", self.shown()));
             return Err(match nearest(name, self.keys.keys()) {
@@ -129,7 +136,7 @@ impl Config {
                 None => failure.hint(format!("add a section [key.{name}]")),
             });
         };
-        entry.load(name, self.folder(), suite)
+        entry.load(name, self.folder(), suite, account)
     }
 
     /// The folder that relative paths start from.

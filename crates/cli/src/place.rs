@@ -143,6 +143,18 @@ impl Place {
     }
 }
 
+/// The region that flags, environment and profile say, or that their endpoint names, if any does.
+pub(crate) fn region(globals: &Globals, profile: &Profile) -> Result<Option<String>, Failure> {
+    let region = said(globals.region.as_ref(), "--region", environment::REGION, profile.region.as_ref())?;
+    if let Some(region) = region {
+        return Ok(Some(region.value));
+    }
+    let endpoint =
+        said(globals.endpoint.as_ref(), "--endpoint", environment::ENDPOINT, profile.endpoint.as_ref())?;
+    let endpoint = endpoint.and_then(|text| Endpoint::parse(&text.value).ok());
+    Ok(endpoint.and_then(|endpoint| endpoint.region().map(str::to_owned)))
+}
+
 /// The flag's value, then the variable's, then the profile's.
 fn said(
     flag: Option<&String>,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use osseal::credentials::{CredentialChain, Environment};
+use osseal::credentials::{CredentialChain, CredentialSource, Environment};
 use osseal::transport::{Https, Transport};
 use osseal::{
     EncryptedBucket, EncryptedBucketBuilder, Keyring, KeyringError, PresignedReader, ReadPolicy,
@@ -10,12 +10,12 @@ use osseal::{
 };
 
 use crate::args::{Globals, Opening, Sealing};
-use crate::config::{Config, LoadedKey, Profile, Rules};
+use crate::config::{Account, Config, LoadedKey, Profile, Rules};
 use crate::environment;
 use crate::exit::Failure;
 use crate::local::Local;
 use crate::output::Output;
-use crate::place::Place;
+use crate::place::{self, Place};
 
 /// The profile that is used when none is named.
 const DEFAULT: &str = "default";
@@ -42,7 +42,7 @@ pub(crate) struct Session {
 
 enum KeySource {
     Local(Local),
-    Config(Config, Box<Profile>),
+    Config(Config, Box<Profile>, Account),
 }
 
 impl Context {
@@ -103,7 +103,8 @@ impl Context {
         let (config, profile) = self.config()?;
         let rules = opening.over(&profile.rules(None))?;
         let policy = moving(rules.policy()?, opening).requiring_bind(rules.bind());
-        let keyring = KeySource::Config(config, Box::new(profile)).keyring(rules.suite())?;
+        let account = self.account(&profile)?;
+        let keyring = KeySource::Config(config, Box::new(profile), account).keyring(rules.suite())?;
         let reader = PresignedReader::new(keyring, rules.suite()).read_policy(policy);
         Ok(if self.globals.allow_plain_http { reader.allow_plain_http() } else { reader })
     }
@@ -111,19 +112,31 @@ impl Context {
     fn remote(&self) -> Result<Session, Failure> {
         let (config, profile) = self.config()?;
         let place = Place::resolve(&self.globals, &config, &profile)?;
-        let transport =
-            Arc::new(Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?);
-        let credentials = match self.globals.signer.credentials()? {
-            Some(credentials) => SharedCredentials::from(credentials),
-            None => SharedCredentials::new(chain(&profile, transport.clone())),
-        };
+        let account = self.account(&profile)?;
         let mut builder = Store::builder(place.endpoint.value, place.region.value)
-            .credentials(credentials)
-            .transport(transport);
+            .credentials(account.credentials.clone())
+            .transport(account.transport.clone());
         if self.globals.allow_plain_http {
             builder = builder.allow_plain_http();
         }
-        Ok(Session { store: builder.build()?, keys: KeySource::Config(config, Box::new(profile)) })
+        Ok(Session { store: builder.build()?, keys: KeySource::Config(config, Box::new(profile), account) })
+    }
+
+    /// Who signs, for the store and the key service alike, and the way to them. Nobody is asked yet.
+    pub(crate) fn account(&self, profile: &Profile) -> Result<Account, Failure> {
+        let transport: Arc<dyn Transport> =
+            Arc::new(Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?);
+        let credentials = match self.globals.signer.credentials()? {
+            Some(credentials) => SharedCredentials::from(credentials),
+            None => SharedCredentials::new(chain(profile, transport.clone())),
+        };
+        Ok(Account {
+            region: place::region(&self.globals, profile)?,
+            network: profile.network.unwrap_or_default(),
+            credentials,
+            transport,
+            allow_plain_http: self.globals.allow_plain_http,
+        })
     }
 
     /// The flags of all commands.
@@ -139,6 +152,11 @@ pub(crate) fn chain(profile: &Profile, transport: Arc<dyn Transport>) -> Credent
         Some(source) => chain.only(source),
         None => chain,
     }
+}
+
+/// One source of credentials and no other.
+pub(crate) fn only(source: CredentialSource, transport: Arc<dyn Transport>) -> SharedCredentials {
+    SharedCredentials::new(CredentialChain::new(Environment::of_process(), transport).only(source))
 }
 
 impl Session {
@@ -159,7 +177,7 @@ impl Session {
     /// A bucket with whatever keys there are, to say which one fits.
     pub(crate) fn labelled_bucket(&self, name: &str) -> Result<EncryptedBucket, Failure> {
         match &self.keys {
-            KeySource::Config(_, profile) if profile.keyring.is_empty() => self.closed_bucket(name),
+            KeySource::Config(_, profile, _) if profile.keyring.is_empty() => self.closed_bucket(name),
             _ => self.reading_bucket(name, &Opening::default()),
         }
     }
@@ -193,7 +211,7 @@ impl Session {
     fn rules(&self, bucket: &str) -> Rules {
         match &self.keys {
             KeySource::Local(_) => Rules::default(),
-            KeySource::Config(_, profile) => profile.rules(Some(bucket)),
+            KeySource::Config(_, profile, _) => profile.rules(Some(bucket)),
         }
     }
 
@@ -214,10 +232,12 @@ impl KeySource {
     fn keyring(&self, suite: Suite) -> Result<Keyring, Failure> {
         let keys = match self {
             KeySource::Local(local) => local.keys(suite)?,
-            KeySource::Config(config, profile) => config.keyring(&profile.keyring, suite)?,
+            KeySource::Config(config, profile, account) => {
+                config.keyring(&profile.keyring, suite, account)?
+            }
         };
         Keyring::new(keys.iter().map(LoadedKey::named).collect()).map_err(|error| match (&error, self) {
-            (KeyringError::Empty, KeySource::Config(config, _)) => {
+            (KeyringError::Empty, KeySource::Config(config, ..)) => {
                 Failure::usage(format!("the profile has no keyring in {}", config.shown()))
                     .hint("make a key with `osseal keys new`, give it a section [key.NAME], and name it in keyring = [\"NAME\"]")
             }

@@ -68,6 +68,8 @@ async fn new_rsa(context: &Context, file: &Path, bits: Option<&str>) -> Result<(
 struct Row {
     name: String,
     kind: Kind,
+    /// What the profile writes.
+    suite: Suite,
     is_writing: bool,
     in_keyring: bool,
     description: MaterialDescription,
@@ -78,10 +80,12 @@ fn rows(context: &Context) -> Result<Vec<Row>, Failure> {
     if let Some(local) = context.local()? {
         // Open, so that nobody else makes the key at the same time.
         let _store = local.store()?;
-        let keys = local.keys(Suite::Sealed)?.into_iter().enumerate();
+        let suite = Suite::Sealed;
+        let keys = local.keys(suite)?.into_iter().enumerate();
         let row = |(index, key): (usize, LoadedKey)| Row {
             name: key.name.clone(),
             kind: Kind::Rsa,
+            suite,
             is_writing: index == 0,
             in_keyring: true,
             description: key.description.clone(),
@@ -90,10 +94,10 @@ fn rows(context: &Context) -> Result<Vec<Row>, Failure> {
         return Ok(keys.map(row).collect());
     }
     let (config, profile) = context.config()?;
-    let suite = profile.rules(None).suite();
+    let (suite, account) = (profile.rules(None).suite(), context.account(&profile)?);
     // Those of the keyring in its order, then the others by name.
     for name in profile.keyring.iter().filter(|name| !config.keys.contains_key(*name)) {
-        config.key(name, suite)?;
+        config.key(name, suite, &account)?;
     }
     let others = config.keys.keys().filter(|name| !profile.keyring.contains(name));
     let rows = profile.keyring.iter().chain(others).filter_map(|name| {
@@ -101,10 +105,11 @@ fn rows(context: &Context) -> Result<Vec<Row>, Failure> {
         Some(Row {
             name: name.clone(),
             kind: entry.kind,
+            suite,
             is_writing: profile.keyring.first() == Some(name),
             in_keyring: profile.keyring.contains(name),
             description: entry.description(),
-            loaded: config.key(name, suite),
+            loaded: config.key(name, suite, &account),
         })
     });
     Ok(rows.collect())
@@ -145,19 +150,19 @@ fn list(context: &Context) -> Result<(), Failure> {
 }
 
 async fn check(context: &Context) -> Result<(), Failure> {
-    let (mut failed, mut first) = (Vec::new(), None);
+    let (mut failed, mut first, mut exit) = (Vec::new(), None, None);
     let rows: Vec<_> = rows(context)?.into_iter().filter(|row| row.in_keyring).collect();
     if rows.is_empty() {
         return Err(Failure::usage("the profile has no keyring").hint("name its keys in keyring = […]"));
     }
     for row in rows {
         let outcome = match &row.loaded {
-            Ok(key) => key.material.round_trip().await,
-            Err(failure) => Err(failure.to_string()),
+            Ok(key) => key.material.round_trip(row.suite).await,
+            Err(failure) => Err((Exit::Usage, failure.to_string())),
         };
         let (is_good, words) = match &outcome {
             Ok(words) => (true, *words),
-            Err(words) => (false, words.as_str()),
+            Err((_, words)) => (false, words.as_str()),
         };
         if context.output().is_json {
             Output::json(&json!({ "name": row.name, "good": is_good, "state": words }))?;
@@ -165,6 +170,7 @@ async fn check(context: &Context) -> Result<(), Failure> {
             Output::line(format_args!("{:16}  {}", printable(&row.name), printable(words)))?;
         }
         if !is_good {
+            exit = exit.or(outcome.err().map(|(exit, _)| exit));
             first = first.or(row.loaded.err());
             failed.push(row.name);
         }
@@ -172,7 +178,10 @@ async fn check(context: &Context) -> Result<(), Failure> {
     match first {
         Some(failure) => Err(failure),
         None if failed.is_empty() => Ok(()),
-        None => Err(Failure::new(Exit::CannotOpen, format!("not all keys are good: {}", failed.join(", ")))),
+        None => {
+            let exit = exit.unwrap_or(Exit::CannotOpen);
+            Err(Failure::new(exit, format!("not all keys are good: {}", failed.join(", "))))
+        }
     }
 }
 
@@ -183,8 +192,12 @@ fn public(context: &Context, key: &OsStr) -> Result<(), Failure> {
             local.keys(Suite::Sealed)?.into_iter().next()
         }
         (None, Some(name)) => {
-            let (config, _) = context.config()?;
-            if config.keys.contains_key(name) { Some(config.key(name, Suite::Sealed)?) } else { None }
+            let (config, profile) = context.config()?;
+            if config.keys.contains_key(name) {
+                Some(config.key(name, Suite::Sealed, &context.account(&profile)?)?)
+            } else {
+                None
+            }
         }
         _ => None,
     };
@@ -195,7 +208,7 @@ fn public(context: &Context, key: &OsStr) -> Result<(), Failure> {
         })?,
     };
     let Material::Rsa(key) = material else {
-        return Err(Failure::usage("an AES key has no public half"));
+        return Err(Failure::usage("neither an AES key nor a KMS key has a public half"));
     };
     let pem =
         key.public_pem().map_err(|error| Failure::local("the public half could not be written", error))?;
@@ -205,6 +218,7 @@ fn public(context: &Context, key: &OsStr) -> Result<(), Failure> {
 impl Material {
     fn shown(&self) -> String {
         match self {
+            Material::Kms(key) => format!("KMS, {}", key.id()),
             Material::Aes(_) => "AES-256".to_owned(),
             Material::Rsa(key) if key.is_private() => {
                 format!("RSA-{}, {}", key.modulus_bits(), key.padding())
@@ -215,13 +229,21 @@ impl Material {
         }
     }
 
-    /// Wraps 32 random bytes and unwraps them again.
-    async fn round_trip(&self) -> Result<&'static str, String> {
+    /// Wraps 32 random bytes and unwraps them again. A KMS key makes them itself, and wraps others besides if the suite has it wrap counters.
+    async fn round_trip(&self, suite: Suite) -> Result<&'static str, (Exit, String)> {
+        let failed = |error: KeyError| (code(&error), error.to_string());
+        if let Material::Kms(key) = self {
+            key.check().await.map_err(failed)?;
+            if suite.is_authenticated() {
+                return Ok("good");
+            }
+        }
         let mut bytes = vec![0; 32];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system gives no random bytes".to_owned())?;
+        aws_lc_rs::rand::fill(&mut bytes)
+            .map_err(|_| (Exit::Local, "the system gives no random bytes".to_owned()))?;
         let secret = Secret::new(bytes);
-        let failed = |error: KeyError| error.to_string();
         let (wrap, unwrap): (&dyn WrapKey, Option<&dyn UnwrapKey>) = match self {
+            Material::Kms(key) => (key.as_ref(), Some(key.as_ref())),
             Material::Aes(key) => (key.as_ref(), Some(key.as_ref())),
             Material::Rsa(key) => (key.as_ref(), key.is_private().then_some(key.as_ref() as &dyn UnwrapKey)),
         };
@@ -235,8 +257,20 @@ impl Material {
         if back.expose() == secret.expose() {
             Ok("good")
         } else {
-            Err("what was wrapped does not come back".to_owned())
+            Err((Exit::CannotOpen, "what was wrapped does not come back".to_owned()))
         }
+    }
+}
+
+/// How a command ends that failed so.
+fn code(error: &KeyError) -> Exit {
+    match error {
+        KeyError::Unavailable { retryable: true, .. } => Exit::Unavailable,
+        KeyError::Unavailable { .. } => Exit::Local,
+        KeyError::Denied { .. } => Exit::Refused,
+        KeyError::Credentials { .. } => Exit::Usage,
+        KeyError::Protocol { .. } => Exit::Wrong,
+        _ => Exit::CannotOpen,
     }
 }
 
@@ -245,6 +279,7 @@ impl Kind {
         match self {
             Kind::Rsa => "rsa",
             Kind::Aes => "aes",
+            Kind::Kms => "kms",
         }
     }
 }

@@ -26,7 +26,20 @@ const PROFILE: [&str; 13] = [
 ];
 /// Of a profile's section for one bucket.
 const BUCKET: [&str; 6] = ["suite", "read", "bind", "context", "require-bind", "require-context"];
-const KEY: [&str; 6] = ["kind", "private", "public", "file", "padding", "description"];
+const KEY: [&str; 12] = [
+    "kind",
+    "private",
+    "public",
+    "file",
+    "padding",
+    "description",
+    "id",
+    "region",
+    "endpoint",
+    "ca",
+    "passphrase-file",
+    "credentials",
+];
 
 /// Checks every name of the file before any value is looked at. Values are not repeated: they may be secrets.
 pub(super) fn names(text: &str, found: &Found) -> Result<(), Failure> {

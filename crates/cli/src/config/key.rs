@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osseal::{AesKey, MaterialDescription, NamedKey, RsaKey, RsaPadding, Suite};
+use osseal::credentials::CredentialSource;
+use osseal::{AesKey, KmsKey, MaterialDescription, NamedKey, RsaKey, RsaPadding, Suite};
 use serde::Deserialize;
 
+use super::kms_key::Account;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::smallfile;
@@ -16,14 +18,22 @@ pub(crate) const MAX_KEY_FILE: usize = 64 << 10;
 
 /// What the configuration says about a key.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct KeyEntry {
     pub(crate) kind: Kind,
-    private: Option<PathBuf>,
-    public: Option<PathBuf>,
-    file: Option<PathBuf>,
+    pub(super) private: Option<PathBuf>,
+    pub(super) public: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     #[serde(default, deserialize_with = "padding")]
-    padding: Option<RsaPadding>,
+    pub(super) padding: Option<RsaPadding>,
+    pub(super) id: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) passphrase_file: Option<PathBuf>,
+    /// The one source of the key service's credentials.
+    #[serde(default, deserialize_with = "super::parsed")]
+    pub(super) credentials: Option<CredentialSource>,
     #[serde(default)]
     description: BTreeMap<String, String>,
 }
@@ -33,9 +43,10 @@ pub(crate) struct KeyEntry {
 pub(crate) enum Kind {
     Rsa,
     Aes,
+    Kms,
 }
 
-/// A key whose file has been read.
+/// A key whose file, if it has one, has been read.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadedKey {
     pub(crate) name: String,
@@ -47,17 +58,31 @@ pub(crate) struct LoadedKey {
 pub(crate) enum Material {
     Rsa(Arc<RsaKey>),
     Aes(Arc<AesKey>),
+    Kms(Arc<KmsKey>),
 }
 
 impl KeyEntry {
-    /// Reads the key's file; relative paths start from `folder`. An RSA key without a padding has the suite's.
-    pub(crate) fn load(&self, name: &str, folder: &Path, suite: Suite) -> Result<LoadedKey, Failure> {
-        let path = folder.join(self.path(name)?);
+    /// Reads the key's file, or finds the way to the key service; relative paths start from `folder`. An RSA key without a padding has the suite's.
+    pub(crate) fn load(
+        &self,
+        name: &str,
+        folder: &Path,
+        suite: Suite,
+        account: &Account,
+    ) -> Result<LoadedKey, Failure> {
+        let about = |failure: Failure| failure.about(&format!("the key {name:?}"));
         let material = match self.kind {
-            Kind::Rsa => rsa(&path, self.padding.unwrap_or(padding_of(suite)), self.private.is_some()),
-            Kind::Aes => aes(&path),
+            Kind::Rsa => {
+                let path = folder.join(self.path(name)?);
+                rsa(&path, self.padding.unwrap_or(padding_of(suite)), self.private.is_some())
+            }
+            Kind::Aes => aes(&folder.join(self.path(name)?)),
+            Kind::Kms => {
+                let section = self.kms().map_err(|failure| failure.about(&format!("[key.{name}]")))?;
+                section.open(folder, account).map(|key| Material::Kms(Arc::new(key)))
+            }
         };
-        let material = material.map_err(|failure| failure.about(&format!("the key {name:?}")))?;
+        let material = material.map_err(about)?;
         Ok(LoadedKey { name: name.to_owned(), description: self.description(), material })
     }
 
@@ -69,6 +94,15 @@ impl KeyEntry {
     /// The one file that the key comes from.
     fn path(&self, name: &str) -> Result<&Path, Failure> {
         let wrong = |text: &str| Err(Failure::usage(format!("[key.{name}]: {text}")));
+        if self.id.is_some()
+            || self.region.is_some()
+            || self.endpoint.is_some()
+            || self.ca.is_some()
+            || self.passphrase_file.is_some()
+            || self.credentials.is_some()
+        {
+            return wrong("id, region, endpoint, ca, passphrase-file and credentials are for kind = \"kms\"");
+        }
         match (self.kind, &self.private, &self.public, &self.file) {
             (Kind::Rsa, _, _, Some(_)) => wrong("an RSA key has private or public, not file"),
             (Kind::Rsa, None, None, None) => {
@@ -82,6 +116,7 @@ impl KeyEntry {
             (Kind::Rsa, Some(path), _, None)
             | (Kind::Rsa, None, Some(path), None)
             | (Kind::Aes, None, None, Some(path)) => Ok(path),
+            (Kind::Kms, ..) => wrong("a KMS key has no file"),
         }
     }
 }
@@ -91,6 +126,7 @@ impl LoadedKey {
     pub(crate) fn named(&self) -> NamedKey {
         let named = NamedKey::new(&self.name, self.description.clone());
         match &self.material {
+            Material::Kms(key) => named.wrapping(key.clone()).unwrapping(key.clone()),
             Material::Aes(key) => named.wrapping(key.clone()).unwrapping(key.clone()),
             Material::Rsa(key) if key.is_private() => named.wrapping(key.clone()).unwrapping(key.clone()),
             Material::Rsa(key) => named.wrapping(key.clone()),
@@ -124,7 +160,8 @@ fn aes(path: &Path) -> Result<Material, Failure> {
     Ok(Material::Aes(Arc::new(key)))
 }
 
-fn warn_if_open(path: &Path) {
+/// Warns of a secret that others can read.
+pub(super) fn warn_if_open(path: &Path) {
     if smallfile::is_open_to_all(path) {
         Output::warn(format_args!(
             "everybody on this machine can read the key file {}; chmod 600 changes that",

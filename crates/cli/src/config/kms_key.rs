@@ -1,0 +1,118 @@
+//! `[key.NAME]` of the kind `kms`: a key that the key service keeps.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use osseal::credentials::CredentialSource;
+use osseal::kms::{Kms, endpoint};
+use osseal::transport::{Https, Transport};
+use osseal::{Endpoint, EndpointKind, KeyId, KmsKey, SharedCredentials};
+
+use super::key::{KeyEntry, MAX_KEY_FILE, warn_if_open};
+use crate::exit::Failure;
+use crate::session;
+use crate::smallfile;
+
+/// Largest file with a passphrase.
+const MAX_PASSPHRASE: usize = 4096;
+
+/// What keys of the key service share with the store.
+pub(crate) struct Account {
+    /// That of flags, environment, profile or endpoint.
+    pub(crate) region: Option<String>,
+    pub(crate) network: EndpointKind,
+    pub(crate) credentials: SharedCredentials,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) allow_plain_http: bool,
+}
+
+/// What a section says that other kinds of keys do not have.
+pub(super) struct KmsSection<'a> {
+    pub(super) id: &'a str,
+    pub(super) region: Option<&'a str>,
+    pub(super) endpoint: Option<&'a str>,
+    pub(super) ca: Option<&'a PathBuf>,
+    pub(super) passphrase_file: Option<&'a PathBuf>,
+    pub(super) credentials: Option<CredentialSource>,
+}
+
+impl KmsSection<'_> {
+    /// The key. The service is not asked.
+    pub(super) fn open(&self, folder: &Path, account: &Account) -> Result<KmsKey, Failure> {
+        let id: KeyId = self.id.parse().map_err(|error| refused("id is not understood", &error))?;
+        let transport = match self.ca {
+            Some(ca) => {
+                let pem = smallfile::read(&folder.join(ca), "certificate file", MAX_KEY_FILE)?;
+                let https = Https::trusting(&pem).map_err(|error| refused("ca cannot be used", &error))?;
+                Arc::new(https)
+            }
+            None => account.transport.clone(),
+        };
+        let credentials = match self.credentials {
+            Some(source) => session::only(source, account.transport.clone()),
+            None => account.credentials.clone(),
+        };
+        let mut kms =
+            Kms::builder(self.endpoint(&id, account)?).credentials(credentials).transport(transport);
+        if account.allow_plain_http {
+            kms = kms.allow_plain_http();
+        }
+        let mut key = KmsKey::builder(kms.build()?, id);
+        if let Some(path) = self.passphrase_file {
+            let path = folder.join(path);
+            let bytes = smallfile::read(&path, "passphrase file", MAX_PASSPHRASE)?;
+            warn_if_open(&path);
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| Failure::usage(format!("the passphrase in {} is not UTF-8", path.display())))?;
+            // Editors end files with a line end, which is no part of it.
+            let text = text.strip_suffix('\n').unwrap_or(text);
+            let text = text.strip_suffix('\r').unwrap_or(text);
+            key = key.passphrase(text).map_err(|error| refused("the passphrase cannot be used", &error))?;
+        }
+        Ok(key.build()?)
+    }
+
+    /// The one that is named, or that of the region: the section's or the key's own, else the profile's.
+    fn endpoint(&self, id: &KeyId, account: &Account) -> Result<Endpoint, Failure> {
+        if let (Some(said), Some(own)) = (self.region, id.region())
+            && said != own
+        {
+            return Err(Failure::usage(format!("id is of the region {own}, and region says {said:?}"))
+                .hint("a key and what it wraps belong to one region; leave region out"));
+        }
+        if let Some(text) = self.endpoint {
+            return Endpoint::parse(text).map_err(|error| refused("endpoint is not understood", &error));
+        }
+        let region = self.region.or(id.region()).or(account.region.as_deref()).ok_or_else(|| {
+            Failure::usage("no region is given")
+                .hint("write region = … into the key's section or the profile")
+        })?;
+        let in_private_network = account.network == EndpointKind::Internal;
+        endpoint::of_region(region, in_private_network)
+            .map_err(|error| refused("the region is not understood", &error))
+    }
+}
+
+impl KeyEntry {
+    /// The section of a key of the kind `kms`, which has none of what files are about.
+    pub(super) fn kms(&self) -> Result<KmsSection<'_>, Failure> {
+        if self.private.is_some() || self.public.is_some() || self.file.is_some() || self.padding.is_some() {
+            return Err(Failure::usage("a KMS key has id, and neither a key file nor a padding"));
+        }
+        let Some(id) = &self.id else {
+            return Err(Failure::usage("a KMS key needs id: its id, alias/NAME or ARN"));
+        };
+        Ok(KmsSection {
+            id,
+            region: self.region.as_deref(),
+            endpoint: self.endpoint.as_deref(),
+            ca: self.ca.as_ref(),
+            passphrase_file: self.passphrase_file.as_ref(),
+            credentials: self.credentials,
+        })
+    }
+}
+
+fn refused(what: &str, error: &dyn std::error::Error) -> Failure {
+    Failure::usage(what).caused_by(error)
+}

@@ -1,0 +1,177 @@
+//! Keys of the kind `kms`, against a key service on a socket in this process.
+
+use osseal::Credentials;
+use osseal_server::kms::KmsService;
+use osseal_server::kms::faults::Faults;
+use osseal_server::kms::keys::KeyState;
+use tokio::runtime::Runtime;
+
+use crate::support::{Home, ID, SECRET, Store, ramp};
+
+/// Who signs for the key service alone.
+const OTHER: &str = "other-id";
+
+struct KeyService {
+    endpoint: String,
+    faults: Faults,
+    service: KmsService,
+    /// A key with the alias `alias/test`.
+    id: String,
+    _runtime: Runtime,
+}
+
+impl KeyService {
+    /// A key service that knows the access key of one id.
+    fn of(access_key_id: &str) -> KeyService {
+        let faults = Faults::new();
+        let service = KmsService::builder()
+            .credentials(vec![Credentials::new(access_key_id, SECRET.to_owned())])
+            .faults(faults.clone())
+            .build();
+        let id = service.create_key().unwrap();
+        service.set_alias("alias/test", &id).unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(osseal_server::kms::serve(listener, service.clone(), std::future::pending()));
+        KeyService { endpoint, faults, service, id, _runtime: runtime }
+    }
+
+    /// Writes a configuration whose keyring has a KMS key first, and then the AES key of the home.
+    fn configure(&self, home: &Home, suite: &str, id: &str, more: &str) {
+        let endpoint = &self.endpoint;
+        home.write("osseal.toml", format!("[profile.default]\nregion = \"cn-hangzhou\"\nsuite = \"{suite}\"\nkeyring = [\"vault\", \"backup\"]\n\n[key.vault]\nkind = \"kms\"\nid = \"{id}\"\nendpoint = \"{endpoint}\"\n{more}\n\n[key.backup]\nkind = \"aes\"\nfile = \"backup.key\"\ndescription = {{ purpose = \"backup\" }}\n"));
+    }
+
+    /// How many calls came in meanwhile.
+    fn calls<T>(&self, work: impl FnOnce() -> T) -> u64 {
+        let before = self.faults.total();
+        work();
+        self.faults.total() - before
+    }
+}
+
+/// A home whose credentials are those of a file or of the vendor's variables, and a plain file in it.
+fn home(store: &Store) -> Home {
+    let home = Home::new().set("OSS_ENDPOINT", &store.endpoint);
+    home.run(&["keys", "new", "aes", "backup.key"]).ok();
+    home.write("f", ramp(50_000));
+    home
+}
+
+fn aliyun(id: &str) -> String {
+    format!(
+        "{{\"current\":\"default\",\"profiles\":[{{\"name\":\"default\",\"mode\":\"AK\",\"access_key_id\":\"{id}\",\"access_key_secret\":\"{SECRET}\"}}]}}"
+    )
+}
+
+#[test]
+fn one_key_id_is_enough() {
+    let (store, service) = (Store::new(), KeyService::of(ID));
+    let home =
+        home(&store).set("ALIBABA_CLOUD_ACCESS_KEY_ID", ID).set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET);
+    let arn = format!("acs:kms:cn-hangzhou:1000000000000001:key/{}", service.id);
+    for (suite, calls) in [("sealed", 1), ("aes-ctr", 2)] {
+        // An alias is looked up, once in each run.
+        for (id, more) in [(service.id.as_str(), 0), (arn.as_str(), 0), ("alias/test", 1)] {
+            service.configure(&home, suite, id, "");
+            let put = service.calls(|| home.run(&["cp", "f", "oss://box/f"]).ok());
+            assert_eq!(put, calls + more, "{suite} {id}");
+            let get = service.calls(|| {
+                assert_eq!(home.run(&["cat", "oss://box/f"]).ok(), ramp(50_000), "{suite} {id}");
+            });
+            assert_eq!(get, calls + more, "{suite} {id}");
+            let range = home.run(&["cat", "--range", "20000-20009", "oss://box/f"]).ok();
+            assert_eq!(range, ramp(50_000)[20_000..=20_009]);
+        }
+        let stat = home.run(&["stat", "--json", "oss://box/f"]).text();
+        assert!(stat.contains("KMS/ALICLOUD") && stat.contains("\"vault\""), "{stat}");
+    }
+}
+
+#[test]
+fn several_kinds_of_keys_are_in_one_keyring() {
+    let (store, service) = (Store::new(), KeyService::of(ID));
+    let home = Home::with_store(&store.endpoint);
+    home.write("f", ramp(1000));
+    home.run(&["cp", "f", "oss://box/aes"]).ok();
+    service.configure(&home, "sealed", &service.id, "");
+    home.run(&["cp", "f", "oss://box/kms"]).ok();
+    for key in ["oss://box/aes", "oss://box/kms"] {
+        assert_eq!(home.run(&["cat", key]).ok(), ramp(1000), "{key}");
+    }
+    let listed = service.calls(|| {
+        let listed = home.run(&["keys", "list", "--json"]).text();
+        let first: serde_json::Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+        assert_eq!(
+            first,
+            serde_json::json!({
+                "name": "vault", "kind": "kms", "role": "writes", "description": {}, "usable": true,
+                "can_read": true, "state": format!("KMS, {}", service.id)
+            })
+        );
+    });
+    assert_eq!(listed, 0, "nobody is asked for a list");
+    for (suite, calls) in [("sealed", 2), ("aes-ctr", 4)] {
+        service.configure(&home, suite, &service.id, "");
+        let made = service.calls(|| {
+            let checked = home.run(&["keys", "check"]).text();
+            assert_eq!(checked.matches("  good").count(), 2, "{checked}");
+        });
+        assert_eq!(made, calls, "{suite}");
+    }
+    service.service.set_state(&service.id, KeyState::Disabled).unwrap();
+    home.run(&["keys", "check"]).fails(4, &["not all keys are good: vault"]);
+    home.run(&["cat", "oss://box/kms"]).fails(4, &["Rejected.Disabled"]);
+    assert_eq!(home.run(&["cat", "oss://box/aes"]).ok(), ramp(1000), "the other key needs no service");
+}
+
+#[test]
+fn credentials_serve_both_or_are_separate() {
+    let (store, both, apart) = (Store::new(), KeyService::of(ID), KeyService::of(OTHER));
+    let shared = home(&store);
+    shared.write(".aliyun/config.json", aliyun(ID));
+    both.configure(&shared, "sealed", &both.id, "");
+    shared.run(&["cp", "f", "oss://box/f"]).ok();
+    assert_eq!(shared.run(&["cat", "oss://box/f"]).ok(), ramp(50_000));
+
+    let separate = home(&store).set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    separate.write(".aliyun/config.json", aliyun(OTHER));
+    apart.configure(&separate, "sealed", &apart.id, "");
+    separate.run(&["cp", "f", "oss://box/g"]).fails(4, &["InvalidAccessKeyId"]);
+    apart.configure(&separate, "sealed", &apart.id, "credentials = \"aliyun\"");
+    separate.run(&["cp", "f", "oss://box/g"]).ok();
+    assert_eq!(separate.run(&["cat", "oss://box/g"]).ok(), ramp(50_000));
+}
+
+#[test]
+fn sections_that_cannot_be_meant_are_refused() {
+    let (store, service) = (Store::new(), KeyService::of(ID));
+    let home = Home::with_store(&store.endpoint);
+    home.write("empty.pem", "no certificate");
+    home.write("binary", [0xff, 0xfe]);
+    for (id, more, words) in [
+        ("no key", "", "id is not understood"),
+        ("alias/test", "private = \"a.pem\"", "neither a key file nor a padding"),
+        ("alias/test", "padding = \"pkcs1\"", "neither a key file nor a padding"),
+        ("alias/test", "ca = \"missing.pem\"", "missing.pem"),
+        ("alias/test", "ca = \"empty.pem\"", "ca cannot be used"),
+        ("alias/test", "passphrase-file = \"missing\"", "missing"),
+        ("alias/test", "passphrase-file = \"binary\"", "not UTF-8"),
+        ("acs:kms:cn-hangzhou:1:alias/test", "region = \"cn-beijing\"", "of the region cn-hangzhou"),
+        ("alias/test", "regoin = \"cn-beijing\"", "did you mean \"region\""),
+        ("alias/test", "credentials = \"nobody\"", "a source of credentials is"),
+    ] {
+        service.configure(&home, "sealed", id, more);
+        home.run(&["cat", "oss://box/f"]).fails(2, &[words]);
+    }
+    home.write(
+        "osseal.toml",
+        "[profile.default]\nregion = \"cn-hangzhou\"\nkeyring = [\"k\"]\n\n[key.k]\nkind = \"kms\"\n",
+    );
+    home.run(&["cat", "oss://box/f"]).fails(2, &["[key.k]", "needs id"]);
+    home.write("osseal.toml", "[profile.default]\nregion = \"cn-hangzhou\"\nkeyring = [\"k\"]\n\n[key.k]\nkind = \"aes\"\nfile = \"backup.key\"\nid = \"x\"\n");
+    home.run(&["cat", "oss://box/f"]).fails(2, &["[key.k]", "for kind = \"kms\""]);
+    assert_eq!(service.faults.total(), 0);
+}
