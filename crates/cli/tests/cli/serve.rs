@@ -151,7 +151,7 @@ fn a_store_for_measurements_counts_and_forgets() {
     home.run(&["cp", "f", "oss://box/f"]).ok();
     let stat = String::from_utf8(home.run(&["stat", "--json", "oss://box/f"]).ok()).unwrap();
     assert!(stat.contains("\"size\":200000"), "{stat}");
-    assert!(stat.contains("\\\"0000000000030D40"), "an ETag of length and CRC64: {stat}");
+    assert!(stat.contains("\\\"0000000000030E10"), "an ETag of length and CRC64: {stat}");
     home.run(&["cat", "oss://box/f"]).fails(4, &["ContentDiscarded", "keeps none"]);
     signal(&server.child, "TERM");
     assert_eq!(server.end(), 0);
