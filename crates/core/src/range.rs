@@ -1,3 +1,5 @@
+//! Ranges: what was asked for, what the reply holds, what is released.
+//!
 //! The reply positions decryption; the request decides what is released (`docs/format.md` §6):
 //!
 //! ```text
