@@ -8,6 +8,7 @@ use osseal_wire::oss::request::{Call, Conditions, GetObject, ListObjects};
 use osseal_wire::oss::xml::ListObjectsResult;
 use osseal_wire::oss::{Page, RangeSpec};
 
+use crate::budget::MemoryBudget;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::info::{Described, ObjectInfo};
 use crate::options::{HeadOptions, ListOptions};
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) context: EncryptionContext,
     pub(crate) threshold: u64,
     pub(crate) part_size: u64,
+    pub(crate) memory: MemoryBudget,
 }
 
 /// Puts an [`EncryptedBucket`] together.
@@ -55,6 +57,7 @@ pub struct EncryptedBucketBuilder {
     context: EncryptionContext,
     threshold: u64,
     part_size: u64,
+    memory: MemoryBudget,
 }
 
 impl EncryptedBucketBuilder {
@@ -102,6 +105,12 @@ impl EncryptedBucketBuilder {
         EncryptedBucketBuilder { part_size, ..self }
     }
 
+    /// What transfers of this bucket may hold in memory, together with all others that have the same budget; one of its own of 256 MiB unless said.
+    #[must_use]
+    pub fn memory(self, memory: MemoryBudget) -> Self {
+        EncryptedBucketBuilder { memory, ..self }
+    }
+
     /// The bucket.
     ///
     /// # Errors
@@ -136,6 +145,7 @@ impl EncryptedBucketBuilder {
             suite: self.suite,
             threshold: self.threshold,
             part_size: self.part_size,
+            memory: self.memory,
         })))
     }
 }
@@ -153,6 +163,7 @@ impl EncryptedBucket {
             context: EncryptionContext::empty(),
             threshold: DEFAULT_THRESHOLD,
             part_size: DEFAULT_PART,
+            memory: MemoryBudget::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod bucket;
+mod budget;
 mod copy;
 pub mod credentials;
 mod error;
@@ -21,6 +22,7 @@ mod versions;
 
 pub use body::PutBody;
 pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
+pub use budget::MemoryBudget;
 pub use credentials::SharedCredentials;
 pub use error::{Error, ErrorKind};
 pub use get::GetObject;

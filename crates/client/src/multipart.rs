@@ -42,6 +42,7 @@ impl EncryptedBucket {
             let mut crc64 = Crc64::of(b"");
             while let Some(slot) = sealer.reserve_part(&plan)? {
                 let plain_len = slot.plain_len();
+                let _held = self.0.memory.take(slot.stored_len()).await;
                 let plain = body::read_exactly(&mut reader, plain_len).await?;
                 let sealed = slot.seal(plain)?;
                 crc64 = Crc64::combine(crc64, sealed.crc64, sealed.bytes.len() as u64);

@@ -13,6 +13,7 @@ use osseal_wire::oss::request::{Call, GetObject as Get, Request};
 use osseal_wire::oss::{Addressing, Endpoint, RangeSpec, bucket_of_host, escape};
 
 use crate::bucket::{EncryptedBucket, Inner};
+use crate::budget::MemoryBudget;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::get::{GetObject, Origin};
 use crate::options::GetOptions;
@@ -161,6 +162,7 @@ impl PresignedReader {
                 context: EncryptionContext::empty(),
                 threshold: 0,
                 part_size: 0,
+                memory: MemoryBudget::default(),
             }));
             let origin = Origin::Presigned { address, shown: shown.to_owned(), place };
             bucket.begin(origin, options).await
