@@ -34,13 +34,15 @@ impl EncryptedBucket {
         options: &PutOptions,
     ) -> Result<PutReport, Failure> {
         let plan = self.0.suite.layout().part_plan(length, self.0.part_size)?;
-        let Fresh { mut sealer, envelope } = self.fresh(key, options, Some(length)).await?;
+        let Fresh { sealer, envelope } = self.fresh(key, options, Some(length)).await?;
         let metadata = with_envelope(metadata, &envelope, Some(plan))?;
+        let mut slots = sealer.into_parts(plan)?;
         let upload = Upload::begin(self, key, metadata, &envelope, options).await?;
         let sent = async {
             let mut parts = Vec::new();
             let mut crc64 = Crc64::of(b"");
-            while let Some(slot) = sealer.reserve_part(&plan)? {
+            for number in 1..=slots.parts() {
+                let slot = slots.take(number)?;
                 let plain_len = slot.plain_len();
                 let _held = self.0.memory.take(slot.stored_len()).await;
                 let plain = body::read_exactly(&mut reader, plain_len).await?;

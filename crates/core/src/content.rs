@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   ContentKey ─► Sealer ─ reserve(len) ─► Slot ─ seal(buf) ─► SealedPart { number, offset, bytes, crc64 }
+//!              │      └► PartSlots ─ take(number) ─┘
 //!              └► Opener ─ open_at(offset, buf)                stored bytes with their place
 //!                     └─ OpenStream ─ push(stored) ─► Chunk { offset, bytes }
 //! ```
@@ -13,6 +14,8 @@ mod chunked;
 mod ctr;
 mod gcm;
 mod open;
+mod parts;
+mod resume;
 mod seal;
 
 use std::sync::Arc;
@@ -25,10 +28,13 @@ use crate::secret::Secret;
 use crate::suite::Suite;
 use chunked::Chunked;
 use ctr::Ctr;
+use resume::ResumeKey;
 
 pub use chunked::{COMMITMENT, SALT};
 pub use ctr::ctr_iv;
 pub use open::{Chunk, OpenStream};
+pub use parts::{PartSlots, PastPart};
+pub use resume::PartDigest;
 pub use seal::{SealStream, SealedPart, Sealer, Slot};
 
 /// Why content could not be sealed or opened.
@@ -55,6 +61,29 @@ pub enum ContentError {
         /// Where the last slot ended.
         offset: u64,
     },
+    /// A part was asked for that the plan does not have.
+    #[error("there is no part {number}: the object has parts 1 to {parts}")]
+    NoSuchPart {
+        /// The part's number.
+        number: u32,
+        /// How many there are.
+        parts: u32,
+    },
+    /// A part was asked for a second time.
+    #[error("part {number} was taken already, and no part is sealed twice: send again what was sealed")]
+    PartTaken {
+        /// The part's number.
+        number: u32,
+    },
+    /// A part gives other sealed bytes than a former process recorded. They are not handed out: some of the former may have left under the same key.
+    #[error("part {number} is not what it was when it was first sealed; begin again with a fresh data key")]
+    OtherThanRecorded {
+        /// The part's number.
+        number: u32,
+    },
+    /// The key was not made for digests of parts.
+    #[error("this content key was not made to be resumed")]
+    NotResumable,
     /// The slots together are longer or shorter than declared.
     #[error("{given} bytes were given for an object declared to have {declared}")]
     OtherThanDeclared {
@@ -124,6 +153,8 @@ pub enum ContentError {
 pub struct ContentKey {
     suite: Suite,
     cipher: Cipher,
+    /// Of keys that were made for it alone.
+    resume: Option<ResumeKey>,
 }
 
 enum Cipher {
@@ -136,7 +167,8 @@ impl ContentKey {
     ///
     /// `data_key` has 32 bytes; `iv` is the counter of block 0, 128 bits, big-endian.
     pub fn aes_ctr(data_key: &Secret, iv: [u8; 16]) -> Result<Self, ContentError> {
-        Ok(ContentKey { suite: Suite::AesCtr, cipher: Cipher::Ctr(Box::new(Ctr::new(data_key, iv)?)) })
+        let cipher = Cipher::Ctr(Box::new(Ctr::new(data_key, iv)?));
+        Ok(ContentKey { suite: Suite::AesCtr, cipher, resume: None })
     }
 
     /// A key for [`Suite::Sealed`], and the commitment to what it was derived from.
@@ -148,7 +180,8 @@ impl ContentKey {
         context: &[u8],
     ) -> Result<(Self, [u8; COMMITMENT]), ContentError> {
         let (chunked, commitment) = Chunked::derive(data_key, salt, context)?;
-        Ok((ContentKey { suite: Suite::Sealed, cipher: Cipher::Chunked(chunked) }, commitment))
+        let cipher = Cipher::Chunked(chunked);
+        Ok((ContentKey { suite: Suite::Sealed, cipher, resume: None }, commitment))
     }
 
     /// The key of an object that was sealed, if `commitment` is to this key, salt and context.
@@ -161,6 +194,11 @@ impl ContentKey {
         let (key, derived) = Self::sealed(data_key, salt, context)?;
         verify_slices_are_equal(&derived, commitment).map_err(|_| ContentError::CommitmentFailed)?;
         Ok(key)
+    }
+
+    /// Makes it a key that digests parts, see [`Slot::seal_digested`]. `start` is the salt of a sealed object or the initial counter of another.
+    pub(crate) fn resumable(self, data_key: &Secret, start: &[u8]) -> Result<Self, ContentError> {
+        Ok(ContentKey { resume: Some(ResumeKey::derive(data_key, start)?), ..self })
     }
 
     /// The suite that this key seals and opens.

@@ -232,6 +232,34 @@ impl Keyring {
         random: ContentRandom,
         plain_len: Option<u64>,
     ) -> Result<(ContentKey, Envelope), KeyringError> {
+        self.make(suite, context, random, plain_len, Digests::None).await
+    }
+
+    /// The same for an upload that another process may have to finish: the key digests what it seals, see [`Slot::seal_digested`](crate::Slot::seal_digested).
+    ///
+    /// # Errors
+    /// As [`Keyring::new_content`], and [`KeyringError::CannotRead`] when the writing key cannot unwrap what it wraps.
+    pub async fn new_resumable(
+        &self,
+        suite: Suite,
+        context: &SealedContext,
+        random: ContentRandom,
+        plain_len: Option<u64>,
+    ) -> Result<(ContentKey, Envelope), KeyringError> {
+        match self.keys.first() {
+            Some(named) if !named.can_read() => Err(KeyringError::CannotRead { name: named.name.clone() }),
+            _ => self.make(suite, context, random, plain_len, Digests::OfParts).await,
+        }
+    }
+
+    async fn make(
+        &self,
+        suite: Suite,
+        context: &SealedContext,
+        random: ContentRandom,
+        plain_len: Option<u64>,
+        digests: Digests,
+    ) -> Result<(ContentKey, Envelope), KeyringError> {
         let named = self.keys.first().ok_or(KeyringError::Empty)?;
         let cannot = || KeyringError::CannotWrite { name: named.name.clone() };
         let key = named.wrap.as_ref().ok_or_else(cannot)?;
@@ -247,6 +275,7 @@ impl Keyring {
                 context.to_record()?;
                 let (data_key, wrapped) = key.data_key(random.data_key).await.map_err(failed)?;
                 let (content, start) = SealedStart::seal(&data_key, random.start, context.clone())?;
+                let content = digests.given_to(content, &data_key, start.salt())?;
                 let start = Start::Sealed(start);
                 let envelope =
                     Envelope { suite, wrap, data_key: wrapped, start, description, plain_len: None };
@@ -267,7 +296,8 @@ impl Keyring {
                     try_join(key.data_key(random.data_key), key.wrap(&start)).await.map_err(failed)?;
                 let start = Start::WrappedIv(start);
                 let envelope = Envelope { suite, wrap, data_key: wrapped, start, description, plain_len };
-                Ok((ContentKey::aes_ctr(&data_key, iv)?, envelope))
+                let content = ContentKey::aes_ctr(&data_key, iv)?;
+                Ok((digests.given_to(content, &data_key, &iv)?, envelope))
             }
         }
     }
@@ -299,6 +329,26 @@ impl Keyring {
         place: Place<'_>,
         envelope: &Envelope,
     ) -> Result<ContentKey, KeyringError> {
+        self.unwrap(policy, place, envelope, Digests::None).await
+    }
+
+    /// The content key of an object that a former process began to upload to `place`, for [`dangerous::resumed_parts`](crate::dangerous::resumed_parts). The envelope is
+    /// the one that this process kept, never one from the store.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub async fn resume(&self, place: Place<'_>, envelope: &Envelope) -> Result<ContentKey, KeyringError> {
+        let policy = ReadPolicy::for_writer_of(envelope.suite);
+        self.unwrap(&policy, place, envelope, Digests::OfParts).await
+    }
+
+    async fn unwrap(
+        &self,
+        policy: &ReadPolicy,
+        place: Place<'_>,
+        envelope: &Envelope,
+        digests: Digests,
+    ) -> Result<ContentKey, KeyringError> {
         policy.admits_envelope(envelope)?;
         let named = self.select(envelope)?;
         let key =
@@ -316,19 +366,21 @@ impl Keyring {
                 }
                 let content = start.open(&data_key)?;
                 policy.admits_place(&start.context().binding, place)?;
-                return Ok(content);
+                return Ok(digests.given_to(content, &data_key, start.salt())?);
             }
         };
         let (data_key, start) =
             try_join(ask(&envelope.data_key, WrappedContent::DataKey), ask(start, content))
                 .await
                 .map_err(failed)?;
-        let iv = match content {
+        let iv: Option<[u8; 16]> = match content {
             WrappedContent::LegacyCounter => decimal_counter(&start),
             _ => start.expose().try_into().ok(),
         };
         match iv {
-            Some(iv) if data_key.len() == DATA_KEY => Ok(ContentKey::aes_ctr(&data_key, iv)?),
+            Some(iv) if data_key.len() == DATA_KEY => {
+                Ok(digests.given_to(ContentKey::aes_ctr(&data_key, iv)?, &data_key, &iv)?)
+            }
             _ => Err(failed(KeyError::UnwrapFailed)),
         }
     }
@@ -340,6 +392,27 @@ impl Keyring {
             format!("{:?} ({algorithm}, {})", key.name, StoredDescription::Map(key.description.clone()))
         };
         self.keys.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Whether a content key digests the parts that it seals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Digests {
+    None,
+    OfParts,
+}
+
+impl Digests {
+    fn given_to(
+        self,
+        content: ContentKey,
+        data_key: &Secret,
+        start: &[u8],
+    ) -> Result<ContentKey, ContentError> {
+        match self {
+            Digests::None => Ok(content),
+            Digests::OfParts => content.resumable(data_key, start),
+        }
     }
 }
 

@@ -225,6 +225,29 @@ impl Layout {
         Ok(PartPlan { data_size, part_size })
     }
 
+    /// The plan for `plain_total` plaintext bytes by parts of exactly `part_size` stored bytes.
+    ///
+    /// # Errors
+    /// [`LayoutError::PartSize`] where [`Layout::part_plan`] would round.
+    pub fn exact_plan(self, plain_total: u64, part_size: u64) -> Result<PartPlan, LayoutError> {
+        let data_size = self.stored_len(plain_total).ok_or(LayoutError::Overflow { plain: plain_total })?;
+        let plan = PartPlan { data_size, part_size };
+        self.check_plan(&plan).map(|_| plan)
+    }
+
+    /// How many parts a plan has, if the service takes them and they end with the suite's units.
+    pub(crate) fn check_plan(self, plan: &PartPlan) -> Result<u32, LayoutError> {
+        let PartPlan { data_size, part_size } = *plan;
+        let unit = self.stored_unit();
+        let sound = (MIN_PART..=self.max_part()).contains(&part_size) && part_size.is_multiple_of(unit);
+        // A plan without a part size has no number of parts.
+        let parts = if sound { plan.parts() } else { u64::MAX };
+        match u32::try_from(parts) {
+            Ok(count) if parts <= MAX_PARTS => Ok(count),
+            _ => Err(LayoutError::PartSize { part_size, data_size, unit }),
+        }
+    }
+
     /// Plaintext bytes of every part of a plan but the last.
     pub const fn part_plain(self, plan: &PartPlan) -> u64 {
         plan.part_size / self.stored_unit() * self.plain_unit()

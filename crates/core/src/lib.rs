@@ -14,8 +14,8 @@ mod suite;
 mod wrap;
 
 pub use content::{
-    COMMITMENT, Chunk, ContentError, ContentKey, OpenStream, Opener, SALT, SealStream, SealedPart, Sealer,
-    Slot, ctr_iv,
+    COMMITMENT, Chunk, ContentError, ContentKey, OpenStream, Opener, PartDigest, PartSlots, PastPart, SALT,
+    SealStream, SealedPart, Sealer, Slot, ctr_iv,
 };
 pub use context::{Bind, Binding, ContextError, EncryptionContext, Place, SealedContext};
 pub use envelope::{

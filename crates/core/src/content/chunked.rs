@@ -110,7 +110,7 @@ impl Chunked {
 }
 
 /// A length of key material.
-struct Length(usize);
+pub(super) struct Length(pub(super) usize);
 
 impl KeyType for Length {
     fn len(&self) -> usize {

@@ -6,6 +6,9 @@ use bytes::{Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 
 use super::chunked::{Chunked, PLAIN, STORED};
+use super::gcm::TAG;
+use super::parts::PartSlots;
+use super::resume::{Digesting, PartDigest};
 use super::{Cipher, ContentError, ContentKey};
 use crate::layout::{Layout, PartPlan};
 
@@ -48,17 +51,22 @@ impl Sealer {
         self.slot(plain_len, true)
     }
 
-    /// Reserves the next part of a plan; none when all are reserved. The last part of a sealed object may hold no plaintext.
-    pub fn reserve_part(&mut self, plan: &PartPlan) -> Result<Option<Slot>, ContentError> {
-        if self.ended {
-            return Ok(None);
+    /// Cuts the object into the parts of a plan, which are then reserved in any order.
+    ///
+    /// # Errors
+    /// [`ContentError::AfterLast`] when something was reserved before, [`ContentError::OtherThanDeclared`] when the plan is for an object of another
+    /// length, [`ContentError::Layout`] when it cuts within the suite's unit or into more parts than the service takes.
+    pub fn into_parts(self, plan: PartPlan) -> Result<PartSlots, ContentError> {
+        if self.plain_offset > 0 || self.ended {
+            return Err(ContentError::AfterLast { offset: self.plain_offset });
         }
-        let layout = self.layout();
-        let plain_total = layout.plain_len(plan.data_size)?;
-        let left = plain_total.checked_sub(self.plain_offset);
-        let left = left.ok_or(ContentError::AfterLast { offset: self.plain_offset })?;
-        let is_last = u64::from(self.number) + 1 >= plan.parts();
-        self.slot(if is_last { left } else { layout.part_plain(plan) }, is_last).map(Some)
+        let slots = PartSlots::new(self.key, plan)?;
+        match self.plain_total {
+            Some(declared) if declared != slots.plain_total() => {
+                Err(ContentError::OtherThanDeclared { declared, given: slots.plain_total() })
+            }
+            _ => Ok(slots),
+        }
     }
 
     /// Seals everything from here to the end as it comes, in pieces of any size.
@@ -90,7 +98,8 @@ impl Sealer {
         let stored_end = self.advance(plain_len, is_last)?;
         self.number += 1;
         let key = Arc::clone(&self.key);
-        Ok(Slot { key, number: self.number, offset, plain_len, stored_len: stored_end - offset })
+        let place = SlotPlace { number: self.number, offset, plain_len, stored_len: stored_end - offset };
+        Ok(Slot { key, place, expected: None })
     }
 
     /// Counts the next bytes as used; gives the stored bytes up to their end.
@@ -113,10 +122,20 @@ impl Sealer {
 #[derive(Debug)]
 pub struct Slot {
     key: Arc<ContentKey>,
-    number: u32,
-    offset: u64,
-    plain_len: u64,
-    stored_len: u64,
+    place: SlotPlace,
+    /// What a former process recorded of the bytes that it sealed here.
+    expected: Option<PartDigest>,
+}
+
+/// Where a slot lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlotPlace {
+    /// Position among the object's parts, from 1.
+    pub(super) number: u32,
+    /// Of the first stored byte.
+    pub(super) offset: u64,
+    pub(super) plain_len: u64,
+    pub(super) stored_len: u64,
 }
 
 /// Stored bytes with their place. Sending them again is safe; sealing again is impossible.
@@ -133,35 +152,80 @@ pub struct SealedPart {
 }
 
 impl Slot {
+    pub(super) fn new(key: Arc<ContentKey>, place: SlotPlace, expected: Option<PartDigest>) -> Slot {
+        Slot { key, place, expected }
+    }
+
+    /// Position among the object's parts, from 1.
+    pub const fn number(&self) -> u32 {
+        self.place.number
+    }
+
     /// Plaintext bytes that this slot takes.
     pub const fn plain_len(&self) -> u64 {
-        self.plain_len
+        self.place.plain_len
     }
 
     /// Stored bytes that it makes. A buffer with this capacity is sealed where it lies.
     pub const fn stored_len(&self) -> u64 {
-        self.stored_len
+        self.place.stored_len
     }
 
     /// Seals `plain` in place; its length is the slot's.
-    pub fn seal(self, mut plain: BytesMut) -> Result<SealedPart, ContentError> {
+    ///
+    /// # Errors
+    /// [`ContentError::SlotLength`]; of a slot that a former process used, [`ContentError::OtherThanRecorded`]. The slot is used up all the same.
+    pub fn seal(self, plain: BytesMut) -> Result<SealedPart, ContentError> {
+        if self.expected.is_some() {
+            return self.seal_digested(plain).map(|(part, _)| part);
+        }
+        self.seal_hashing(plain, None)
+    }
+
+    /// The same, with the digest by which another process can tell that it would seal the same bytes. It takes a key that was made for that. Of AES/CTR the
+    /// digest is a pass over the plaintext, of a sealed object one over its tags.
+    ///
+    /// # Errors
+    /// As [`Slot::seal`], and [`ContentError::NotResumable`].
+    pub fn seal_digested(self, plain: BytesMut) -> Result<(SealedPart, PartDigest), ContentError> {
+        let mut digest = self.key.resume.as_ref().ok_or(ContentError::NotResumable)?.begin(self.place.number);
+        let (number, expected) = (self.place.number, self.expected);
+        let part = self.seal_hashing(plain, Some(&mut digest))?;
+        let digest = digest.finish();
+        match expected {
+            Some(expected) if expected != digest => Err(ContentError::OtherThanRecorded { number }),
+            _ => Ok((part, digest)),
+        }
+    }
+
+    fn seal_hashing(
+        self,
+        mut plain: BytesMut,
+        digest: Option<&mut Digesting>,
+    ) -> Result<SealedPart, ContentError> {
+        let SlotPlace { number, offset, plain_len, stored_len } = self.place;
         let given = plain.len() as u64;
-        let other = ContentError::SlotLength { reserved: self.plain_len, given };
-        if given != self.plain_len {
+        let other = ContentError::SlotLength { reserved: plain_len, given };
+        if given != plain_len {
             return Err(other);
         }
         let crc64 = match &self.key.cipher {
             Cipher::Ctr(_) => {
                 let mut crc = Digest::new(CrcAlgorithm::Crc64Xz);
-                seal_and_sum(&self.key, self.offset, &mut plain, &mut crc)?;
+                seal_and_sum(&self.key, offset, &mut plain, &mut crc, digest)?;
                 crc.finalize()
             }
             Cipher::Chunked(chunked) => {
-                let first = self.offset / STORED as u64;
-                seal_chunks(chunked, first, &mut plain, usize::try_from(self.stored_len).map_err(|_| other)?)?
+                let first = offset / STORED as u64;
+                let stored = usize::try_from(stored_len).map_err(|_| other)?;
+                let crc64 = seal_chunks(chunked, first, &mut plain, stored)?;
+                if let Some(digest) = digest {
+                    plain.chunks(STORED).for_each(|chunk| digest.update(&chunk[chunk.len() - TAG..]));
+                }
+                crc64
             }
         };
-        Ok(SealedPart { number: self.number, offset: self.offset, bytes: plain.freeze(), crc64 })
+        Ok(SealedPart { number, offset, bytes: plain.freeze(), crc64 })
     }
 }
 
@@ -224,7 +288,7 @@ impl SealStream {
         let (offset, start) = (self.sealer.stored_offset(), self.sealer.plain_offset);
         let end = self.sealer.advance(plain.len() as u64, is_last)?;
         match &self.sealer.key.cipher {
-            Cipher::Ctr(_) => seal_and_sum(&self.sealer.key, start, &mut plain, &mut self.crc)?,
+            Cipher::Ctr(_) => seal_and_sum(&self.sealer.key, start, &mut plain, &mut self.crc, None)?,
             Cipher::Chunked(chunked) => {
                 let stored = usize::try_from(end - offset).map_err(|_| ContentError::CounterOverflow)?;
                 seal_chunks(chunked, offset / STORED as u64, &mut plain, stored)?;
@@ -242,11 +306,20 @@ impl std::fmt::Debug for SealStream {
     }
 }
 
-/// One pass over memory: each stride is sealed and, while still in the cache, summed.
-fn seal_and_sum(key: &ContentKey, offset: u64, buf: &mut [u8], crc: &mut Digest) -> Result<(), ContentError> {
+/// One pass over memory: each stride is digested if that is wanted, sealed and, while still in the cache, summed.
+fn seal_and_sum(
+    key: &ContentKey,
+    offset: u64,
+    buf: &mut [u8],
+    crc: &mut Digest,
+    mut digest: Option<&mut Digesting>,
+) -> Result<(), ContentError> {
     let Cipher::Ctr(ctr) = &key.cipher else { return Err(ContentError::OtherSuite) };
     let mut at = offset;
     for stride in buf.chunks_mut(STRIDE) {
+        if let Some(digest) = &mut digest {
+            digest.update(stride);
+        }
         ctr.seal_at(at, stride)?;
         crc.update(stride);
         at += stride.len() as u64;

@@ -71,6 +71,11 @@ impl SealedStart {
         ContentKey::committed(data_key, &self.salt, &self.record, &self.commitment)
     }
 
+    /// The salt.
+    pub(crate) const fn salt(&self) -> &[u8; SALT] {
+        &self.salt
+    }
+
     /// What is bound to the content.
     pub const fn context(&self) -> &SealedContext {
         &self.context

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, checksum};
 use osseal_core::{
     Bind, Binding, ByteRange, ContentError, EncryptionContext, Layout, LayoutError, MAX_PARTS, MIN_PART,
-    PartPlan, Place, RangeError, Reading, SealedContext, StoredAsk, Suite, Window,
+    Place, RangeError, Reading, SealedContext, StoredAsk, Suite, Window,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -228,22 +228,6 @@ proptest! {
         }
     }
 
-    /// Slots of a plan cover the object: all but the last hold a part's chunks, and no more come after it.
-    #[test]
-    fn slots_follow_the_plan(total in 0..1_u64 << 33, preferred in 0..1_u64 << 23) {
-        let plan = layout().part_plan(total, preferred).unwrap();
-        let mut sealer = sealed_key().sealer(Some(total));
-        let (mut plain, mut stored, mut count) = (0, 0, 0);
-        while let Some(slot) = sealer.reserve_part(&plan).unwrap() {
-            count += 1;
-            prop_assert!(count == plan.parts() || slot.stored_len() == plan.part_size);
-            plain += slot.plain_len();
-            stored += slot.stored_len();
-        }
-        prop_assert_eq!((plain, stored, count), (total, plan.data_size, plan.parts()));
-        prop_assert_eq!(sealer.reserve_last(0).err(), Some(ContentError::AfterLast { offset: total }));
-    }
-
     /// What can be bound is read back from its record, and the record of what is read is the same bytes.
     #[test]
     fn contexts_survive_their_records(
@@ -321,13 +305,6 @@ fn slots_that_do_not_make_an_object_are_refused() {
     assert_eq!(slot.seal(ramp(CHUNK - 1)), Err(short));
     let mut stream = sealer.into_stream();
     assert_eq!(stream.finish(), Err(ContentError::OtherThanDeclared { declared, given: CHUNK }));
-    let far = PartPlan { data_size: 17, part_size: STORED };
-    let mut sealer = sealed_key().sealer(None);
-    let (_, _) = (sealer.reserve(CHUNK).unwrap(), sealer.reserve(CHUNK).unwrap());
-    assert_eq!(sealer.reserve_part(&far).err(), Some(ContentError::AfterLast { offset: 2 * CHUNK }));
-    let impossible = PartPlan { data_size: 15, part_size: STORED };
-    let error = ContentError::Layout(LayoutError::ImpossibleLength { stored: 15 });
-    assert_eq!(sealed_key().sealer(None).reserve_part(&impossible).err(), Some(error));
 }
 
 /// Threads share an opener, and each opens chunks where they lie.
