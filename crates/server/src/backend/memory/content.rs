@@ -26,13 +26,28 @@ pub(super) enum Stretch {
     Discarded(u64),
 }
 
-/// Content of any size that takes no memory: one run of bytes, repeated.
+/// Content of any size that takes no memory: one run of bytes, repeated, or what a function makes.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    /// A whole number of runs.
-    run: Bytes,
+    source: Origin,
     size: u64,
     crc64: u64,
+}
+
+#[derive(Clone)]
+enum Origin {
+    /// A whole number of runs.
+    Run(Bytes),
+    Function(Arc<dyn Fn(u64, usize) -> Bytes + Send + Sync>),
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Run(run) => write!(f, "a run of {} bytes", run.len()),
+            Origin::Function(_) => f.write_str("a function"),
+        }
+    }
 }
 
 impl Pattern {
@@ -47,7 +62,17 @@ impl Pattern {
         let rest = usize::try_from(size % length).ok()?;
         let whole = sum_of_runs(Crc64::of(&run), length, size / length);
         let crc64 = Crc64::combine(whole, Crc64::of(run.get(..rest)?), rest as u64);
-        Some(Pattern { run, size, crc64 })
+        Some(Pattern { source: Origin::Run(run), size, crc64 })
+    }
+
+    /// What a function makes: given an offset and a length it returns bytes from that offset on, at least one and at most so many, the same whenever
+    /// it is asked. `crc64` is the CRC-64/XZ of all `size` bytes.
+    pub fn computed(
+        size: u64,
+        crc64: u64,
+        bytes: impl Fn(u64, usize) -> Bytes + Send + Sync + 'static,
+    ) -> Pattern {
+        Pattern { source: Origin::Function(Arc::new(bytes)), size, crc64 }
     }
 
     /// Byte i is i modulo 251.
@@ -68,8 +93,18 @@ impl Pattern {
 
     /// Some of the bytes from an offset on.
     fn from(&self, offset: u64, limit: usize) -> Bytes {
-        let at = usize::try_from(offset % self.run.len() as u64).expect("an offset within a run in memory");
-        self.run.slice(at..self.run.len().min(at.saturating_add(limit)))
+        match &self.source {
+            Origin::Run(run) => {
+                let at =
+                    usize::try_from(offset % run.len() as u64).expect("an offset within a run in memory");
+                run.slice(at..run.len().min(at.saturating_add(limit)))
+            }
+            Origin::Function(bytes) => {
+                let mut piece = bytes(offset, limit);
+                piece.truncate(limit);
+                piece
+            }
+        }
     }
 }
 
@@ -121,6 +156,9 @@ impl Stretch {
             Stretch::Made(pattern, range) => {
                 let limit = usize::try_from(range.end - range.start).unwrap_or(PIECE).min(PIECE);
                 let piece = pattern.from(range.start, limit);
+                if piece.is_empty() {
+                    return Some(Err(std::io::Error::other("the function that makes the content made none")));
+                }
                 range.start += piece.len() as u64;
                 Some(Ok(piece))
             }
@@ -231,6 +269,23 @@ mod tests {
             "a ramp of whole runs, twice"
         );
         assert!(Pattern::repeated(b"", 1).is_none());
+    }
+
+    #[test]
+    fn content_may_be_made_by_a_function() {
+        let squares = |offset: u64, limit: usize| -> Bytes {
+            // In pieces that end where they like.
+            let end = (offset / 100 + 1) * 100;
+            (offset..end).take(limit).map(|i| (i * i % 251).to_le_bytes()[0]).collect()
+        };
+        let expected: Vec<u8> = (0..777_u64).map(|i| (i * i % 251).to_le_bytes()[0]).collect();
+        let content: Content =
+            [Stretch::Made(Pattern::computed(777, Crc64::of(&expected), squares), 0..777)].into();
+        assert_eq!(read(&content, 0..777), expected);
+        assert_eq!(read(&content, 150..151), expected[150..151]);
+        let nothing: Content = [Stretch::Made(Pattern::computed(1, 0, |_, _| Bytes::new()), 0..1)].into();
+        let mut pieces = slices(&nothing, 0..1);
+        assert!(futures_util::FutureExt::now_or_never(pieces.next()).unwrap().unwrap().is_err());
     }
 
     #[test]
