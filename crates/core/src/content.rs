@@ -158,6 +158,8 @@ pub struct ContentKey {
 }
 
 enum Cipher {
+    /// Stored bytes are plaintext bytes, see [`crate::dangerous::plaintext_sealer`].
+    None,
     Ctr(Box<Ctr>),
     Chunked(Chunked),
 }
@@ -199,6 +201,11 @@ impl ContentKey {
     /// Makes it a key that digests parts, see [`Slot::seal_digested`]. `start` is the salt of a sealed object or the initial counter of another.
     pub(crate) fn resumable(self, data_key: &Secret, start: &[u8]) -> Result<Self, ContentError> {
         Ok(ContentKey { resume: Some(ResumeKey::derive(data_key, start)?), ..self })
+    }
+
+    /// No key at all, in the layout of AES/CTR. It leaves this crate as a [`Sealer`] alone, which says of no suite.
+    pub(crate) const fn none() -> Self {
+        ContentKey { suite: Suite::AesCtr, cipher: Cipher::None, resume: None }
     }
 
     /// The suite that this key seals and opens.
@@ -257,7 +264,7 @@ impl Opener {
         match self.key.as_ref().map(|key| &key.cipher) {
             Some(Cipher::Ctr(ctr)) => ctr.open_at(offset, buf).map(|()| buf.len()),
             Some(Cipher::Chunked(chunked)) => chunked.open_at(offset, buf),
-            None => Ok(buf.len()),
+            Some(Cipher::None) | None => Ok(buf.len()),
         }
     }
 }

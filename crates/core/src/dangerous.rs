@@ -2,11 +2,11 @@
 //!
 //! One module, so that one search finds every use and one lint can forbid them.
 
-use crate::content::{COMMITMENT, ContentError, ContentKey, Opener, PartSlots, PastPart, SALT};
+use crate::content::{COMMITMENT, ContentError, ContentKey, Opener, PartSlots, PastPart, SALT, Sealer};
 use crate::layout::PartPlan;
 use crate::secret::Secret;
 
-/// Says that objects without an envelope are to be read as they are. Whoever can strip metadata can then pass off any bytes.
+/// Says that objects without an envelope are to be read, or written, as they are. Whoever can strip metadata can then pass off any bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllowPlaintextObjects;
 
@@ -29,6 +29,14 @@ pub fn fixed_sealed_key(
     context: &[u8],
 ) -> Result<(ContentKey, [u8; COMMITMENT]), ContentError> {
     ContentKey::sealed(&Secret::new(data_key.to_vec()), &salt, context)
+}
+
+/// A sealer that seals nothing: stored bytes are plaintext bytes, and only their checksum is made. For objects without an envelope.
+///
+/// # Security
+/// Whoever holds the store reads and changes them.
+pub fn plaintext_sealer(_: AllowPlaintextObjects, plain_total: Option<u64>) -> Sealer {
+    ContentKey::none().sealer(plain_total)
 }
 
 /// An opener for objects without an envelope: it hands out stored bytes as they are. Nothing says who wrote them.

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use data_encoding::BASE64;
 use futures_executor::block_on;
-use osseal_core::dangerous::{fixed_content_key, fixed_resumable, fixed_sealed_key, resumed_parts};
+use osseal_core::dangerous::{
+    AllowPlaintextObjects, fixed_content_key, fixed_resumable, fixed_sealed_key, plaintext_sealer,
+    resumed_parts,
+};
 use osseal_core::{
     AesKey, Bind, Binding, ContentError, ContentKey, ContentRandom, Keyring, KeyringError, LayoutError,
     MAX_PARTS, MIN_PART, MaterialDescription, NamedKey, PartDigest, PartPlan, PartSlots, PastPart, Place,
@@ -284,4 +287,16 @@ fn another_process_seals_the_same_bytes() {
     let context = SealedContext::default();
     let error = block_on(writer.new_resumable(Suite::Sealed, &context, random(), None)).err();
     assert_eq!(error, Some(KeyringError::CannotRead { name: "w".into() }));
+}
+
+#[test]
+fn what_is_not_sealed_is_summed_and_stays_as_it_is() {
+    let plan = PartPlan { data_size: 300_000, part_size: MIN_PART };
+    let mut slots = plaintext_sealer(AllowPlaintextObjects, Some(300_000)).into_parts(plan).unwrap();
+    for number in [3, 1, 2] {
+        let plain = plain(&slots, number);
+        let part = slots.take(number).unwrap().seal(plain.clone()).unwrap();
+        assert_eq!(part.bytes, plain);
+        assert_eq!(part.crc64, crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Xz, &plain));
+    }
 }
