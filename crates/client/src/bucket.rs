@@ -1,5 +1,6 @@
 //! [`EncryptedBucket`]: what it is made of, and the operations that move no content.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use osseal_core::{Bind, ContextError, EncryptionContext, Keyring, ReadPolicy, Suite};
@@ -18,6 +19,8 @@ use crate::store::{Payload, Store};
 const DEFAULT_THRESHOLD: u64 = 32 << 20;
 /// Part size unless said, bytes.
 const DEFAULT_PART: u64 = 16 << 20;
+/// Parts of one object that are on their way at a time unless said.
+const DEFAULT_JOBS: NonZeroU16 = NonZeroU16::new(4).unwrap();
 /// Most bytes of one request's body, by the service's rules: stored bytes.
 pub(crate) const MAX_SINGLE: u64 = 5 << 30;
 
@@ -42,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) context: EncryptionContext,
     pub(crate) threshold: u64,
     pub(crate) part_size: u64,
+    pub(crate) jobs: NonZeroU16,
     pub(crate) memory: MemoryBudget,
 }
 
@@ -57,6 +61,7 @@ pub struct EncryptedBucketBuilder {
     context: EncryptionContext,
     threshold: u64,
     part_size: u64,
+    jobs: NonZeroU16,
     memory: MemoryBudget,
 }
 
@@ -105,6 +110,12 @@ impl EncryptedBucketBuilder {
         EncryptedBucketBuilder { part_size, ..self }
     }
 
+    /// Parts of one object that are on their way at a time; 4 unless said.
+    #[must_use]
+    pub fn jobs(self, jobs: NonZeroU16) -> Self {
+        EncryptedBucketBuilder { jobs, ..self }
+    }
+
     /// What transfers of this bucket may hold in memory, together with all others that have the same budget; one of its own of 256 MiB unless said.
     #[must_use]
     pub fn memory(self, memory: MemoryBudget) -> Self {
@@ -145,6 +156,7 @@ impl EncryptedBucketBuilder {
             suite: self.suite,
             threshold: self.threshold,
             part_size: self.part_size,
+            jobs: self.jobs,
             memory: self.memory,
         })))
     }
@@ -163,6 +175,7 @@ impl EncryptedBucket {
             context: EncryptionContext::empty(),
             threshold: DEFAULT_THRESHOLD,
             part_size: DEFAULT_PART,
+            jobs: DEFAULT_JOBS,
             memory: MemoryBudget::default(),
         }
     }

@@ -1,28 +1,22 @@
 //! Get: the reply positions decryption, the request decides what is released.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Uri;
-use http_body_util::BodyExt;
 use osseal_core::{
-    Chunk, OpenStream, Opener, Place, RangeError, ReadPolicy, Reading, StoredAsk, Suite, Window, dangerous,
+    Chunk, Layout, Opener, Place, RangeError, ReadPolicy, Reading, StoredAsk, Suite, Window, dangerous,
 };
-use osseal_wire::oss::{Crc64, RangeSpec, ReplyError};
+use osseal_wire::oss::{RangeSpec, ReplyError};
 
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
+use crate::flow::{Flow, Pinned};
 use crate::info::{Described, ObjectInfo};
 use crate::options::GetOptions;
 use crate::presigned;
 use crate::store::{Payload, Reply};
-use crate::transport::{Body, TransportError};
-
-/// Longest wait for the next bytes of a body.
-pub(crate) const STALL: Duration = Duration::from_secs(30);
-/// How often a body that broke off is asked for again without a byte having come.
-pub(crate) const RESUMES: u32 = 5;
+use crate::transport::Body;
 
 /// An object on its way in: chunks of plaintext in order.
 ///
@@ -30,17 +24,11 @@ pub(crate) const RESUMES: u32 = 5;
 /// [`GetObject::next_chunk`] says that there are no more. For suites that are not authenticated nothing proves a chunk; of a whole object the end
 /// proves that the store sent what it has. Act on the bytes only at that end.
 pub struct GetObject {
-    bucket: EncryptedBucket,
-    origin: Origin,
+    flow: Flow,
     info: ObjectInfo,
     range: Range<u64>,
-    body: Body,
-    stream: Option<OpenStream>,
-    /// The sum of all stored bytes so far, where all of them come.
-    crc64: Option<Crc64>,
-    /// Where the reply's bytes end.
-    end: u64,
-    failures: u32,
+    /// Whether all stored bytes come, so that their checksum counts.
+    is_whole: bool,
     is_over: bool,
 }
 
@@ -96,33 +84,26 @@ impl EncryptedBucket {
         options.range.check()?;
         let policy = self.policy(options.read_policy.as_ref())?;
         let (described, reading, body) = self.locate(&origin, &options, &policy).await?;
+        GetObject::begin(self.pin(origin, &policy, described).await?, reading, body).await
+    }
+
+    /// Unwraps the key of an object whose head has come.
+    pub(crate) async fn pin(
+        &self,
+        origin: Origin,
+        policy: &ReadPolicy,
+        described: Described,
+    ) -> Result<Pinned, Failure> {
         let origin = origin.pinned(described.reply.version_id.as_deref());
-        let opener = self.opener(&origin, &policy, &described).await?;
-        let whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
-        let (range, end, is_satisfiable) =
-            (reading.release(), reading.window().end, reading.is_satisfiable());
-        let mut stream = reading.into_stream(opener);
-        if let Some(span) = stream.missing_end() {
-            let last = self.stored_bytes(&origin, &described, span).await?;
-            stream.prove_end(last.window, &last.bytes)?;
-        }
-        let mut object = GetObject {
-            bucket: self.clone(),
-            info: described.info(origin.name(), self.0.keyring.as_ref())?,
-            origin,
-            range,
-            end,
-            crc64: whole.then(Crc64::default),
-            stream: Some(stream),
-            body,
-            failures: 0,
-            is_over: false,
-        };
-        if !is_satisfiable {
-            // Nothing comes but the proof of that.
-            while object.advance().await?.is_some() {}
-        }
-        Ok(object)
+        let opener = self.opener(&origin, policy, &described).await?;
+        Ok(Pinned::new(self, origin, described, opener))
+    }
+
+    /// The layout that an object is taken for until its head says what it is.
+    pub(crate) fn guess(&self, policy: &ReadPolicy) -> Layout {
+        let suite =
+            policy.admits(self.0.suite).map_or_else(|_| policy.suites().next(), |()| Some(self.0.suite));
+        suite.unwrap_or(self.0.suite).layout()
     }
 
     /// A reply with the stored bytes that a read takes. The suite is guessed; a wrong guess that matters costs another request.
@@ -132,11 +113,7 @@ impl EncryptedBucket {
         options: &GetOptions,
         policy: &ReadPolicy,
     ) -> Result<(Described, Reading, Body), Failure> {
-        let guess = policy
-            .admits(self.0.suite)
-            .map_or_else(|_| policy.suites().next(), |()| Some(self.0.suite))
-            .unwrap_or(self.0.suite);
-        let layout = guess.layout();
+        let layout = self.guess(policy);
         let if_match = options.if_match.as_deref();
         let fetched = self.first(origin, ask_for(layout.ask(&options.range)), policy, if_match).await;
         let (described, body) = match fetched {
@@ -158,7 +135,7 @@ impl EncryptedBucket {
     }
 
     /// The first reply of a read, about an object that the policy admits.
-    async fn first(
+    pub(crate) async fn first(
         &self,
         origin: &Origin,
         range: Option<RangeSpec>,
@@ -201,7 +178,7 @@ impl EncryptedBucket {
         if is_same { Ok((described, body)) } else { Err(replaced()) }
     }
 
-    async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         origin: &Origin,
         range: Option<RangeSpec>,
@@ -245,6 +222,18 @@ impl EncryptedBucket {
 }
 
 impl GetObject {
+    async fn begin(object: Pinned, reading: Reading, body: Body) -> Result<GetObject, Failure> {
+        let is_whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
+        let (range, is_satisfiable) = (reading.release(), reading.is_satisfiable());
+        let mut flow = Flow::begin(object, reading, body, 0, is_whole).await?;
+        let info = flow.object().info()?;
+        if !is_satisfiable {
+            // Nothing comes but the proof of that.
+            while flow.advance().await?.is_some() {}
+        }
+        Ok(GetObject { flow, info, range, is_whole, is_over: false })
+    }
+
     /// What the store says about the object; its size, too, is a claim until the read has ended.
     pub fn info(&self) -> &ObjectInfo {
         &self.info
@@ -263,15 +252,27 @@ impl GetObject {
     /// range lies past the end of a sealed object, which is proven now. [`ErrorKind::Changed`]: the object was replaced.
     /// [`ErrorKind::Transient`]: the rest did not come. [`ErrorKind::Protocol`]: other bytes came than were asked for.
     pub async fn next_chunk(&mut self) -> Result<Option<Chunk>, Error> {
-        let outcome = self.advance().await;
-        if !matches!(outcome, Ok(Some(_))) {
-            self.is_over = true;
+        if self.is_over {
+            return Ok(None);
         }
-        outcome.map_err(|failure| {
-            let mut scene = self.bucket.scene("get", Some(self.origin.name()));
-            scene.bucket = scene.bucket.filter(|bucket| !bucket.is_empty());
-            failure.at(scene)
-        })
+        let outcome = self.advance().await;
+        self.is_over = !matches!(outcome, Ok(Some(_)));
+        outcome.map_err(|failure| self.flow.object().error(failure))
+    }
+
+    async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
+        if let Some(chunk) = self.flow.advance().await? {
+            return Ok(Some(chunk));
+        }
+        if let Some(crc64) = self.flow.crc64().filter(|_| self.is_whole) {
+            self.flow.object().check_crc64(crc64)?;
+        }
+        Ok(None)
+    }
+
+    /// The flow that is behind it, with what it is about.
+    pub(crate) fn into_parts(self) -> (Flow, ObjectInfo, Range<u64>, bool) {
+        (self.flow, self.info, self.range, self.is_whole)
     }
 
     /// All bytes of the range at once.
@@ -285,85 +286,10 @@ impl GetObject {
         }
         Ok(all.freeze())
     }
-
-    async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
-        while let (false, Some(stream)) = (self.is_over, &mut self.stream) {
-            // What a reply has beyond the range that was asked for does not matter.
-            if stream.is_complete() && (self.crc64.is_none() || stream.position() == self.end) {
-                return self.finish();
-            }
-            let broken = match tokio::time::timeout(STALL, self.body.frame()).await {
-                Ok(Some(Ok(frame))) => {
-                    let Ok(data) = frame.into_data() else { continue };
-                    if data.is_empty() {
-                        continue;
-                    }
-                    self.failures = 0;
-                    if let Some(crc64) = &mut self.crc64 {
-                        crc64.update(&data);
-                    }
-                    match stream.push(data)? {
-                        Some(chunk) => return Ok(Some(chunk)),
-                        None => continue,
-                    }
-                }
-                Ok(None) => {
-                    TransportError::broken("the reply ended early", format!("at byte {}", stream.position()))
-                }
-                Ok(Some(Err(error))) => TransportError::broken("the reply broke off", error),
-                Err(_) => TransportError::late(STALL),
-            };
-            self.resume(broken).await?;
-        }
-        Ok(None)
-    }
-
-    fn finish(&mut self) -> Result<Option<Chunk>, Failure> {
-        let Some(stream) = self.stream.take() else { return Ok(None) };
-        let Some(crc64) = self.crc64.take() else { return Ok(None) };
-        stream.finish()?;
-        if self.info.crc64.is_some_and(|theirs| theirs != crc64.value()) {
-            let message = "the stored bytes do not have the checksum that the store gives for them; what was handed out is not to be trusted";
-            return Err(Failure::new(ErrorKind::Integrity, message));
-        }
-        Ok(None)
-    }
-
-    /// Asks for the rest of the same object.
-    async fn resume(&mut self, broken: TransportError) -> Result<(), Failure> {
-        let Some(stream) = &self.stream else { return Ok(()) };
-        let position = stream.position();
-        self.failures += 1;
-        if self.failures > RESUMES || self.info.etag.is_empty() {
-            return Err(broken.into());
-        }
-        tracing::debug!(key = self.origin.name(), position, error = %broken, "asking for the rest");
-        let range = if position == 0 && self.end == self.info.stored_size {
-            None
-        } else {
-            Some(RangeSpec::Bounded(position..self.end))
-        };
-        let etag = Some(self.info.etag.as_str());
-        let (described, body) = self.bucket.fetch(&self.origin, range, etag).await.map_err(contradicted)?;
-        let same = described.info(self.origin.name(), self.bucket.0.keyring.as_ref())?;
-        if same.etag != self.info.etag
-            || same.stored_size != self.info.stored_size
-            || same.encryption != self.info.encryption
-        {
-            return Err(replaced());
-        }
-        let got = described.reply.range;
-        if (got.start, got.end) != (position, self.end) {
-            let error = RangeError::WrongRange { start: got.start, end: got.end, total: got.total };
-            return Err(error.into());
-        }
-        self.body = body;
-        Ok(())
-    }
 }
 
 /// The store refuses, as past the end, what is there by its own word or of every object.
-fn contradicted(failure: Failure) -> Failure {
+pub(crate) fn contradicted(failure: Failure) -> Failure {
     if failure.kind != ErrorKind::Range {
         return failure;
     }
@@ -372,7 +298,7 @@ fn contradicted(failure: Failure) -> Failure {
 }
 
 /// Two replies about one object tell of two.
-fn replaced() -> Failure {
+pub(crate) fn replaced() -> Failure {
     Failure::new(ErrorKind::Changed, "the object was replaced while it was read; read it again")
 }
 

@@ -3,6 +3,7 @@
 //! Whoever holds such a URL gets the stored bytes and the envelope. Without the key that the envelope names they are ciphertext.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -162,6 +163,7 @@ impl PresignedReader {
                 context: EncryptionContext::empty(),
                 threshold: 0,
                 part_size: 0,
+                jobs: NonZeroU16::MIN,
                 memory: MemoryBudget::default(),
             }));
             let origin = Origin::Presigned { address, shown: shown.to_owned(), place };

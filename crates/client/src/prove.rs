@@ -9,7 +9,8 @@ use osseal_wire::oss::RangeSpec;
 
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
-use crate::get::{Origin, RESUMES, STALL, window};
+use crate::flow::{RESUMES, STALL};
+use crate::get::{Origin, window};
 use crate::info::{Described, ObjectInfo};
 use crate::options::GetOptions;
 use crate::transport::{Body, TransportError};

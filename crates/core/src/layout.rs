@@ -196,6 +196,30 @@ impl Layout {
         }
     }
 
+    /// Stored bytes that release the plaintext bytes `plain` of an object of `stored_total` bytes, and with them its last chunk if
+    /// `plain` reaches its end: what one of several requests for an object asks for. Bounds of `plain` that are multiples of
+    /// [`Layout::plain_unit`] make neighbours that share no byte.
+    pub fn stored_piece(self, plain: &Range<u64>, stored_total: u64) -> Range<u64> {
+        let span = self.stored_span(plain, stored_total);
+        let reaches_end = self.plain_len(stored_total).is_ok_and(|total| plain.end >= total);
+        let end = if reaches_end && self.proves_end() { stored_total } else { span.end };
+        span.start..end
+    }
+
+    /// Plaintext bytes that open with the first `stored` bytes of an object, unless these are all of it: those of whole chunks.
+    pub const fn plain_before(self, stored: u64) -> u64 {
+        match self.shape {
+            Shape::Identity => stored,
+            Shape::Chunked => stored / STORED_CHUNK * CHUNK,
+        }
+    }
+
+    /// Stored bytes of a part of about `preferred` bytes: whole units, and no fewer than the service takes.
+    pub fn part_near(self, preferred: u64) -> u64 {
+        let unit = self.stored_unit();
+        preferred.max(MIN_PART).div_ceil(unit).saturating_mul(unit).min(self.max_part())
+    }
+
     /// The stored bytes of the last chunk of an object of `stored_total` bytes; none where nothing can be proven.
     pub(crate) const fn end_span(self, stored_total: u64) -> Option<Range<u64>> {
         match self.shape {
@@ -300,6 +324,24 @@ mod tests {
     fn a_plaintext_of_whole_parts_ends_with_a_part_of_one_empty_chunk() {
         let plan = SEALED.part_plan(3 * 7 * CHUNK, 1).expect("fits");
         assert_eq!((plan.parts(), plan.data_size % plan.part_size), (4, TAG));
+    }
+
+    #[test]
+    fn pieces_at_multiples_of_the_unit_tile_the_object_and_its_last_chunk() {
+        for layout in [SEALED, Layout::identity()] {
+            let part = 2 * layout.plain_unit();
+            for plain in [1, 15, 16, part - 1, part, part + 1, 3 * part, 3 * part + 5] {
+                let total = layout.stored_len(plain).expect("small");
+                let mut at = 0;
+                for start in (0..plain).step_by(usize::try_from(part).expect("small")) {
+                    let piece = layout.stored_piece(&(start..(start + part).min(plain)), total);
+                    assert_eq!(piece.start, at, "{plain}");
+                    assert!(layout.plain_before(piece.start) == start);
+                    at = piece.end;
+                }
+                assert_eq!(at, total, "{plain}");
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,176 @@
+//! Pieces in order: those that come early wait, and the one whose turn it is never does.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use osseal_core::Chunk;
+use osseal_wire::oss::Crc64;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use crate::budget::Permit;
+use crate::error::Failure;
+use crate::flow::{Flow, Pinned, broke_down};
+
+/// The pieces of a download, delivered one after the other.
+pub(super) struct Ordered {
+    object: Pinned,
+    current: Option<Current>,
+    /// A piece whose turn it is and whose request has not been answered.
+    upcoming: Option<Range<u64>>,
+    queue: Arc<Mutex<Queue>>,
+    crc64: u64,
+    /// Reads ahead; what is dropped ends.
+    _ahead: JoinSet<()>,
+}
+
+/// What is still to be delivered. Early pieces come before those that nobody reads yet.
+struct Queue {
+    early: VecDeque<Early>,
+    pieces: Box<dyn Iterator<Item = Range<u64>> + Send>,
+}
+
+/// A piece that is read before its turn. It holds its bytes, the room for them, and a place among those that are read ahead.
+struct Early {
+    plain: Range<u64>,
+    items: mpsc::UnboundedReceiver<Item>,
+    held: Permit,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What comes of an early piece: its bytes, and at the end the sum of its stored ones.
+enum Item {
+    Chunk(Chunk),
+    End(u64),
+    Failed(Failure),
+}
+
+/// The piece whose turn it is.
+struct Current {
+    plain: Range<u64>,
+    source: Source,
+}
+
+enum Source {
+    /// As it comes.
+    Flow(Box<Flow>),
+    /// As it has been read, with the room that it takes until it is delivered.
+    Early(mpsc::UnboundedReceiver<Item>, #[expect(dead_code, reason = "given back when dropped")] Permit),
+}
+
+impl Ordered {
+    /// Delivers `first` and then `pieces`, of which `jobs` with the current one are on their way.
+    pub(super) fn begin(
+        object: &Pinned,
+        first: Option<(Flow, Range<u64>)>,
+        pieces: impl Iterator<Item = Range<u64>> + Send + 'static,
+        jobs: usize,
+    ) -> Ordered {
+        let mut pieces = pieces.peekable();
+        let has_more = pieces.peek().is_some();
+        let queue = Queue { early: VecDeque::new(), pieces: Box::new(pieces) };
+        let queue = Arc::new(Mutex::new(queue));
+        let mut ahead = JoinSet::new();
+        if has_more && jobs > 1 {
+            ahead.spawn(read_ahead(object.clone(), queue.clone(), jobs - 1).in_current_span());
+        }
+        let current = first.map(|(flow, plain)| Current { plain, source: Source::Flow(Box::new(flow)) });
+        Ordered {
+            object: object.clone(),
+            current,
+            upcoming: None,
+            queue,
+            crc64: Crc64::of(b""),
+            _ahead: ahead,
+        }
+    }
+
+    /// The sum of the stored bytes of all pieces that have been delivered.
+    pub(super) fn crc64(&self) -> u64 {
+        self.crc64
+    }
+
+    pub(super) async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
+        loop {
+            if let Some(current) = &mut self.current {
+                match current.source.next().await? {
+                    Item::Chunk(chunk) => return Ok(Some(chunk)),
+                    Item::End(sum) => {
+                        let stored = self.object.stored_len(&current.plain);
+                        self.crc64 = Crc64::combine(self.crc64, sum, stored);
+                        self.current = None;
+                    }
+                    Item::Failed(failure) => return Err(failure),
+                }
+            }
+            if self.upcoming.is_none() {
+                let mut queue = lock(&self.queue);
+                if let Some(Early { plain, items, held, .. }) = queue.early.pop_front() {
+                    self.current = Some(Current { plain, source: Source::Early(items, held) });
+                    continue;
+                }
+                // Nobody has had the room to read it ahead. Read as it is delivered, it takes none.
+                self.upcoming = queue.pieces.next();
+            }
+            let Some(plain) = self.upcoming.clone() else { return Ok(None) };
+            let flow = self.object.flow(&plain).await?;
+            self.upcoming = None;
+            self.current = Some(Current { plain, source: Source::Flow(Box::new(flow)) });
+        }
+    }
+}
+
+impl Source {
+    async fn next(&mut self) -> Result<Item, Failure> {
+        match self {
+            Source::Flow(flow) => Ok(match flow.advance().await? {
+                Some(chunk) => Item::Chunk(chunk),
+                None => Item::End(flow.crc64().unwrap_or_default()),
+            }),
+            Source::Early(items, _) => items.recv().await.ok_or_else(broke_down),
+        }
+    }
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins pieces as soon as there is room for them, in their order.
+async fn read_ahead(object: Pinned, queue: Arc<Mutex<Queue>>, places: usize) {
+    let memory = object.bucket().0.memory.clone();
+    let room = object.part_len();
+    let places = Arc::new(Semaphore::new(places));
+    let mut tasks = JoinSet::new();
+    // The semaphore is never closed.
+    while let Ok(place) = places.clone().acquire_owned().await {
+        let held = memory.take(room).await;
+        let (sender, items) = mpsc::unbounded_channel();
+        let plain = {
+            let mut queue = lock(&queue);
+            let Some(plain) = queue.pieces.next() else { break };
+            queue.early.push_back(Early { plain: plain.clone(), items, held, _place: place });
+            plain
+        };
+        tasks.spawn(gather(object.clone(), plain, sender).in_current_span());
+        while tasks.try_join_next().is_some() {}
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Reads a piece whole. Nobody listens any more when the download has been dropped.
+async fn gather(object: Pinned, plain: Range<u64>, to: mpsc::UnboundedSender<Item>) {
+    let read = async {
+        let mut flow = object.flow(&plain).await?;
+        while let Some(chunk) = flow.advance().await? {
+            if to.send(Item::Chunk(chunk)).is_err() {
+                break;
+            }
+        }
+        Ok(Item::End(flow.crc64().unwrap_or_default()))
+    };
+    let last = read.await.unwrap_or_else(Item::Failed);
+    drop(to.send(last));
+}
