@@ -9,6 +9,7 @@
 //! ```
 
 mod ordered;
+mod partial;
 mod scattered;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ use crate::get::{GetObject, Origin, ask_for, window};
 use crate::info::ObjectInfo;
 use crate::options::{GetOptions, Progress};
 use ordered::Ordered;
+pub use partial::Partial;
 pub(crate) use scattered::{Scattered, Stretch};
 
 /// Where bytes go that come in any order, such as a file. Calls may block.

@@ -45,6 +45,14 @@ impl Pinned {
         &self.0.bucket
     }
 
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    pub(crate) fn described(&self) -> &Described {
+        &self.0.described
+    }
+
     /// Stored bytes of a piece.
     pub(crate) fn stored_len(&self, plain: &Range<u64>) -> u64 {
         let piece = self.0.described.layout().stored_piece(plain, self.0.described.reply.range.total);

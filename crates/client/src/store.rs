@@ -112,6 +112,11 @@ impl Store {
         }
     }
 
+    /// The endpoint, for what has to tell one store from another.
+    pub(crate) fn host(&self) -> String {
+        self.0.endpoint.to_string()
+    }
+
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
         self.0.transport.clone()
     }

@@ -1,0 +1,356 @@
+//! Downloads that outlive their process: a file of what has come, and a record of what in it is to be believed.
+//!
+//! The partial file lies in the target's folder under a name made of host, bucket, key and target, and holds plaintext, as the target will; until it
+//! takes the target's name its mode is 0600. The record in the state directory says which object its bytes are of and has a digest of every stretch that
+//! was on the disk when it was recorded. The next process reads them back and compares; what differs is fetched anew.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::{Download, Scattered, Stretch, finish};
+use crate::error::{Error, ErrorKind, Failure};
+use crate::flow::{Pinned, broke_down};
+use crate::get::Origin;
+use crate::state::{Record, RecordName, StateDir, bytes_of, system};
+
+/// A download of more parts than so many is worth being gone on with.
+const WORTH: u64 = 4;
+/// The shortest time between two records: each has what came before it synced first.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Bytes that are read back at a time.
+const READ: usize = 1 << 20;
+
+/// The file of an unfinished download, for this process alone. Dropped, it stays for the next one if anything of it is recorded.
+pub struct Partial {
+    record: Arc<Record>,
+    path: PathBuf,
+    file: Arc<File>,
+    memo: Memo,
+    /// Whether a record tells of the file.
+    is_recorded: Arc<AtomicBool>,
+    is_over: bool,
+}
+
+/// What a record holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Memo {
+    object: Identity,
+    /// Plaintext bytes that the file is to have.
+    range: Range<u64>,
+    device: u64,
+    inode: u64,
+    done: Vec<Done>,
+}
+
+/// Which object the bytes are of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Identity {
+    host: String,
+    bucket: String,
+    key: String,
+    version_id: Option<String>,
+    etag: String,
+    stored_size: u64,
+    /// SHA-256 of the wrapped data key, which is another one for every object; none of an object that is not encrypted.
+    data_key: Option<String>,
+}
+
+/// A stretch that was on the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Done {
+    plain: Range<u64>,
+    /// Of its stored bytes.
+    crc64: u64,
+    /// Of its plaintext.
+    sha256: String,
+}
+
+impl Partial {
+    /// The partial file of a download to `target`, and what of it is there; none while another process downloads the same object to the same place. A
+    /// file without a record, or of another object, starts over.
+    ///
+    /// # Errors
+    /// When the file cannot be made in the target's folder, or the state directory cannot be read.
+    pub fn open(state: &StateDir, download: &Download, target: &Path) -> io::Result<Option<Partial>> {
+        let Some(object) = Identity::of(&download.object) else {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "what a URL leads to is not gone on with",
+            ));
+        };
+        let (folder, name) = (target.parent().unwrap_or(Path::new("")), target.file_name());
+        let folder = if folder == Path::new("") { Path::new(".") } else { folder }.canonicalize()?;
+        let target = folder.join(name.ok_or(io::ErrorKind::InvalidFilename)?);
+        let parts =
+            [object.host.as_bytes(), object.bucket.as_bytes(), object.key.as_bytes(), bytes_of(&target)];
+        let name = RecordName::of("download", &parts);
+        let path = folder.join(format!(".osseal-{}.part", name.short()));
+        let Some(record) = state.take(name)? else { return Ok(None) };
+        let former = record.load()?.and_then(|content| serde_json::from_slice::<Memo>(&content).ok());
+        let former = former
+            .filter(|memo| memo.object == object && memo.range == download.range && memo.is_sound(download));
+        if let Some(memo) = former
+            && let Some(file) = reopen(&path, &memo)?
+        {
+            let is_recorded = Arc::new(AtomicBool::new(true));
+            let (record, file) = (Arc::new(record), Arc::new(file));
+            return Ok(Some(Partial { record, path, file, memo, is_recorded, is_over: false }));
+        }
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = system::open(OpenOptions::new().read(true).write(true).create_new(true), &path)?;
+        let (device, inode) = system::identity(&file.metadata()?);
+        let memo = Memo { object, range: download.range.clone(), device, inode, done: Vec::new() };
+        let is_recorded = Arc::new(AtomicBool::new(false));
+        let (record, file) = (Arc::new(record), Arc::new(file));
+        Ok(Some(Partial { record, path, file, memo, is_recorded, is_over: false }))
+    }
+
+    /// Where the file lies until it takes the target's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Plaintext bytes that are there, by the record.
+    pub fn there(&self) -> u64 {
+        self.memo.done.iter().map(|done| done.plain.end - done.plain.start).sum()
+    }
+
+    /// Forgets the download: its file has taken the target's name.
+    pub fn complete(mut self) -> io::Result<()> {
+        self.is_over = true;
+        self.record.remove()
+    }
+
+    /// Takes file and record away.
+    fn discard(&mut self) {
+        self.is_over = true;
+        for gone in [std::fs::remove_file(&self.path), self.record.remove()] {
+            if let Err(error) = gone.or_else(absent) {
+                tracing::warn!(path = %self.path.display(), %error, "an unfinished download is left");
+            }
+        }
+    }
+
+    /// Takes what comes to its end, and records it now and then. None of that is on its way any more when this returns.
+    async fn fill(&mut self, scattered: &mut Scattered) -> Result<(), Failure> {
+        let (mut saving, mut last, mut is_behind) = (None::<JoinHandle<_>>, None::<Instant>, false);
+        let filled = loop {
+            let saved = async {
+                match &mut saving {
+                    Some(saving) => saving.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                stretch = scattered.next() => match stretch {
+                    Ok(Some(stretch)) => {
+                        self.memo.add(stretch);
+                        is_behind = true;
+                    }
+                    Ok(None) => break Ok(()),
+                    Err(failure) => break Err(failure),
+                },
+                saved = saved => {
+                    saving = None;
+                    written(saved)?;
+                }
+            }
+            if is_behind && saving.is_none() && last.is_none_or(|last| last.elapsed() >= PERIOD) {
+                saving = Some(self.save());
+                (last, is_behind) = (Some(Instant::now()), false);
+            }
+        };
+        if let Some(saving) = saving {
+            written(saving.await)?;
+        }
+        filled
+    }
+
+    /// Syncs the file, then records what is in it.
+    fn save(&self) -> JoinHandle<io::Result<()>> {
+        let (file, record, memo) = (self.file.clone(), self.record.clone(), self.memo.clone());
+        let is_recorded = self.is_recorded.clone();
+        tokio::task::spawn_blocking(move || {
+            file.sync_data()?;
+            match serde_json::to_vec(&memo).map_err(io::Error::from).and_then(|memo| record.store(&memo)) {
+                Ok(()) => is_recorded.store(true, Ordering::Release),
+                // The download itself is none the worse for it.
+                Err(error) => tracing::warn!(%error, "how far the download is cannot be recorded"),
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.is_over && !self.is_recorded.load(Ordering::Acquire) {
+            self.discard();
+        }
+    }
+}
+
+impl Download {
+    /// Whether so much comes that it is worth going on with when the process ends early: more than four parts of an object that has an ETag.
+    pub fn is_worth_resuming(&self) -> bool {
+        let enough = self.part.checked_mul(WORTH).is_some_and(|few| self.range.end - self.range.start > few);
+        enough && !self.info.etag.is_empty() && Identity::of(&self.object).is_some()
+    }
+
+    /// Writes what is not there yet into the partial file, and gives the number of all bytes. They are on the disk, and all checks have been made,
+    /// when this has returned without an error. When it fails, what has come stays for the next try, unless it turned out to be wrong or of an object that
+    /// is no longer there.
+    ///
+    /// # Errors
+    /// As [`Download::write_to`].
+    pub async fn write_partial(self, partial: &mut Partial) -> Result<u64, Error> {
+        let object = self.object.clone();
+        let outcome = self.go_on(partial).await;
+        outcome.map_err(|failure| {
+            if !is_passing(failure.kind) {
+                partial.discard();
+            }
+            object.error(failure)
+        })
+    }
+
+    async fn go_on(self, partial: &mut Partial) -> Result<u64, Failure> {
+        let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
+        let (file, base, done) = (partial.file.clone(), range.start, std::mem::take(&mut partial.memo.done));
+        let read = tokio::task::spawn_blocking(move || {
+            done.into_iter().filter(|done| done.is_on(&file, base)).collect::<Vec<_>>()
+        });
+        partial.memo.done = read.await.map_err(|_| broke_down())?;
+        if let Some(progress) = &self.progress {
+            progress(partial.there());
+        }
+        let there: Vec<_> = partial.memo.done.iter().map(|done| done.plain.clone()).collect();
+        let mut scattered = self.scatter(partial.file.clone(), &there, true);
+        let outcome = partial.fill(&mut scattered).await;
+        if let Err(failure) = outcome {
+            if is_passing(failure.kind) {
+                written(partial.save().await)?;
+            }
+            return Err(failure);
+        }
+        let file = partial.file.clone();
+        written(tokio::task::spawn_blocking(move || file.sync_all()).await)?;
+        let done = partial.memo.done.iter();
+        let done = done.map(|done| Stretch { plain: done.plain.clone(), crc64: done.crc64, sha256: None });
+        finish(&object, &range, is_whole, done.collect())
+    }
+}
+
+impl Identity {
+    /// None of what a URL leads to: which object that is, the URL need not say.
+    fn of(object: &Pinned) -> Option<Identity> {
+        let Origin::Key { key, version_id } = object.origin() else { return None };
+        let (bucket, described) = (object.bucket(), object.described());
+        Some(Identity {
+            host: bucket.0.store.host(),
+            bucket: bucket.0.bucket.clone(),
+            key: key.clone(),
+            version_id: version_id.clone(),
+            etag: described.reply.etag.clone(),
+            stored_size: described.reply.range.total,
+            data_key: described.envelope.as_ref().map(|envelope| {
+                HEXLOWER.encode(aws_lc_rs::digest::digest(&SHA256, &envelope.data_key.0).as_ref())
+            }),
+        })
+    }
+}
+
+impl Memo {
+    /// Whether the stretches are in order, inside the range, and begin and end where pieces may.
+    fn is_sound(&self, download: &Download) -> bool {
+        let unit = download.object.described().layout().plain_unit();
+        let is_bound = |at: u64| at == self.range.start || at == self.range.end || at.is_multiple_of(unit);
+        let mut at = self.range.start;
+        self.done.iter().all(|Done { plain, .. }| {
+            let is_next = at <= plain.start && plain.start < plain.end && plain.end <= self.range.end;
+            at = plain.end;
+            is_next && is_bound(plain.start) && is_bound(plain.end)
+        })
+    }
+
+    fn add(&mut self, stretch: Stretch) {
+        let sha256 = stretch.sha256.map(|digest| HEXLOWER.encode(&digest)).unwrap_or_default();
+        let done = Done { plain: stretch.plain, crc64: stretch.crc64, sha256 };
+        let at = self.done.partition_point(|other| other.plain.start < done.plain.start);
+        self.done.insert(at, done);
+    }
+}
+
+impl Done {
+    /// Whether the file has the bytes that were recorded.
+    fn is_on(&self, file: &File, base: u64) -> bool {
+        let mut digest = Context::new(&SHA256);
+        let mut buffer = vec![0; READ];
+        let mut at = self.plain.start;
+        while at < self.plain.end {
+            let left = usize::try_from(self.plain.end - at).unwrap_or(READ).min(READ);
+            if system::read_exact_at(file, &mut buffer[..left], at - base).is_err() {
+                return false;
+            }
+            digest.update(&buffer[..left]);
+            at += left as u64;
+        }
+        HEXLOWER.encode(digest.finish().as_ref()) == self.sha256
+    }
+}
+
+/// The file that a record tells of, if that very file is there.
+fn reopen(path: &Path, memo: &Memo) -> io::Result<Option<File>> {
+    let file = match system::open(OpenOptions::new().read(true).write(true), path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound || system::is_link_refused(path) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let found = file.metadata()?;
+    let is_it = found.is_file()
+        && system::is_ours(&found)
+        && system::is_private(&found)
+        && system::identity(&found) == (memo.device, memo.inode);
+    Ok(is_it.then_some(file))
+}
+
+/// Whether what has come may be gone on with.
+fn is_passing(kind: ErrorKind) -> bool {
+    use ErrorKind::{Credentials, Denied, Local, Service, Transient};
+    matches!(kind, Transient | Denied | Credentials | Local | Service)
+}
+
+fn absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+fn written(outcome: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), Failure> {
+    outcome.map_err(|_| broke_down())?.map_err(|error| Failure {
+        source: Some(error.into()),
+        ..Failure::new(ErrorKind::Local, "what came cannot be written")
+    })
+}

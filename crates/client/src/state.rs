@@ -1,0 +1,464 @@
+//! The state directory: what transfers remember from one process to the next. It is hostile input all the same.
+//!
+//! ```text
+//!   key              32 random bytes that records are authenticated with, mode 0600
+//!   NAME.record      "osseal state" ‖ version ‖ u32 length ‖ content ‖ HMAC-SHA-256 over name and all of that
+//!   NAME.lock        locked while a process uses the record
+//! ```
+//!
+//! The directory is the user's and has mode 0700. A record is written under a temporary name, synced, renamed, and its directory synced. One that is cut,
+//! changed, of another name, too long, or a file of somebody else counts as absent.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::hmac;
+use data_encoding::HEXLOWER;
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+const MAGIC: &[u8] = b"osseal state";
+const VERSION: u8 = 1;
+/// Magic, version and length.
+const HEAD: usize = MAGIC.len() + 1 + 4;
+const TAG: usize = 32;
+/// Longest content of a record, bytes.
+const MAX_CONTENT: usize = 4 << 20;
+const KEY: &str = "key";
+const KEY_LEN: usize = 32;
+/// How often a lock is tried for whose file is taken away meanwhile.
+const ATTEMPTS: u32 = 16;
+
+/// A directory with records of transfers, and the key that authenticates them. Clones share it.
+#[derive(Clone)]
+pub struct StateDir(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    key: hmac::Key,
+}
+
+/// Why a state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// It cannot be read or written.
+    #[error("cannot use the state directory {path}")]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It, or the key in it, could be read or changed by others, or is not what it should be.
+    #[error("the state directory {path} is not safe to use: {reason}")]
+    Unsafe {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+/// What a record is about, as a digest: it names files and tells nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordName([u8; 32]);
+
+/// A record in exclusive use.
+pub(crate) struct Record {
+    state: StateDir,
+    name: RecordName,
+    /// Locked until it is closed.
+    _lock: File,
+}
+
+impl RecordName {
+    /// The name of what `parts` together identify, for one kind of transfer.
+    pub(crate) fn of(kind: &str, parts: &[&[u8]]) -> RecordName {
+        let mut digest = Context::new(&SHA256);
+        for part in std::iter::once(kind.as_bytes()).chain(parts.iter().copied()) {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        let mut name = [0; 32];
+        name.copy_from_slice(digest.finish().as_ref());
+        RecordName(name)
+    }
+
+    /// 32 hexadecimal digits.
+    pub(crate) fn short(&self) -> String {
+        HEXLOWER.encode(&self.0[..16])
+    }
+}
+
+impl StateDir {
+    /// Opens the directory, and makes it and its key if they are not there.
+    ///
+    /// # Errors
+    /// When it is not the user's own, others may enter it, it cannot be written, or its key is damaged.
+    pub fn open(path: &Path) -> Result<StateDir, StateError> {
+        let failed = |source| StateError::Io { path: path.to_owned(), source };
+        let refused = |reason| StateError::Unsafe { path: path.to_owned(), reason };
+        system::make_folder(path).map_err(failed)?;
+        let found = path.symlink_metadata().map_err(failed)?;
+        if !found.is_dir() {
+            return Err(refused("it is no directory"));
+        }
+        if !system::is_ours(&found) {
+            return Err(refused("it belongs to another user, or this system does not say whose it is"));
+        }
+        if !system::is_private(&found) {
+            return Err(refused("others may enter it; give it the mode 0700"));
+        }
+        let key = match read(&path.join(KEY), KEY_LEN).map_err(failed)? {
+            Some(key) => key,
+            None => make_key(path).map_err(failed)?,
+        };
+        if key.len() != KEY_LEN {
+            return Err(refused(
+                "the file `key` in it is damaged; remove it, and unfinished transfers start over",
+            ));
+        }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        Ok(StateDir(Arc::new(Inner { path: path.to_owned(), key })))
+    }
+
+    /// Takes a record for this process alone; none while another one uses it.
+    pub(crate) fn take(&self, name: RecordName) -> io::Result<Option<Record>> {
+        let path = self.file(name, "lock");
+        for _ in 0..ATTEMPTS {
+            let lock = system::open(OpenOptions::new().write(true).create(true).truncate(false), &path)?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+                Err(std::fs::TryLockError::Error(error)) => return Err(error),
+            }
+            // Who had it before may have taken the file away, and another may have made it again.
+            if path
+                .symlink_metadata()
+                .is_ok_and(|there| lock.metadata().is_ok_and(|ours| system::is_same(&there, &ours)))
+            {
+                return Ok(Some(Record { state: self.clone(), name, _lock: lock }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn file(&self, name: RecordName, kind: &str) -> PathBuf {
+        self.0.path.join(format!("{}.{kind}", HEXLOWER.encode(&name.0)))
+    }
+}
+
+impl std::fmt::Debug for StateDir {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateDir").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
+
+impl Record {
+    /// What was stored last, if that is there and authentic.
+    pub(crate) fn load(&self) -> io::Result<Option<Vec<u8>>> {
+        let Some(bytes) = read(&self.state.file(self.name, "record"), HEAD + MAX_CONTENT + TAG)? else {
+            return Ok(None);
+        };
+        let content = || {
+            let (signed, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
+            let rest = signed.strip_prefix(MAGIC)?.strip_prefix(&[VERSION])?;
+            let (length, content) = rest.split_first_chunk::<4>()?;
+            hmac::verify(&self.state.0.key, &self.signed(signed), tag).ok()?;
+            (usize::try_from(u32::from_be_bytes(*length)).ok()? == content.len()).then(|| content.to_vec())
+        };
+        Ok(content())
+    }
+
+    /// Stores it in place of what was there; it is on the disk when this returns.
+    pub(crate) fn store(&self, content: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(content.len()).ok().filter(|_| content.len() <= MAX_CONTENT);
+        let length = length.ok_or(io::ErrorKind::FileTooLarge)?;
+        let head = [MAGIC, &[VERSION], &length.to_be_bytes()].concat();
+        let signed = [&head, content].concat();
+        let tag = hmac::sign(&self.state.0.key, &self.signed(&signed));
+        let folder = &self.state.0.path;
+        // Made with mode 0600.
+        let mut file = NamedTempFile::new_in(folder)?;
+        file.write_all(&signed)?;
+        file.write_all(tag.as_ref())?;
+        file.as_file().sync_all()?;
+        file.persist(self.state.file(self.name, "record"))?;
+        system::sync_folder(folder)
+    }
+
+    /// Takes record and lock away.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        for kind in ["record", "lock"] {
+            match std::fs::remove_file(self.state.file(self.name, kind)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn signed(&self, bytes: &[u8]) -> Vec<u8> {
+        [&self.name.0[..], bytes].concat()
+    }
+}
+
+/// A file of ours that is no link, whole; one that is longer than `most` bytes is cut after one byte more.
+fn read(path: &Path, most: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let file = match system::open(OpenOptions::new().read(true), path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if system::is_link_refused(path) => {
+            tracing::warn!(path = %path.display(), %error, "a link in the state directory counts as absent");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let found = file.metadata()?;
+    if !found.is_file() || !system::is_ours(&found) || !system::is_private(&found) {
+        return Ok(None);
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Draws the key. Of two processes that do so at a time, one's stays.
+fn make_key(folder: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut key = Zeroizing::new(vec![0; KEY_LEN]);
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("no random bytes are to be had"))?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(&key)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(folder.join(KEY)) {
+        Ok(_) => system::sync_folder(folder)?,
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            let there = read(&folder.join(KEY), KEY_LEN)?;
+            return there.ok_or_else(|| io::Error::other("the file `key` is not ours"));
+        }
+        Err(error) => return Err(error.error),
+    }
+    Ok(key)
+}
+
+/// The name of a file below its folder, for messages and digests.
+pub(crate) fn bytes_of(path: &Path) -> &[u8] {
+    OsStr::as_encoded_bytes(path.as_os_str())
+}
+
+/// What takes knowledge of the system: owners, modes, links.
+#[cfg(unix)]
+pub(crate) mod system {
+    use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    use rustix::fs::OFlags;
+
+    pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    /// Opens a file that is no link; one that is made is the user's alone.
+    pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+        options
+            .mode(0o600)
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+            .open(path)
+    }
+
+    pub(crate) fn is_ours(found: &Metadata) -> bool {
+        found.uid() == rustix::process::geteuid().as_raw()
+    }
+
+    pub(crate) fn is_private(found: &Metadata) -> bool {
+        let of_others = 0o077;
+        found.mode() & of_others == 0
+    }
+
+    pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+        identity(one) == identity(other)
+    }
+
+    /// Device and inode.
+    pub(crate) fn identity(found: &Metadata) -> (u64, u64) {
+        (found.dev(), found.ino())
+    }
+
+    pub(crate) fn is_link_refused(path: &Path) -> bool {
+        path.symlink_metadata().is_ok_and(|found| found.is_symlink())
+    }
+
+    pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+    }
+}
+
+/// Elsewhere owners and modes are not told, so that nothing is remembered.
+#[cfg(not(unix))]
+pub(crate) mod system {
+    use std::fs::{File, Metadata, OpenOptions};
+    use std::io;
+    use std::path::Path;
+
+    pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+        options.open(path)
+    }
+
+    pub(crate) fn is_ours(_: &Metadata) -> bool {
+        false
+    }
+
+    pub(crate) fn is_private(_: &Metadata) -> bool {
+        false
+    }
+
+    pub(crate) fn is_same(_: &Metadata, _: &Metadata) -> bool {
+        false
+    }
+
+    pub(crate) fn identity(_: &Metadata) -> (u64, u64) {
+        (0, 0)
+    }
+
+    pub(crate) fn is_link_refused(_: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn read_exact_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn state() -> (tempfile::TempDir, StateDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = StateDir::open(&folder.path().join("a/b")).expect("a state directory");
+        (folder, state)
+    }
+
+    fn name(text: &str) -> RecordName {
+        RecordName::of("test", &[text.as_bytes()])
+    }
+
+    fn taken(state: &StateDir, text: &str) -> Record {
+        state.take(name(text)).expect("no trouble").expect("nobody else has it")
+    }
+
+    #[test]
+    fn names_tell_parts_apart() {
+        let of = |parts: &[&[u8]]| RecordName::of("k", parts);
+        assert_ne!(of(&[b"ab", b"c"]), of(&[b"a", b"bc"]));
+        assert_ne!(of(&[b"a"]), RecordName::of("ka", &[]));
+        assert_eq!(of(&[b"a"]).short().len(), 32);
+    }
+
+    #[test]
+    fn what_was_stored_is_there_for_the_next() {
+        let (_folder, state) = state();
+        let record = taken(&state, "a");
+        assert_eq!(record.load().expect("readable"), None);
+        record.store(b"one").expect("writable");
+        record.store(b"two").expect("writable");
+        assert!(state.take(name("a")).expect("no trouble").is_none(), "in use");
+        assert!(state.take(name("b")).expect("no trouble").is_some());
+        drop(record);
+        let again = StateDir::open(&state.0.path).expect("the same key");
+        let record = taken(&again, "a");
+        assert_eq!(record.load().expect("readable").as_deref(), Some(&b"two"[..]));
+        for file in ["key".into(), state.file(name("a"), "record"), state.file(name("a"), "lock")] {
+            let found = state.0.path.join::<PathBuf>(file).metadata().expect("there");
+            assert_eq!(found.permissions().mode() & 0o777, 0o600);
+        }
+        record.remove().expect("removable");
+        assert_eq!(taken(&state, "a").load().expect("readable"), None);
+        let long = taken(&state, "a").store(&vec![0; MAX_CONTENT + 1]);
+        assert_eq!(long.expect_err("too long").kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn a_record_that_is_cut_or_changed_counts_as_absent() {
+        let (_folder, state) = state();
+        let record = taken(&state, "a");
+        record.store(b"content of some length").expect("writable");
+        let path = state.file(name("a"), "record");
+        let good = std::fs::read(&path).expect("there");
+        for cut in 0..good.len() {
+            std::fs::write(&path, &good[..cut]).expect("writable");
+            assert_eq!(record.load().expect("readable"), None, "cut at {cut}");
+        }
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, bad).expect("writable");
+            assert_eq!(record.load().expect("readable"), None, "bit {bit}");
+        }
+        std::fs::write(&path, [&good[..], b"x"].concat()).expect("writable");
+        assert_eq!(record.load().expect("readable"), None);
+        std::fs::write(&path, &good).expect("writable");
+        assert!(record.load().expect("readable").is_some(), "the control");
+        // Of another name, of another directory.
+        let other = taken(&state, "b");
+        std::fs::write(state.file(name("b"), "record"), &good).expect("writable");
+        std::fs::set_permissions(state.file(name("b"), "record"), std::fs::Permissions::from_mode(0o600))
+            .expect("ours");
+        assert_eq!(other.load().expect("readable"), None);
+    }
+
+    #[test]
+    fn links_and_files_that_others_can_read_count_as_absent() {
+        let (folder, state) = state();
+        let record = taken(&state, "a");
+        record.store(b"content").expect("writable");
+        let path = state.file(name("a"), "record");
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::rename(&path, &elsewhere).expect("movable");
+        symlink(&elsewhere, &path).expect("a link");
+        assert_eq!(record.load().expect("readable"), None);
+        record.store(b"again").expect("replaces the link");
+        assert!(!path.is_symlink() && record.load().expect("readable").is_some());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("ours");
+        assert_eq!(record.load().expect("readable"), None);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_enter_is_refused() {
+        let (folder, state) = state();
+        let path = state.0.path.clone();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+        assert!(matches!(StateDir::open(&path), Err(StateError::Unsafe { .. })));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("ours");
+        std::fs::write(path.join(KEY), b"short").expect("writable");
+        assert!(matches!(StateDir::open(&path), Err(StateError::Unsafe { .. })));
+        let link = folder.path().join("link");
+        symlink(&path, &link).expect("a link");
+        assert!(matches!(StateDir::open(&link), Err(StateError::Unsafe { .. })));
+        assert!(matches!(
+            StateDir::open(&path.join(KEY)),
+            Err(StateError::Io { .. } | StateError::Unsafe { .. })
+        ));
+    }
+}
