@@ -6,7 +6,8 @@
 * `aliyun-python-sdk-kms` signs with HMAC-SHA1, in the query;
 * `AliKMSProvider` of oss2 encrypts objects with keys that it gets through the latter.
 
-What one encrypts the other decrypts. Every check of an agreement has a control: the same with a wrong secret, context or key is refused.
+What one encrypts the other decrypts. What oss2 stores, the command reads with a key of `kind = "kms"`; oss2 reads only its
+own encoding of blobs. Every check of an agreement has a control: the same with a wrong secret, context or key is refused.
 """
 
 import argparse
@@ -179,9 +180,75 @@ def check_oss2(store, kms, passphrase):
         raise AssertionError("opened with another passphrase")
 
 
+def check_osseal(osseal, work, store, kms, passphrase):
+    """Objects of oss2 read by the command, whole and by range, and objects of the command read by oss2."""
+
+    def bucket(secret):
+        provider = oss2.AliKMSProvider(ID, SECRET, REGION, ALIAS, passphrase=secret)
+        provider.kms_client.add_endpoint(REGION, "Kms", kms)
+        auth = oss2.AuthV4(ID, SECRET)
+        return oss2.CryptoBucket(auth, store, BUCKET, provider, region=REGION, is_path_style=True)
+
+    folder = pathlib.Path(tempfile.mkdtemp(dir=work))
+
+    def configure(secret):
+        lines = [
+            f'[profile.default]\nregion = "{REGION}"\nendpoint = "{store}"\nsuite = "aes-ctr"\nkeyring = ["vault"]\n',
+            f'[key.vault]\nkind = "kms"\nid = "{ALIAS}"\nendpoint = "{kms}"',
+        ]
+        if secret is not None:
+            (folder / "passphrase").touch(0o600)
+            (folder / "passphrase").write_text(secret)
+            lines.append('passphrase-file = "passphrase"')
+        (folder / "osseal.toml").write_text("\n".join(lines) + "\n")
+
+    def run(*arguments):
+        environment = {"HOME": str(folder), "OSS_ACCESS_KEY_ID": ID, "OSS_ACCESS_KEY_SECRET": SECRET}
+        done = subprocess.run([osseal, *arguments], env=environment, cwd=folder, capture_output=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    data, name = bytes(i % 251 for i in range(70_001)), f"for-osseal-{passphrase}"
+    there = f"oss://{BUCKET}/{name}"
+    bucket(passphrase).put_object(name, data)
+    configure(passphrase)
+    equal(run("cat", there), (0, data, ""))
+    equal(run("cat", "--range", "16001-40000", there), (0, data[16_001:40_001], ""))
+    equal(run("cp", there, "copy")[0], 0)
+    equal((folder / "copy").read_bytes(), data)
+    if passphrase is not None:
+        for other in (None, "another passphrase"):
+            configure(other)
+            code, out, words = run("cat", there)
+            equal((code, out), (5, b""))
+            if "key" not in words:
+                raise AssertionError(words)
+        # Without a passphrase oss2 binds nothing; with one configured, that opens all the same.
+        bucket(None).put_object(name, data)
+        configure(passphrase)
+        equal(run("cat", there), (0, data, ""))
+
+    # oss2 encodes a blob twice and reads no other, be it of the Java SDK or of the command: it hands the bytes on as text.
+    configure(passphrase)
+    (folder / "ours").write_bytes(data)
+    ours = f"from-osseal-{passphrase}"
+    equal(run("cp", "ours", f"oss://{BUCKET}/{ours}")[0], 0)
+    equal(run("cat", f"oss://{BUCKET}/{ours}"), (0, data, ""))
+    try:
+        bucket(None).get_object(ours).read()
+    except oss2.exceptions.OssError as error:
+        equal(error.code, "InvalidParameter")
+    else:
+        raise AssertionError("oss2 reads blobs that are encoded once")
+
+
+def shown(value):
+    text = repr(value)
+    return text if len(text) <= 400 else f"{text[:200]} … {text[-200:]}"
+
+
 def equal(have, want):
     if have != want:
-        raise AssertionError(f"{have!r} instead of {want!r}")
+        raise AssertionError(f"{shown(have)} instead of {shown(want)}")
 
 
 def different(one, other):
@@ -235,6 +302,8 @@ def main():
             f"{older.name} with a wrong secret": (check_wrong_secret, Older, kms),
             "oss2 AliKMSProvider": (check_oss2, store, kms, None),
             "oss2 AliKMSProvider with a passphrase": (check_oss2, store, kms, "open sesame"),
+            "oss2 AliKMSProvider and osseal": (check_osseal, osseal, work, store, kms, None),
+            "oss2 AliKMSProvider and osseal with a passphrase": (check_osseal, osseal, work, store, kms, "open sesame"),
         }
         failed = 0
         for name, (check, *arguments) in cases.items():
