@@ -98,9 +98,24 @@ pub(crate) struct Printing {
     /// Print no reports, remarks or progress
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Log what is done: -v operations, -vv also requests, repetitions and calls of the key service, -vvv everything [default: $OSSEAL_LOG, then warnings]
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// How logs are written, on standard error
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto")]
     pub(crate) color: Color,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 /// When colours are used.

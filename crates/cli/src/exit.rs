@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use osseal::ErrorKind;
 
 use crate::output::printable;
+use crate::progress;
 
 /// Exit codes. `TABLE` says the same to people, and so does `docs/cli.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ impl Failure {
             if let Some(hint) = &self.hint {
                 _ = writeln!(text, "  hint: {}", printable(hint));
             }
-            drop(std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes()));
+            drop(progress::aside(|| std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())));
         }
     }
 }

@@ -11,6 +11,7 @@ mod exit;
 mod keys;
 mod listing;
 mod local;
+mod logs;
 mod output;
 mod place;
 mod progress;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
 
 /// Runs the command until it ends or is interrupted; what it leaves behind is cleaned up either way, unless somebody insists.
 async fn run(args: Args) -> Result<(), Failure> {
+    logs::begin(&args.globals.printing)?;
     let context = Arc::new(Context::new(args.globals));
     let mut signals = Signals::catch()?;
     let has_own_end = args.command.handles_signals();

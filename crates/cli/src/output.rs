@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::progress;
 
 /// What the user wants to see.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +49,8 @@ impl Output {
     /// A remark for people.
     pub(crate) fn note(self, words: fmt::Arguments<'_>) {
         if !self.is_quiet {
-            drop(writeln!(anstream::stderr(), "{}", printable(&words.to_string())));
+            let words = words.to_string();
+            drop(progress::aside(|| writeln!(anstream::stderr(), "{}", printable(&words))));
         }
     }
 
@@ -56,7 +58,9 @@ impl Output {
     pub(crate) fn warn(words: fmt::Arguments<'_>) {
         let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
         let words = words.to_string();
-        drop(writeln!(anstream::stderr(), "{yellow}osseal: warning:{yellow:#} {}", printable(&words)));
+        let write =
+            || writeln!(anstream::stderr(), "{yellow}osseal: warning:{yellow:#} {}", printable(&words));
+        drop(progress::aside(write));
     }
 }
 

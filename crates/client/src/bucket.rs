@@ -188,8 +188,11 @@ impl EncryptedBucket {
     /// [`ErrorKind::Integrity`] when sizes contradict each other.
     pub async fn head(&self, key: &str, options: HeadOptions) -> Result<ObjectInfo, Error> {
         let scene = self.scene("look at", Some(key));
-        let described = self.describe(key, options.version_id).await.map_err(|failure| failure.at(scene))?;
-        described.info(key, self.0.keyring.as_ref()).map_err(|failure| failure.at(scene))
+        let described = async {
+            let described = self.describe(key, options.version_id).await?;
+            described.info(key, self.0.keyring.as_ref())
+        };
+        scene.run(described).await
     }
 
     /// One page of objects. A listing has no metadata: sizes are stored sizes.
@@ -197,7 +200,6 @@ impl EncryptedBucket {
     /// # Errors
     /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, out of order, or from another bucket.
     pub async fn list(&self, options: &ListOptions) -> Result<Page, Error> {
-        let scene = self.scene("list", None);
         let request = ListObjects {
             prefix: options.prefix.clone(),
             delimiter: options.delimiter.clone(),
@@ -207,15 +209,13 @@ impl EncryptedBucket {
             url_encoding: true,
             version_1: false,
         };
-        let document = self
-            .document(None, Call::ListObjects(request.clone()))
-            .await
-            .map_err(|failure| failure.at(scene))?;
-        let after = Some(options.start_after.as_str()).filter(|key| !key.is_empty());
-        let page = ListObjectsResult::from_xml(&document)
-            .map_err(ReplyError::Xml)
-            .and_then(|page| page.checked(&self.0.bucket, &request, after));
-        page.map_err(|error| Failure::from(error).at(scene))
+        let page = async {
+            let document = self.document(None, Call::ListObjects(request.clone())).await?;
+            let after = Some(options.start_after.as_str()).filter(|key| !key.is_empty());
+            let page = ListObjectsResult::from_xml(&document).map_err(ReplyError::Xml)?;
+            Ok::<_, Failure>(page.checked(&self.0.bucket, &request, after)?)
+        };
+        self.scene("list", None).run(page).await
     }
 
     pub(crate) fn scene<'a>(&'a self, operation: &'static str, key: Option<&'a str>) -> Scene<'a> {

@@ -43,13 +43,16 @@ impl EncryptedBucket {
         let source_bucket = source.bucket.as_deref().unwrap_or(&self.0.bucket);
         let mut source_scene = self.scene("copy", Some(&source.key));
         source_scene.bucket = Some(source_bucket);
-        let described = self
-            .describe_in(source_bucket, &source.key, source.version_id.clone())
-            .await
-            .map_err(|failure| failure.at(source_scene))?;
-        let plan = Plan { source: &source, source_bucket, target_key, options: &options, described };
-        let copied = self.copy_planned(&plan).await;
-        copied.map_err(|failure| failure.at(self.scene("copy to", Some(target_key))))
+        let scene = self.scene("copy to", Some(target_key));
+        let copied = async {
+            let described = self
+                .describe_in(source_bucket, &source.key, source.version_id.clone())
+                .await
+                .map_err(|failure| failure.at(source_scene))?;
+            let plan = Plan { source: &source, source_bucket, target_key, options: &options, described };
+            self.copy_planned(&plan).await.map_err(|failure| failure.at(scene))
+        };
+        scene.trace(copied).await
     }
 
     async fn copy_planned(&self, plan: &Plan<'_>) -> Result<ObjectInfo, Failure> {

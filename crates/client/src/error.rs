@@ -86,6 +86,8 @@ pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) code: String,
+    /// The HTTP status of the service's refusal.
+    pub(crate) status: Option<u16>,
     pub(crate) request_id: Option<String>,
     pub(crate) source: Option<BoxError>,
     /// How often it was tried.
@@ -98,6 +100,7 @@ impl Failure {
             kind,
             message: message.into(),
             code: String::new(),
+            status: None,
             request_id: None,
             source: None,
             attempts: 1,
@@ -121,6 +124,7 @@ impl Failure {
     pub(crate) fn again(&self) -> Failure {
         Failure {
             code: self.code.clone(),
+            status: self.status,
             request_id: self.request_id.clone(),
             attempts: self.attempts,
             ..Failure::new(self.kind, self.message.clone())
@@ -226,6 +230,7 @@ impl From<ServiceError> for Failure {
         Failure {
             message: if advice.is_empty() { shown } else { format!("{shown}; {advice}") },
             code: error.code,
+            status: Some(error.status),
             request_id: Some(error.request_id).filter(|id| !id.is_empty()),
             ..Failure::new(kind, "")
         }

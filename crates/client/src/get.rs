@@ -8,6 +8,7 @@ use osseal_core::{
     Chunk, Layout, Opener, Place, RangeError, ReadPolicy, Reading, StoredAsk, Suite, Window, dangerous,
 };
 use osseal_wire::oss::{RangeSpec, ReplyError};
+use tracing::{Instrument, Span};
 
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
@@ -15,6 +16,7 @@ use crate::flow::{Flow, Pinned};
 use crate::info::{Described, ObjectInfo};
 use crate::options::GetOptions;
 use crate::presigned;
+use crate::spans;
 use crate::store::{Payload, Reply};
 use crate::transport::Body;
 
@@ -30,6 +32,8 @@ pub struct GetObject {
     /// Whether all stored bytes come, so that their checksum counts.
     is_whole: bool,
     is_over: bool,
+    /// The operation's, which ends when the object is dropped.
+    span: Span,
 }
 
 /// Where an object is read from.
@@ -76,7 +80,7 @@ impl EncryptedBucket {
     /// [`ErrorKind::NotBound`], [`ErrorKind::Integrity`], [`ErrorKind::Changed`]: each says what to do.
     pub async fn get(&self, key: &str, options: GetOptions) -> Result<GetObject, Error> {
         let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
-        self.begin(origin, options).await.map_err(|failure| failure.at(self.scene("get", Some(key))))
+        self.scene("get", Some(key)).run(self.begin(origin, options)).await
     }
 
     pub(crate) async fn begin(&self, origin: Origin, options: GetOptions) -> Result<GetObject, Failure> {
@@ -225,13 +229,14 @@ impl GetObject {
     async fn begin(object: Pinned, reading: Reading, body: Body) -> Result<GetObject, Failure> {
         let is_whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
         let (range, is_satisfiable) = (reading.release(), reading.is_satisfiable());
+        spans::moved(range.end - range.start);
         let mut flow = Flow::begin(object, reading, body, 0, is_whole).await?;
         let info = flow.object().info()?;
         if !is_satisfiable {
             // Nothing comes but the proof of that.
             while flow.advance().await?.is_some() {}
         }
-        Ok(GetObject { flow, info, range, is_whole, is_over: false })
+        Ok(GetObject { flow, info, range, is_whole, is_over: false, span: Span::current() })
     }
 
     /// What the store says about the object; its size, too, is a claim until the read has ended.
@@ -255,7 +260,8 @@ impl GetObject {
         if self.is_over {
             return Ok(None);
         }
-        let outcome = self.advance().await;
+        let span = self.span.clone();
+        let outcome = self.advance().instrument(span).await;
         self.is_over = !matches!(outcome, Ok(Some(_)));
         outcome.map_err(|failure| self.flow.object().error(failure))
     }

@@ -18,6 +18,7 @@ mod presigned;
 mod prove;
 mod put;
 mod retry;
+mod spans;
 mod state;
 mod store;
 pub mod transport;

@@ -167,7 +167,7 @@ impl Drop for Upload<'_> {
                     tracing::warn!(
                         key,
                         upload_id = id,
-                        message = failure.message,
+                        error = failure.message,
                         "an unfinished upload is left"
                     );
                 }

@@ -64,8 +64,7 @@ impl EncryptedBucket {
     /// [`ErrorKind::Usage`]: a lifetime out of bounds, an impossible key, a store without credentials. [`ErrorKind::Credentials`]: their source
     /// gives none.
     pub async fn presign(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Error> {
-        let made = self.presigned(key, options).await;
-        made.map_err(|failure| failure.at(self.scene("presign", Some(key))))
+        self.scene("presign", Some(key)).run(self.presigned(key, options)).await
     }
 
     async fn presigned(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Failure> {
@@ -169,7 +168,7 @@ impl PresignedReader {
             let origin = Origin::Presigned { address, shown: shown.to_owned(), place };
             bucket.begin(origin, options).await
         };
-        begun.await.map_err(|failure| failure.at(scene))
+        scene.run(begun).await
     }
 }
 

@@ -39,8 +39,7 @@ impl EncryptedBucket {
     /// As [`EncryptedBucket::get`].
     pub async fn prove(&self, key: &str, options: GetOptions) -> Result<Proof, Error> {
         let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
-        let proof = self.prove_at(&origin, &options).await;
-        proof.map_err(|failure| failure.at(self.scene("verify", Some(key))))
+        self.scene("verify", Some(key)).run(self.prove_at(&origin, &options)).await
     }
 
     async fn prove_at(&self, origin: &Origin, options: &GetOptions) -> Result<Proof, Failure> {
@@ -82,11 +81,7 @@ impl EncryptedBucket {
             match stretch(&described, body, span.clone()).await {
                 Err(failure) if failure.is_transient() && failures < RESUMES => {
                     failures += 1;
-                    tracing::debug!(
-                        key = origin.name(),
-                        message = failure.message,
-                        "asking for the end again"
-                    );
+                    tracing::debug!(key = origin.name(), error = failure.message, "asking for the end again");
                 }
                 outcome => return outcome,
             }

@@ -16,6 +16,7 @@ use crate::bucket::{EncryptedBucket, fits_one_request};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::headers;
 use crate::options::PutOptions;
+use crate::spans;
 use crate::store::Payload;
 use crate::transport::{self, BoxError};
 
@@ -61,8 +62,7 @@ impl EncryptedBucket {
         body: impl Into<PutBody>,
         options: PutOptions,
     ) -> Result<PutReport, Error> {
-        let outcome = self.put_body(key, body.into(), &options).await;
-        outcome.map_err(|failure| failure.at(self.scene("put", Some(key))))
+        self.scene("put", Some(key)).run(self.put_body(key, body.into(), &options)).await
     }
 
     async fn put_body(&self, key: &str, body: PutBody, options: &PutOptions) -> Result<PutReport, Failure> {
@@ -274,6 +274,7 @@ impl EncryptedBucket {
     ) -> Result<PutReport, Failure> {
         let key_name = self.keyring()?.keys().first().map(|key| key.name().to_owned()).unwrap_or_default();
         let PutReply { etag, version_id, request_id, .. } = reply;
+        spans::moved(plain_size);
         Ok(PutReport {
             plain_size,
             stored_size,

@@ -16,7 +16,7 @@ use osseal_wire::oss::xml::ListBucketsResult;
 use tokio::sync::Notify;
 
 use crate::credentials::SharedCredentials;
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::error::{Error, ErrorKind, Scene};
 use crate::retry::{Budget, RetryPolicy};
 use crate::transport::Transport;
 
@@ -69,47 +69,49 @@ impl fmt::Debug for Store {
 impl Store {
     /// All buckets of the account, by name.
     pub async fn list_buckets(&self) -> Result<Vec<BucketEntry>, Error> {
-        let scene = Scene { operation: "list buckets", ..Scene::default() };
-        let mut buckets = Vec::new();
-        let mut marker = String::new();
-        loop {
-            let call = Call::ListBuckets(ListBuckets { marker: marker.clone(), ..ListBuckets::default() });
-            let page = self.document(None, None, call).await.map_err(|failure| failure.at(scene))?;
-            let page = ListBucketsResult::from_xml(&page)
-                .map_err(|error| Failure::from(ReplyError::Xml(error)).at(scene))?;
-            buckets.extend(page.buckets.bucket.into_iter().map(|bucket| BucketEntry {
-                name: bucket.name,
-                region: bucket.region,
-                creation_date: bucket.creation_date,
-            }));
-            if !page.is_truncated {
-                return Ok(buckets);
+        let buckets = async {
+            let mut buckets = Vec::new();
+            let mut marker = String::new();
+            loop {
+                let call =
+                    Call::ListBuckets(ListBuckets { marker: marker.clone(), ..ListBuckets::default() });
+                let page = self.document(None, None, call).await?;
+                let page = ListBucketsResult::from_xml(&page).map_err(ReplyError::Xml)?;
+                buckets.extend(page.buckets.bucket.into_iter().map(|bucket| BucketEntry {
+                    name: bucket.name,
+                    region: bucket.region,
+                    creation_date: bucket.creation_date,
+                }));
+                if !page.is_truncated {
+                    return Ok(buckets);
+                }
+                if page.next_marker <= marker {
+                    let reason = "its continuation is missing or leads nowhere";
+                    return Err(ReplyError::Listing { reason }.into());
+                }
+                marker = page.next_marker;
             }
-            if page.next_marker <= marker {
-                let reason = "its continuation is missing or leads nowhere";
-                return Err(Failure::from(ReplyError::Listing { reason }).at(scene));
-            }
-            marker = page.next_marker;
-        }
+        };
+        Scene { operation: "list buckets", ..Scene::default() }.run(buckets).await
     }
 
     /// Makes a bucket. One that exists and is ours stays as it is.
     pub async fn create_bucket(&self, bucket: &str) -> Result<(), Error> {
         let scene = Scene { operation: "make the bucket", bucket: Some(bucket), key: None };
-        self.document(Some(bucket), None, Call::PutBucket(PutBucket::default()))
-            .await
-            .map(drop)
-            .map_err(|failure| failure.at(scene))
+        scene.run(self.document(Some(bucket), None, Call::PutBucket(PutBucket::default()))).await.map(drop)
     }
 
     /// Removes an empty bucket.
     pub async fn delete_bucket(&self, bucket: &str) -> Result<(), Error> {
         let scene = Scene { operation: "remove the bucket", bucket: Some(bucket), key: None };
-        match self.document(Some(bucket), None, Call::DeleteBucket).await {
-            // An earlier attempt did it, and its reply was lost.
-            Err(failure) if failure.kind == ErrorKind::NotFound && failure.attempts > 1 => Ok(()),
-            other => other.map(drop).map_err(|failure| failure.at(scene)),
-        }
+        let removed = async {
+            match self.document(Some(bucket), None, Call::DeleteBucket).await {
+                // An earlier attempt did it, and its reply was lost.
+                Err(failure) if failure.kind == ErrorKind::NotFound && failure.attempts > 1 => Ok(()),
+                other => other.map(drop),
+            }
+        };
+        scene.run(removed).await
     }
 
     /// The endpoint, for what has to tell one store from another.

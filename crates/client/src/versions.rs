@@ -86,7 +86,7 @@ impl EncryptedBucket {
             let page = ListVersionsResult::from_xml(&document).map_err(ReplyError::Xml)?;
             Ok::<_, Failure>(page.checked(&self.0.bucket, &request)?)
         };
-        page.await.map_err(|failure| failure.at(self.scene("list the versions of", None)))
+        self.scene("list the versions of", None).run(page).await
     }
 
     async fn delete_with(&self, key: &str, delete: DeleteObject) -> Result<DeleteReport, Error> {
@@ -98,7 +98,7 @@ impl EncryptedBucket {
             reply.document().await?;
             Ok::<_, Failure>(report.into())
         };
-        removed.await.map_err(|failure| failure.at(self.scene("remove", Some(key))))
+        self.scene("remove", Some(key)).run(removed).await
     }
 
     async fn delete_batch(&self, batch: Vec<DeleteItem>) -> Vec<DeleteOutcome> {
@@ -106,7 +106,7 @@ impl EncryptedBucket {
             .iter()
             .map(|item| ObjectName { key: Some(item.key.clone()), version_id: item.version_id.clone() });
         let delete = DeleteRequest { quiet: false, objects: objects.collect() };
-        let removals = self.ask_to_delete(&delete).await;
+        let removals = self.scene("remove", None).trace(self.ask_to_delete(&delete)).await;
         let outcome = |(position, item): (usize, DeleteItem)| {
             let result = match &removals {
                 Ok(removals) => report(removals.get(position).cloned().unwrap_or(Removal::Unanswered)),

@@ -16,7 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use osseal_wire::oss::reply::PutReply;
+use osseal_wire::oss::reply::{PutReply, REQUEST_ID};
 use osseal_wire::oss::request::Call;
 use osseal_wire::oss::xml::MAX_DOCUMENT;
 use osseal_wire::oss::{CopyReply, Credentials, Hosts, Request, ServiceError, http_date};
@@ -150,7 +150,8 @@ impl Inner {
             None => self.perform(&head, request, body, &plan).await?,
         };
         let answer = outcome.unwrap_or_else(|error| refused(&head, error, &request_id));
-        tracing::debug!(?operation, method = %head.method, uri = %head.uri, status = answer.status.as_u16(), request_id);
+        // Not the query: whoever knows a presigned one may use it.
+        tracing::debug!(?operation, method = %head.method, path = head.uri.path(), status = answer.status.as_u16(), request_id);
         let mut response = Response::new(answer.body);
         (*response.status_mut(), *response.headers_mut()) = (answer.status, answer.headers);
         self.sign_off(response.headers_mut(), &request_id);
@@ -269,7 +270,7 @@ impl Inner {
         };
         set("server", "AliyunOSS");
         set("date", &http_date((self.clock)()));
-        set("x-oss-request-id", request_id);
+        set(REQUEST_ID, request_id);
     }
 }
 

@@ -19,5 +19,7 @@ pub use context::{ContextError, EncryptionContext};
 pub use error::{ErrorClass, KmsError};
 pub use json::JsonError;
 pub use key_id::{KeyId, KeyIdError};
-pub use reply::{Alias, AliasList, AliasPage, DataKey, Decrypted, DescribedKey, Encrypted, KeyMetadata};
+pub use reply::{
+    Alias, AliasList, AliasPage, DataKey, Decrypted, DescribedKey, Encrypted, KeyMetadata, REQUEST_ID,
+};
 pub use value::{BlobError, CiphertextBlob, Plaintext};

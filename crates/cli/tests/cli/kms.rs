@@ -11,23 +11,24 @@ use crate::support::{Home, ID, SECRET, Store, ramp};
 /// Who signs for the key service alone.
 const OTHER: &str = "other-id";
 
-struct KeyService {
+pub(crate) struct KeyService {
     endpoint: String,
-    faults: Faults,
+    pub(crate) faults: Faults,
     service: KmsService,
     /// A key with the alias `alias/test`.
-    id: String,
+    pub(crate) id: String,
     _runtime: Runtime,
 }
 
 impl KeyService {
     /// A key service that knows the access key of one id.
     fn of(access_key_id: &str) -> KeyService {
+        KeyService::with(Credentials::new(access_key_id, SECRET.to_owned()))
+    }
+
+    pub(crate) fn with(credentials: Credentials) -> KeyService {
         let faults = Faults::new();
-        let service = KmsService::builder()
-            .credentials(vec![Credentials::new(access_key_id, SECRET.to_owned())])
-            .faults(faults.clone())
-            .build();
+        let service = KmsService::builder().credentials(vec![credentials]).faults(faults.clone()).build();
         let id = service.create_key().unwrap();
         service.set_alias("alias/test", &id).unwrap();
         let runtime =
@@ -39,7 +40,7 @@ impl KeyService {
     }
 
     /// Writes a configuration whose keyring has a KMS key first, and then the AES key of the home.
-    fn configure(&self, home: &Home, suite: &str, id: &str, more: &str) {
+    pub(crate) fn configure(&self, home: &Home, suite: &str, id: &str, more: &str) {
         let endpoint = &self.endpoint;
         home.write("osseal.toml", format!("[profile.default]\nregion = \"cn-hangzhou\"\nsuite = \"{suite}\"\nkeyring = [\"vault\", \"backup\"]\n\n[key.vault]\nkind = \"kms\"\nid = \"{id}\"\nendpoint = \"{endpoint}\"\n{more}\n\n[key.backup]\nkind = \"aes\"\nfile = \"backup.key\"\ndescription = {{ purpose = \"backup\" }}\n"));
     }

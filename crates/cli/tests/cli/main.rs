@@ -13,6 +13,7 @@ mod key_files;
 mod keys;
 mod kms;
 mod local;
+mod logs;
 mod pipes;
 mod places;
 mod presign;

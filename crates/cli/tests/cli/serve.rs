@@ -30,6 +30,12 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Ends it, and gives what it logged.
+    pub(crate) fn log(self) -> String {
+        signal(&self.child, "TERM");
+        finish(self.child).stderr
+    }
+
     /// The rest of standard output, which is empty, and the end.
     fn end(mut self) -> i32 {
         let mut rest = String::new();

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use osseal_core::KeyError;
 use osseal_wire::acs3;
 use osseal_wire::kms::json::MAX_DOCUMENT;
-use osseal_wire::kms::{Call, ErrorClass, JsonError, KmsError};
+use osseal_wire::kms::{Call, ErrorClass, JsonError, KmsError, REQUEST_ID};
 use osseal_wire::oss::{Credentials, Endpoint};
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
@@ -19,6 +19,7 @@ use super::builder::KmsLimits;
 use super::limiter::Limiter;
 use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentials};
 use crate::retry::{Budget, RetryPolicy};
+use crate::spans;
 use crate::store::Clock;
 use crate::transport::{self, Body, BoxError, Transport, TransportError};
 
@@ -82,6 +83,19 @@ pub(super) enum Trouble {
     Credentials(String),
     /// The call could not be made.
     Local(String),
+}
+
+impl Trouble {
+    /// Fit to print, without anything secret.
+    fn message(&self) -> &str {
+        let (Trouble::Unavailable(message)
+        | Trouble::Denied(message)
+        | Trouble::Refused(message)
+        | Trouble::Protocol(message)
+        | Trouble::Credentials(message)
+        | Trouble::Local(message)) = self;
+        message
+    }
 }
 
 impl From<Trouble> for KeyError {
@@ -150,6 +164,10 @@ impl Kms {
 
     /// Makes a call, again and again where that may help, and gives back the document of success. What arrives after the deadline is dropped.
     pub(super) async fn call(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+        spans::key_service(call.name(), self.persist(call)).await
+    }
+
+    async fn persist(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, Trouble> {
         let inner = &self.0;
         let deadline = Instant::now() + inner.limits.operation;
         let mut delays = inner.retry.delays();
@@ -167,6 +185,12 @@ impl Kms {
                 && !renewed
                 && let Some(other) = in_time(deadline, inner.credentials.instead_of(&grant)).await?
             {
+                tracing::debug!(
+                    call = call.name(),
+                    attempt = attempts,
+                    error = failed.trouble.message(),
+                    "asking again with other credentials"
+                );
                 (grant, renewed) = (other, true);
                 attempts += 1;
                 count(&inner.counters.retries);
@@ -179,9 +203,15 @@ impl Kms {
             };
             let wait = delays.next().filter(|wait| may && Instant::now() + *wait < deadline);
             let Some(wait) = wait else { return Err(failed.after(attempts)) };
+            tracing::debug!(
+                call = call.name(),
+                attempt = attempts,
+                error = failed.trouble.message(),
+                ?wait,
+                "asking the key service again"
+            );
             attempts += 1;
             count(&inner.counters.retries);
-            tracing::debug!(operation = call.name(), attempts, ?wait, "asking the key service again");
             tokio::time::sleep(wait).await;
             grant = in_time(deadline, inner.credentials.current()).await?;
         }
@@ -198,6 +228,7 @@ impl Kms {
             return Err(Attempt::unavailable("too many calls are waiting for their turn"));
         }
         count(&inner.counters.calls);
+        spans::sent();
         let limit = deadline.min(Instant::now() + inner.limits.call);
         match timeout_at(limit, self.exchange(call, credentials)).await {
             Ok(outcome) => outcome,
@@ -218,6 +249,14 @@ impl Kms {
         let request = http::Request::from_parts(head, transport::empty());
         let reply = inner.transport.send(request).await.map_err(|error| Attempt::of_transport(&error))?;
         let (head, body) = reply.into_parts();
+        let request_id = spans::request_id(&head.headers, REQUEST_ID);
+        spans::answered(request_id);
+        tracing::debug!(
+            call = call.name(),
+            status = head.status.as_u16(),
+            request_id,
+            "the key service answered"
+        );
         let broke_off = |error| Attempt::of_transport(&TransportError::broken("the reply broke off", error));
         let document = read(body).await.map_err(broke_off)?;
         if head.status.is_success() {

@@ -249,6 +249,7 @@ impl Inner {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(flight) = flights.get(&question).and_then(WeakShared::upgrade) {
                 count(&self.kms.counters().shared);
+                tracing::trace!(key = %self.id, "somebody asks for the same unwrapped key");
                 flight
             } else {
                 // Questions that everybody stopped waiting for.
@@ -313,6 +314,7 @@ impl UnwrapKey for KmsKey {
             let secret = match self.0.cache.find(&question) {
                 Some(secret) => {
                     count(&self.0.kms.counters().kept);
+                    tracing::trace!(key = %self.0.id, "an unwrapped key was kept");
                     secret
                 }
                 None => self.0.share(question, is_of_oss2).await?,

@@ -9,15 +9,17 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
 use osseal_wire::grant::Grant;
-use osseal_wire::oss::reply::ReplyError;
+use osseal_wire::oss::reply::{REQUEST_ID, ReplyError};
 use osseal_wire::oss::request::{Call, Request};
 use osseal_wire::oss::xml::{MAX_DOCUMENT, XmlError};
 use osseal_wire::oss::{
     Credentials, ServiceError, SignError, Subject, parse_http_date, presign_v4, sign_v1, sign_v4,
 };
+use tokio::time::Instant;
 
 use super::{SignatureVersion, Store};
 use crate::error::{ErrorKind, Failure};
+use crate::spans;
 use crate::transport::{self, Body, TransportError, read_up_to};
 
 /// Longest wait for a reply's head, beside the time that sending the body takes at [`SLOWEST`].
@@ -121,6 +123,8 @@ impl Store {
         let mut grant = self.grant(letter).await?;
         loop {
             attempts += 1;
+            spans::sent();
+            let begin = Instant::now();
             let body = once
                 .take()
                 .unwrap_or_else(|| repeatable.clone().map_or_else(transport::empty, transport::full));
@@ -130,16 +134,41 @@ impl Store {
             let mut failure = match self.attempt(letter, grant.as_deref(), body, limit).await {
                 Ok((status, headers, body)) => {
                     self.0.budget.refill();
+                    let request_id = spans::request_id(&headers, REQUEST_ID);
+                    spans::answered(request_id);
+                    tracing::debug!(
+                        call = letter.name(),
+                        attempt = attempts,
+                        status = status.as_u16(),
+                        request_id,
+                        took = ?begin.elapsed(),
+                        "answered"
+                    );
                     return Ok(Reply { status, headers, body, attempts });
                 }
                 Err(failure) => failure,
             };
             failure.attempts = attempts;
+            spans::answered(failure.request_id.as_deref().unwrap_or_default());
+            let again = |why: &str, wait: Duration| {
+                tracing::debug!(
+                    call = letter.name(),
+                    attempt = attempts,
+                    status = failure.status,
+                    code = failure.code,
+                    request_id = failure.request_id,
+                    error = failure.message,
+                    took = ?begin.elapsed(),
+                    ?wait,
+                    "{why}"
+                );
+            };
             if failure.is_token_expired() && !renewed {
                 renewed = true;
                 // What cannot be sent again leaves good credentials to those who come after it.
                 let other = self.other_grant(grant.as_ref()).await?;
                 if other.is_some() && !streams {
+                    again("asking again with other credentials", Duration::ZERO);
                     grant = other;
                     continue;
                 }
@@ -152,17 +181,12 @@ impl Store {
                 && self.0.skew.load(Ordering::Relaxed) != 0
             {
                 corrected = true;
+                again("asking again with the clock corrected", Duration::ZERO);
                 continue;
             }
             let wait = delays.next().filter(|_| failure.is_transient() && self.0.budget.spend());
             let Some(wait) = wait else { return Err(failure) };
-            tracing::debug!(
-                operation = letter.name(),
-                attempts,
-                ?wait,
-                message = failure.message,
-                "trying again"
-            );
+            again("trying again", wait);
             tokio::time::sleep(wait).await;
             grant = self.grant(letter).await?;
         }

@@ -17,13 +17,12 @@ impl Store {
             let configuration = VersioningConfiguration::from_xml(&document).map_err(ReplyError::Xml)?;
             Ok::<_, Failure>(configuration.state()?)
         };
-        state.await.map_err(|failure| failure.at(scene))
+        scene.run(state).await
     }
 
     /// Has a bucket keep versions, or stop keeping more of them. Those that it has stay.
     pub async fn set_versioning(&self, bucket: &str, versioning: Versioning) -> Result<(), Error> {
         let scene = Scene { operation: "set the versioning of", bucket: Some(bucket), key: None };
-        let set = self.document(Some(bucket), None, Call::PutBucketVersioning(versioning)).await;
-        set.map(drop).map_err(|failure| failure.at(scene))
+        scene.run(self.document(Some(bucket), None, Call::PutBucketVersioning(versioning))).await.map(drop)
     }
 }

@@ -123,7 +123,7 @@ async fn legacy_objects_open() {
 fn no_other_file_has_objects_of_the_key_service() {
     let folder = std::fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors/official"));
     let names = folder.unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let files: Vec<String> = names.filter(|name| name.ends_with(".json")).collect();
+    let files: Vec<String> = names.filter(|name| name.rsplit('.').next() == Some("json")).collect();
     assert!(files.iter().any(|name| name == "go2-rsa.json"));
     let mut with: Vec<_> = files.into_iter().filter(|file| !wrapped_by_kms(file).is_empty()).collect();
     with.sort();

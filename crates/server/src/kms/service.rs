@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use osseal_wire::kms::json::MAX_DOCUMENT;
 use osseal_wire::kms::{
     AliasList, AliasPage, Asked, Call, CiphertextBlob, DataKey, Decrypted, DescribedKey, Encrypted,
-    EncryptionContext, KeyId, KmsError, Plaintext,
+    EncryptionContext, KeyId, KmsError, Plaintext, REQUEST_ID,
 };
 use osseal_wire::oss::Credentials;
 use tokio::time::Instant;
@@ -234,7 +234,7 @@ impl Inner {
         let headers = response.headers_mut();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
         if let Ok(request_id) = HeaderValue::from_str(&request_id) {
-            headers.insert("x-acs-request-id", request_id);
+            headers.insert(REQUEST_ID, request_id);
         }
         Ok(response)
     }

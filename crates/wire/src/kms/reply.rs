@@ -5,6 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::json::{self, JsonError};
 use super::value::{CiphertextBlob, Plaintext};
 
+/// The header that identifies a request, for the vendor's support.
+pub const REQUEST_ID: &str = "x-acs-request-id";
+
 /// Reads and writes a reply.
 macro_rules! documents {
     ($($name:ident)*) => {$(

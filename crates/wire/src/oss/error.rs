@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::meta::InvalidHeader;
 use super::range::digits;
-use super::reply::{NEXT_POSITION, set};
+use super::reply::{NEXT_POSITION, REQUEST_ID, set};
 use super::versions::{DELETE_MARKER, DeleteReply, VERSION_ID};
 use super::xml;
 
@@ -93,7 +93,7 @@ impl ServiceError {
             code: pick(|body| &body.code, ""),
             message: pick(|body| &body.message, status.canonical_reason().unwrap_or_default()),
             ec: pick(|body| &body.ec, header("x-oss-ec")),
-            request_id: pick(|body| &body.request_id, header("x-oss-request-id")),
+            request_id: pick(|body| &body.request_id, header(REQUEST_ID)),
             obstacle: Obstacle::read(header).map(Box::new),
         }
     }

@@ -12,6 +12,8 @@ use super::xml::{self, CompleteResult, InitiateResult, XmlError};
 
 /// Most bytes of all header names and values of a reply together.
 pub const MAX_HEADERS: usize = 256 << 10;
+/// The header that identifies a request, for the vendor's support.
+pub const REQUEST_ID: &str = "x-oss-request-id";
 const TAG_COUNT: &str = "x-oss-tagging-count";
 /// Where the next AppendObject begins; also of the refusal of one that began elsewhere.
 pub(crate) const NEXT_POSITION: &str = "x-oss-next-append-position";
@@ -134,7 +136,7 @@ impl ObjectReply {
             version_id: headers.one(VERSION_ID)?.map(str::to_owned),
             tag_count: headers.number(TAG_COUNT)?,
             next_append_position: headers.number(NEXT_POSITION)?,
-            request_id: headers.text("x-oss-request-id")?,
+            request_id: headers.text(REQUEST_ID)?,
             metadata: Metadata::from_headers(headers.0),
         })
     }
@@ -196,7 +198,7 @@ impl PutReply {
             crc64: headers.number("x-oss-hash-crc64ecma")?,
             version_id: headers.one(VERSION_ID)?.map(str::to_owned),
             next_append_position: headers.number(NEXT_POSITION)?,
-            request_id: headers.text("x-oss-request-id")?,
+            request_id: headers.text(REQUEST_ID)?,
         })
     }
 
@@ -244,7 +246,7 @@ impl SymlinkReply {
             etag: headers.text("etag")?,
             last_modified: headers.text("last-modified")?,
             version_id: headers.one(VERSION_ID)?.map(str::to_owned),
-            request_id: headers.text("x-oss-request-id")?,
+            request_id: headers.text(REQUEST_ID)?,
         })
     }
 

@@ -1,0 +1,139 @@
+//! Spans: one for each operation, named `oss`, and one for each call of the key service, named `kms`. All of them are made here.
+//!
+//! ```text
+//!   info   oss{operation bucket key bytes requests request_id error}
+//!   debug  └─ kms{call requests request_id error}
+//!   debug     events: each reply, each repetition with its wait
+//! ```
+//! Recorded are names, counts, waits, statuses, codes and the identifiers of requests. Headers, queries, addresses and bodies are not: credentials,
+//! signatures and keys travel in them.
+
+use std::cell::RefCell;
+
+use http::HeaderMap;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+
+use crate::error::{Error, ErrorKind, Failure, Scene};
+
+tokio::task_local! {
+    /// What the operation that is under way has come to, for its span.
+    static NOTES: RefCell<Notes>;
+}
+
+/// What is recorded at the end, once: a field that is recorded again stands in a log twice.
+#[derive(Default)]
+struct Notes {
+    requests: u64,
+    request_id: Option<String>,
+    bytes: Option<u64>,
+}
+
+/// What a failure says of itself.
+pub(crate) trait Fault {
+    fn kind(&self) -> ErrorKind;
+}
+
+impl Fault for Failure {
+    fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> ErrorKind {
+        Error::kind(self)
+    }
+}
+
+impl Scene<'_> {
+    /// Runs an operation in its span, and says of its failure what it happened to.
+    pub(crate) fn run<T>(
+        self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        let traced = self.trace(work);
+        async move { traced.await.map_err(|failure| failure.at(self)) }
+    }
+
+    /// Runs an operation in its span. The work is boxed: what is wrapped in many layers must not be moved in its full size through each.
+    pub(crate) fn trace<T, E: Fault>(
+        self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        let work = Box::pin(work);
+        let span = tracing::info_span!(
+            "oss",
+            operation = self.operation,
+            bucket = self.bucket,
+            key = self.key,
+            bytes = Empty,
+            requests = Empty,
+            request_id = Empty,
+            error = Empty,
+        );
+        noted(span, async {
+            let outcome = work.await;
+            if let Err(error) = &outcome {
+                Span::current().record("error", tracing::field::debug(error.kind()));
+            }
+            outcome
+        })
+    }
+}
+
+/// Runs a call of the key service in its span.
+pub(crate) async fn key_service<T, E>(
+    call: &'static str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let span = tracing::debug_span!("kms", call, requests = Empty, request_id = Empty, error = Empty,);
+    let work = async {
+        let outcome = work.await;
+        if outcome.is_err() {
+            Span::current().record("error", true);
+        }
+        outcome
+    };
+    noted(span, work).await
+}
+
+async fn noted<T>(span: Span, work: impl Future<Output = T>) -> T {
+    let work = async {
+        let outcome = work.await;
+        let Notes { requests, request_id, bytes } = NOTES.with(RefCell::take);
+        let span = Span::current();
+        span.record("requests", requests);
+        span.record("request_id", request_id);
+        span.record("bytes", bytes);
+        outcome
+    };
+    NOTES.scope(RefCell::default(), work).instrument(span).await
+}
+
+/// A request of the operation that is under way was sent.
+pub(crate) fn sent() {
+    note(|notes| notes.requests += 1);
+}
+
+/// It was answered.
+pub(crate) fn answered(request_id: &str) {
+    if !request_id.is_empty() {
+        note(|notes| notes.request_id = Some(request_id.to_owned()));
+    }
+}
+
+/// So many plaintext bytes were stored, or are about to come.
+pub(crate) fn moved(bytes: u64) {
+    note(|notes| notes.bytes = Some(bytes));
+}
+
+/// What comes after the end of an operation is in nobody's notes.
+fn note(change: impl FnOnce(&mut Notes)) {
+    NOTES.try_with(|notes| change(&mut notes.borrow_mut())).unwrap_or_default();
+}
+
+/// The identifier that a reply's head gives, in a header that is named; empty when there is none.
+pub(crate) fn request_id<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|id| id.to_str().ok()).unwrap_or_default()
+}
