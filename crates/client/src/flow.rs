@@ -16,8 +16,10 @@ use crate::transport::{Body, TransportError};
 
 /// Longest wait for the next bytes of a body.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
-/// How often a body that broke off is asked for again without a byte having come.
+/// How often a body that broke off is asked for again without [`ENOUGH`] having come.
 pub(crate) const RESUMES: u32 = 5;
+/// Stored bytes for which asking again was worth it: a body that drips ends like one that brings nothing.
+const ENOUGH: u64 = 64 << 10;
 
 /// An object whose head has arrived and whose key is unwrapped. Whatever else is read of it is of the same version with the same envelope, or an error.
 /// Clones share it.
@@ -129,6 +131,8 @@ pub(crate) struct Flow {
     /// Stored bytes that the reply holds after that, and that are left.
     surplus: u64,
     failures: u32,
+    /// Stored bytes that came since the last failure.
+    came: u64,
 }
 
 impl Flow {
@@ -149,7 +153,7 @@ impl Flow {
             stream.prove_end(last.window, &last.bytes)?;
         }
         let crc64 = is_counted.then(Crc64::default);
-        Ok(Flow { object, body, stream: Some(stream), crc64, end, surplus, failures: 0 })
+        Ok(Flow { object, body, stream: Some(stream), crc64, end, surplus, failures: 0, came: 0 })
     }
 
     pub(crate) fn object(&self) -> &Pinned {
@@ -182,7 +186,10 @@ impl Flow {
                     if data.is_empty() {
                         continue;
                     }
-                    self.failures = 0;
+                    self.came += data.len() as u64;
+                    if self.came >= ENOUGH {
+                        self.failures = 0;
+                    }
                     if let Some(crc64) = &mut self.crc64 {
                         crc64.update(&data);
                     }
@@ -215,6 +222,7 @@ impl Flow {
         let object = self.object.clone();
         self.body = object.stored(&(position..self.end)).await?;
         self.surplus = 0;
+        self.came = 0;
         Ok(())
     }
 }

@@ -14,7 +14,6 @@ mod cache;
 mod client;
 mod guard;
 mod key;
-mod limiter;
 
 pub use builder::{KmsBuilder, KmsLimits};
 pub use cache::CachePolicy;

@@ -12,6 +12,7 @@ mod get;
 mod headers;
 mod info;
 pub mod kms;
+mod limiter;
 mod multipart;
 mod options;
 mod presigned;

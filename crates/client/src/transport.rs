@@ -1,14 +1,20 @@
 //! The joint between the client and the bytes of HTTP: [`Transport`].
 
+mod pulse;
+mod throttled;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::{StreamExt, TryStreamExt};
 use http_body::Body as _;
 use http_body_util::{BodyDataStream, BodyExt, Empty, Full, StreamBody};
+
+pub(crate) use pulse::{Pulse, coming, going};
+pub use throttled::Throttled;
 
 /// A body on its way out or in.
 pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
@@ -133,21 +139,26 @@ impl Transport for Https {
     }
 }
 
-/// Bodies that are there already stay in one piece; others are streamed.
-async fn outgoing(body: Body) -> Result<reqwest::Body, TransportError> {
+/// Bodies that come in one piece stay in one; others are streamed, at the length that the head gives.
+async fn outgoing(mut body: Body) -> Result<reqwest::Body, TransportError> {
     if body.is_end_stream() {
         return Ok(reqwest::Body::from(Bytes::new()));
     }
-    match body.size_hint().exact() {
-        Some(_) => {
-            let whole = body
-                .collect()
-                .await
-                .map_err(|error| TransportError::broken("the request's body broke off", error))?;
-            Ok(reqwest::Body::from(whole.to_bytes()))
-        }
-        None => Ok(reqwest::Body::wrap_stream(BodyDataStream::new(body))),
+    if body.size_hint().exact().is_none() {
+        return Ok(reqwest::Body::wrap_stream(BodyDataStream::new(body)));
     }
+    let first = match body.frame().await {
+        Some(frame) => frame
+            .map_err(|error| TransportError::broken("the request's body broke off", error))?
+            .into_data()
+            .unwrap_or_default(),
+        None => Bytes::new(),
+    };
+    if body.is_end_stream() {
+        return Ok(reqwest::Body::from(first));
+    }
+    let rest = BodyDataStream::new(body);
+    Ok(reqwest::Body::wrap_stream(futures_util::stream::iter([Ok(first)]).chain(rest)))
 }
 
 fn classify(error: reqwest::Error) -> TransportError {

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use osseal_wire::oss::Endpoint;
 
 use super::client::{Counters, Inner, Kms};
-use super::limiter::Limiter;
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::limiter::Limiter;
 use crate::retry::{Budget, RetryPolicy};
 use crate::store::Clock;
 use crate::transport::{Https, Transport};
@@ -86,11 +86,13 @@ impl KmsBuilder {
                 .at(scene)
             })?),
         };
+        // A tenth of a second's calls may come at once.
+        let per_second = self.limits.per_second.max(1);
         Ok(Kms(Arc::new(Inner {
             endpoint: self.endpoint,
             credentials,
             transport,
-            limiter: Limiter::new(self.limits.per_second),
+            limiter: Limiter::new(per_second.into(), Duration::from_secs(1) / per_second * (per_second / 10)),
             limits: self.limits,
             retry: self.retry,
             budget: Budget::default(),

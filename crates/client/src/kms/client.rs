@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::builder::KmsLimits;
-use super::limiter::Limiter;
 use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentials};
+use crate::limiter::Limiter;
 use crate::retry::{Budget, RetryPolicy};
 use crate::spans;
 use crate::store::Clock;

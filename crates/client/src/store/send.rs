@@ -20,11 +20,13 @@ use tokio::time::Instant;
 use super::{SignatureVersion, Store};
 use crate::error::{ErrorKind, Failure};
 use crate::spans;
-use crate::transport::{self, Body, TransportError, read_up_to};
+use crate::transport::{self, Body, Pulse, TransportError, read_up_to};
 
-/// Longest wait for a reply's head, beside the time that sending the body takes at [`SLOWEST`].
+/// Longest that the network may take nothing of a body, and give no reply, beside the time for what it has taken and not sent: [`BUFFERED`] at [`SLOWEST`].
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Slowest upload that is not given up, bytes per second.
+/// Most bytes that lie in buffers on their way out.
+const BUFFERED: u64 = 4 << 20;
+/// Slowest that they leave, bytes per second.
 const SLOWEST: u64 = 32 << 10;
 /// Most bytes of an error document that are read.
 const MAX_ERROR: usize = 64 << 10;
@@ -128,10 +130,7 @@ impl Store {
             let body = once
                 .take()
                 .unwrap_or_else(|| repeatable.clone().map_or_else(transport::empty, transport::full));
-            let limit = (!streams).then(|| {
-                PATIENCE + Duration::from_secs(repeatable.as_ref().map_or(0, Bytes::len) as u64 / SLOWEST)
-            });
-            let mut failure = match self.attempt(letter, grant.as_deref(), body, limit).await {
+            let mut failure = match self.attempt(letter, grant.as_deref(), body).await {
                 Ok((status, headers, body)) => {
                     self.0.budget.refill();
                     let request_id = spans::request_id(&headers, REQUEST_ID);
@@ -213,7 +212,6 @@ impl Store {
         letter: &Letter,
         grant: Option<&Grant>,
         body: Body,
-        limit: Option<Duration>,
     ) -> Result<(StatusCode, HeaderMap, Body), Failure> {
         let mut head = match letter {
             Letter::ToSign(request) => request.head(&self.0.endpoint)?,
@@ -230,14 +228,16 @@ impl Store {
         if let (Letter::ToSign(request), Some(grant)) = (letter, grant) {
             self.sign(&mut head, request, &grant.credentials)?;
         }
-        let sent = self.0.transport.send(http::Request::from_parts(head, body));
-        let response = match limit {
-            Some(limit) => tokio::time::timeout(limit, sent)
-                .await
-                .unwrap_or_else(|_| Err(TransportError::late(limit)))?,
-            None => sent.await?,
+        let buffered = http_body::Body::size_hint(&body).upper().unwrap_or(BUFFERED).min(BUFFERED);
+        let limit = PATIENCE + Duration::from_secs(buffered / SLOWEST);
+        let pulse = Pulse::new();
+        let mut request = http::Request::from_parts(head, transport::going(body, pulse.clone()));
+        request.extensions_mut().insert(pulse.clone());
+        let response = tokio::select! {
+            sent = self.0.transport.send(request) => sent?,
+            () = pulse.silent_for(limit) => return Err(TransportError::late(limit).into()),
         };
-        let (head, body) = response.into_parts();
+        let (head, body) = transport::coming(response).into_parts();
         if head.status.is_success() {
             return Ok((head.status, head.headers, body));
         }

@@ -1,0 +1,110 @@
+//! A limit of bytes a second over all connections of a transport.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use tokio::time::{Sleep, sleep_until};
+
+use super::pulse::{self, Pulse, coming};
+use super::{Body, BoxError, Transport, TransportError};
+use crate::limiter::Limiter;
+
+/// What may come at once after a pause.
+const BURST: Duration = Duration::from_millis(50);
+/// Pieces a second at least, so that many connections at a low rate all get on; and the sizes that pieces have.
+const PIECES: u64 = 64;
+const SMALLEST: u64 = 256;
+const LARGEST: u64 = 64 << 10;
+
+/// A transport whose bodies, of requests and replies together, bring at most so many bytes a second, whatever they are the bodies of: what is sent again
+/// counts again. Heads do not count.
+pub struct Throttled {
+    inner: Arc<dyn Transport>,
+    rate: Rate,
+}
+
+#[derive(Clone)]
+struct Rate {
+    limiter: Arc<Limiter>,
+    piece: usize,
+}
+
+impl Throttled {
+    /// Limits a transport to `bytes_per_second`, at least 1.
+    pub fn new(inner: Arc<dyn Transport>, bytes_per_second: u64) -> Throttled {
+        let piece = (bytes_per_second / PIECES).clamp(SMALLEST, LARGEST);
+        let rate = Rate {
+            limiter: Arc::new(Limiter::new(bytes_per_second, BURST)),
+            piece: usize::try_from(piece).unwrap_or(usize::MAX),
+        };
+        Throttled { inner, rate }
+    }
+}
+
+impl Transport for Throttled {
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
+        let pulse = request.extensions().get::<Pulse>().cloned();
+        let rate = self.rate.clone();
+        let sent = self.inner.send(request.map(|body| paced(body, rate.clone(), pulse)));
+        async move { Ok(coming(sent.await?).map(|body| paced(body, rate, None))) }.boxed()
+    }
+}
+
+fn paced(body: Body, rate: Rate, pulse: Option<Pulse>) -> Body {
+    Paced { body, rate, pulse, rest: Bytes::new(), turn: None }.boxed_unsync()
+}
+
+struct Paced {
+    body: Body,
+    rate: Rate,
+    /// Of a request: whoever waits for its reply is told that it is held back.
+    pulse: Option<Pulse>,
+    /// What has come and may not go on yet.
+    rest: Bytes,
+    turn: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Paced {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        while this.rest.is_empty() {
+            match ready!(Pin::new(&mut this.body).poll_frame(context)) {
+                Some(Ok(frame)) if frame.is_data() => this.rest = frame.into_data().unwrap_or_default(),
+                other => return Poll::Ready(other),
+            }
+        }
+        let length = this.rest.len().min(this.rate.piece);
+        let turn =
+            this.turn.get_or_insert_with(|| Box::pin(sleep_until(this.rate.limiter.reserve(length as u64))));
+        if turn.as_mut().poll(context).is_pending() {
+            this.pulse.iter().for_each(Pulse::held_back);
+            return Poll::Pending;
+        }
+        this.turn = None;
+        this.pulse.iter().for_each(Pulse::handed_over);
+        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        pulse::with(self.body.size_hint(), self.rest.len())
+    }
+}
