@@ -3,6 +3,7 @@
 mod copy;
 mod sealing;
 mod signer;
+mod sync;
 mod values;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use crate::exit::{self, Failure};
 pub(crate) use copy::{Copy, Headers, Many};
 pub(crate) use sealing::{Opening, Sealing};
 pub(crate) use signer::Signer;
+pub(crate) use sync::Sync;
 
 /// Longest piece of an argument that an error repeats, in characters.
 const SHOWN: usize = 400;
@@ -130,6 +132,8 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Copy a file into the store, an object out of it, or an object inside a bucket
     Cp(Copy),
+    /// Make a prefix what a folder is, or a folder what a prefix is, by copying what differs
+    Sync(Box<Sync>),
     /// Write an object, or a range of it, to standard output
     Cat(Cat),
     /// List buckets, or the objects of a bucket

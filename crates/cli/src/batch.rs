@@ -1,11 +1,13 @@
 //! Many pieces of work, some at a time. One that fails does not stop the others.
 
 use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use futures_util::stream::{self, Stream, StreamExt};
 use serde_json::json;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::output::{Output, size};
 
 /// What became of one piece.
@@ -14,6 +16,8 @@ pub(crate) enum Done {
     Moved(u64),
     /// It was left out on purpose.
     Skipped,
+    /// It was deleted.
+    Deleted,
 }
 
 /// Counts of all.
@@ -22,18 +26,26 @@ pub(crate) struct Tally {
     done: u64,
     bytes: u64,
     skipped: u64,
+    /// Where something can be deleted.
+    deleted: Option<u64>,
     failed: u64,
     first: Option<Failure>,
 }
 
-/// Does `work` for every item, `jobs` at a time. An item may itself be the reason why it cannot be worked on.
+/// Does `work` for every item, `jobs` at a time. An item may itself be the reason why it cannot be worked on. Work that panics is a failure like any other.
 pub(crate) async fn run<T, F: Future<Output = Result<Done, Failure>>>(
     jobs: u16,
     items: impl Stream<Item = Result<T, Failure>>,
     work: impl Fn(T) -> F,
 ) -> Tally {
     let mut tally = Tally::default();
-    let outcomes = items.map(|item| async { work(item?).await }).buffer_unordered(usize::from(jobs));
+    let outcomes = items.map(|item| {
+        let outcome = AssertUnwindSafe(async { work(item?).await }).catch_unwind();
+        outcome.map(|outcome| {
+            outcome.unwrap_or_else(|_| Err(Failure::new(Exit::Local, "the work on one of them broke down")))
+        })
+    });
+    let outcomes = outcomes.buffer_unordered(usize::from(jobs));
     let mut outcomes = std::pin::pin!(outcomes);
     while let Some(outcome) = outcomes.next().await {
         tally.count(outcome);
@@ -47,6 +59,21 @@ pub(crate) fn known<T>(items: Vec<Result<T, Failure>>) -> impl Stream<Item = Res
 }
 
 impl Tally {
+    /// The same, of a command that may delete.
+    pub(crate) fn with_deletions(self) -> Tally {
+        Tally { deleted: self.deleted.or(Some(0)), ..self }
+    }
+
+    /// How many pieces failed.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// Whether there was nothing to do and nothing to leave.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.done + self.skipped + self.failed == 0
+    }
+
     /// Counts what became of one piece, and says why it failed.
     pub(crate) fn count(&mut self, outcome: Result<Done, Failure>) {
         match outcome {
@@ -55,6 +82,7 @@ impl Tally {
                 self.bytes += bytes;
             }
             Ok(Done::Skipped) => self.skipped += 1,
+            Ok(Done::Deleted) => *self.deleted.get_or_insert(0) += 1,
             Err(failure) => {
                 self.failed += 1;
                 failure.print();
@@ -65,12 +93,18 @@ impl Tally {
 
     /// Reports the counts; the outcome is that of the first failure.
     pub(crate) fn finish(self, output: Output, verb: &str) -> Result<(), Failure> {
-        let Tally { done, bytes, skipped, failed, first } = self;
-        let report =
+        let Tally { done, bytes, skipped, deleted, failed, first } = self;
+        let mut report =
             json!({ "summary": { "done": done, "bytes": bytes, "skipped": skipped, "failed": failed } });
+        if let Some(deleted) = deleted {
+            report["summary"]["deleted"] = json!(deleted);
+        }
         let mut words = format!("{verb} {done} ({})", size(bytes));
         if skipped > 0 {
             _ = write!(words, ", left {skipped} as they were");
+        }
+        if let Some(deleted) = deleted.filter(|count| *count > 0) {
+            _ = write!(words, ", deleted {deleted}");
         }
         if failed > 0 {
             _ = write!(words, ", failed {failed}");
@@ -78,7 +112,26 @@ impl Tally {
         output.report(&report, format_args!("{words}"))?;
         match first {
             None => Ok(()),
-            Some(first) => Err(first.summed(failed, done + skipped + failed)),
+            Some(first) => Err(first.summed(failed, done + skipped + deleted.unwrap_or(0) + failed)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_fails_or_panics_does_not_stop_the_rest() {
+        for jobs in [1, 4] {
+            let items =
+                (0..20_u32).map(|n| if n == 3 { Err(Failure::new(Exit::Usage, "no item")) } else { Ok(n) });
+            let tally = run(jobs, known(items.collect()), |n| async move {
+                assert_ne!(n, 7, "a panic on purpose");
+                if n == 11 { Err(Failure::new(Exit::Local, "no work")) } else { Ok(Done::Moved(1)) }
+            });
+            let tally = tally.await;
+            assert_eq!((tally.done, tally.bytes, tally.failed), (17, 17, 3));
         }
     }
 }

@@ -14,6 +14,7 @@ mod serve;
 mod set_meta;
 mod small;
 mod stat;
+mod sync;
 
 use crate::args::{Command, command};
 use crate::exit::Failure;
@@ -24,6 +25,7 @@ use crate::session::Context;
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Cp(args) => copy::run(context, args).await,
+        Command::Sync(args) => sync::run(context, &args).await,
         Command::Cat(args) => cat::run(context, args).await,
         Command::Ls(args) => list::run(context, args).await,
         Command::Stat(args) => stat::run(context, args).await,

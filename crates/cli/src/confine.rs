@@ -1,5 +1,7 @@
 //! Keys as paths below one folder, and nowhere else.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use crate::exit::{Exit, Failure};
@@ -54,6 +56,51 @@ pub(crate) fn make_folders(root: &Path, below: &Path) -> Result<PathBuf, Failure
     Ok(target)
 }
 
+/// Files that keys have asked for, in the order of the keys: two that would be one are found before either is written.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    /// Names as a file system compares them that takes upper and lower case for the same.
+    folded: Option<HashSet<String>>,
+    /// Names that the next ones may lie below.
+    above: Vec<String>,
+}
+
+impl Claims {
+    /// For files below a folder that is there, or is to be.
+    pub(crate) fn below(root: &Path) -> Claims {
+        Claims { folded: folds_case(root).then(HashSet::new), above: Vec::new() }
+    }
+
+    /// Claims the file of a name that comes after all before.
+    ///
+    /// # Errors
+    /// Another object has the file, or is a file where a folder would have to be.
+    pub(crate) fn claim(&mut self, name: &str) -> Result<(), Failure> {
+        self.above.retain(|above| name.starts_with(above));
+        let is_below = |above: &&String| name.as_bytes().get(above.len()) == Some(&b'/');
+        let hint = "copy one of the two by itself, to a file that you name";
+        if let Some(above) = self.above.iter().find(is_below) {
+            let text = format!("{name:?} lies below {above:?}, which is an object too; a file is no folder");
+            return Err(Failure::new(Exit::Local, text).hint(hint));
+        }
+        self.above.push(name.to_owned());
+        if self.folded.as_mut().is_some_and(|folded| !folded.insert(name.to_lowercase())) {
+            let text = format!("{name:?} is the same file as that of another object here");
+            return Err(Failure::new(Exit::Local, text).hint(hint));
+        }
+        Ok(())
+    }
+}
+
+/// Whether names that differ in case alone are the same file below a folder.
+fn folds_case(root: &Path) -> bool {
+    let Some(there) = root.ancestors().find(|folder| folder.is_dir()) else { return false };
+    let probe = tempfile::Builder::new().prefix(".osseal-case-").rand_bytes(12).tempfile_in(there);
+    let Ok(probe) = probe else { return false };
+    let name = probe.path().file_name().map(OsStr::to_ascii_uppercase).unwrap_or_default();
+    probe.path().with_file_name(name).symlink_metadata().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -69,6 +116,21 @@ mod tests {
         {
             assert!(relative(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn two_objects_are_not_one_file() {
+        let refused = |folds: bool| {
+            let mut claims = Claims { folded: folds.then(HashSet::new), above: Vec::new() };
+            let names = ["A", "a", "a!", "a!b", "a-b/c", "a/b", "a/b/c", "a0", "a0/x", "b"];
+            names.into_iter().filter(|name| claims.claim(name).is_err()).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(false), ["a/b", "a/b/c", "a0/x"]);
+        assert_eq!(refused(true), ["a", "a/b", "a/b/c", "a0/x"]);
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("x"), "").unwrap();
+        assert_eq!(folds_case(&root.path().join("not/there")), root.path().join("X").exists());
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
     }
 
     #[cfg(unix)]

@@ -11,6 +11,9 @@ use tokio::io::AsyncWriteExt;
 use crate::exit::{Exit, Failure};
 use crate::keys::{folder_of, sync_folder};
 
+/// How the names of files begin that are not whole yet.
+pub(crate) const UNFINISHED: &str = ".osseal-";
+
 /// A file that is not there yet. Dropping it leaves nothing behind.
 pub(crate) struct Download {
     target: PathBuf,
@@ -36,7 +39,7 @@ impl Download {
             Failure::local(format!("cannot write into the folder {}", folder_of(&target).display()), error)
         };
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".osseal-");
+        builder.prefix(UNFINISHED);
         permit(&mut builder, replaced.as_ref());
         let temporary = builder.tempfile_in(folder_of(&target)).map_err(failed)?;
         let file = File::from_std(temporary.as_file().try_clone().map_err(failed)?);

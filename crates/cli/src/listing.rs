@@ -1,9 +1,13 @@
 //! Objects below a prefix, page after page.
 
+use std::future::ready;
+
 use futures_util::stream::{self, Stream, TryStreamExt};
 use osseal::{EncryptedBucket, ListOptions, ListedObject};
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
+use crate::select::Selection;
+use crate::target::ObjectUrl;
 
 /// The objects in the order of their keys, as they are needed. An error ends it.
 pub(crate) fn below<'a>(
@@ -21,6 +25,35 @@ pub(crate) fn below<'a>(
         Ok(Some((stream::iter(page.objects.into_iter().map(Ok)), next)))
     });
     pages.try_flatten()
+}
+
+/// The wanted objects below a prefix, each with its name relative to it. A prefix that is no folder by its spelling is one by its use. What other tools
+/// make for folders, empty objects whose keys end in a slash, is left out.
+pub(crate) fn named<'a>(
+    bucket: &'a EncryptedBucket,
+    folder: ObjectUrl,
+    selection: &'a Selection,
+) -> impl Stream<Item = Result<(ListedObject, String), Failure>> + use<'a> {
+    let prefix = folder.into_folder().key;
+    let start = prefix.len();
+    below(bucket, &prefix).try_filter_map(move |object| {
+        let name = object.key[start..].to_owned();
+        let is_folder = object.stored_size == 0 && (name.is_empty() || name.ends_with('/'));
+        ready(Ok((!is_folder && selection.takes(&name)).then_some((object, name))))
+    })
+}
+
+/// Fails when nothing at all is below a folder, which was asked for as `source`.
+pub(crate) async fn expect_some(
+    bucket: &EncryptedBucket,
+    folder: &ObjectUrl,
+    source: &ObjectUrl,
+) -> Result<(), Failure> {
+    let one = ListOptions { prefix: folder.key.clone(), max_keys: Some(1), ..ListOptions::default() };
+    if bucket.list(&one).await?.objects.is_empty() {
+        return Err(Failure::new(Exit::NotThere, format!("nothing is below {source}")));
+    }
+    Ok(())
 }
 
 /// All of them at once.

@@ -5,6 +5,7 @@ mod batch;
 mod cmd;
 mod config;
 mod confine;
+mod confirm;
 mod download;
 mod environment;
 mod exit;
@@ -22,6 +23,7 @@ mod signals;
 mod smallfile;
 mod source;
 mod target;
+mod walk;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -52,6 +52,11 @@ impl Bar {
         }
     }
 
+    /// More bytes are to come than was known.
+    pub(crate) fn grow(&self, bytes: u64) {
+        self.0.inc_length(bytes);
+    }
+
     pub(crate) fn add(&self, bytes: usize) {
         self.0.inc(bytes as u64);
     }

@@ -2,7 +2,6 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::args::Many;
 use crate::exit::Failure;
 
 /// Patterns over names relative to the folder or prefix that is copied. `*` and `?` match `/` too, as in ossutil.
@@ -13,9 +12,10 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    pub(crate) fn new(many: &Many) -> Result<Selection, Failure> {
-        let include = (!many.include.is_empty()).then(|| set(&many.include)).transpose()?;
-        Ok(Selection { include, exclude: set(&many.exclude)? })
+    /// Names that match one of `include`, if there is any, and none of `exclude`.
+    pub(crate) fn new(include: &[String], exclude: &[String]) -> Result<Selection, Failure> {
+        let include = (!include.is_empty()).then(|| set(include)).transpose()?;
+        Ok(Selection { include, exclude: set(exclude)? })
     }
 
     /// Whether the name is to be copied. A pattern without `/` may match the last part alone.
@@ -43,8 +43,9 @@ mod tests {
     use super::*;
 
     fn selection(include: &[&str], exclude: &[&str]) -> Result<Selection, Failure> {
-        let owned = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect();
-        Selection::new(&Many { jobs: 1, include: owned(include), exclude: owned(exclude) })
+        let owned =
+            |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
+        Selection::new(&owned(include), &owned(exclude))
     }
 
     #[test]

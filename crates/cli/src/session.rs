@@ -34,6 +34,18 @@ pub(crate) struct Tuning {
     pub(crate) multipart_threshold: Option<u64>,
 }
 
+impl Tuning {
+    fn of(self, mut builder: EncryptedBucketBuilder) -> EncryptedBucketBuilder {
+        if let Some(size) = self.part_size {
+            builder = builder.part_size(size);
+        }
+        if let Some(size) = self.multipart_threshold {
+            builder = builder.multipart_threshold(size);
+        }
+        builder
+    }
+}
+
 /// An open store, the keys for it, and what holds in it unless a command says otherwise.
 pub(crate) struct Session {
     store: Store,
@@ -198,14 +210,32 @@ impl Session {
         tuning: Tuning,
     ) -> Result<EncryptedBucket, Failure> {
         let rules = sealing.over(&self.rules(name))?;
-        let mut builder = self.builder(name, &rules)?.keyring(self.keys.keyring(rules.suite())?);
-        if let Some(size) = tuning.part_size {
-            builder = builder.part_size(size);
-        }
-        if let Some(size) = tuning.multipart_threshold {
-            builder = builder.multipart_threshold(size);
-        }
-        Ok(builder.build()?)
+        let keyring = self.keys.keyring(rules.suite())?;
+        Ok(tuning.of(self.builder(name, &rules)?.keyring(keyring)).build()?)
+    }
+
+    /// A bucket with the keyring, for writing content and reading it back.
+    pub(crate) fn compared_bucket(
+        &self,
+        name: &str,
+        sealing: &Sealing,
+        opening: &Opening,
+        tuning: Tuning,
+    ) -> Result<EncryptedBucket, Failure> {
+        let rules = opening.over(&sealing.over(&self.rules(name))?)?;
+        let keyring = self.keys.keyring(rules.suite())?;
+        let policy = moving(rules.policy()?, opening);
+        Ok(tuning.of(self.builder(name, &rules)?.keyring(keyring).read_policy(policy)).build()?)
+    }
+
+    /// The suite that a bucket's objects are written with.
+    pub(crate) fn written_suite(&self, name: &str, sealing: &Sealing) -> Result<Suite, Failure> {
+        Ok(sealing.over(&self.rules(name))?.suite())
+    }
+
+    /// The suites that a bucket's objects may be read with.
+    pub(crate) fn readable_suites(&self, name: &str, opening: &Opening) -> Result<Vec<Suite>, Failure> {
+        Ok(opening.over(&self.rules(name))?.policy()?.suites().collect())
     }
 
     fn rules(&self, bucket: &str) -> Rules {

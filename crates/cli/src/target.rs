@@ -166,6 +166,14 @@ impl ObjectUrl {
         self.key.is_empty() || self.key.ends_with('/')
     }
 
+    /// This address as a folder: the bucket, or a key that ends in a slash.
+    pub(crate) fn into_folder(mut self) -> ObjectUrl {
+        if !self.is_folder() {
+            self.key.push('/');
+        }
+        self
+    }
+
     /// The last segment of the key as a file name, if it can be one.
     pub(crate) fn file_name(&self) -> Result<&str, Failure> {
         let name = self.key.rsplit('/').next().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! `cp`: up, down, and from object to object.
 
-mod single;
+pub(super) mod single;
 mod tree;
 
 use osseal::{GetOptions, PutReport};
@@ -110,7 +110,7 @@ fn reading(args: &Copy) -> GetOptions {
     }
 }
 
-fn stored(target: &ObjectUrl, report: &PutReport) -> serde_json::Value {
+pub(super) fn stored(target: &ObjectUrl, report: &PutReport) -> serde_json::Value {
     json!({
         "target": target.to_string(),
         "size": report.plain_size,

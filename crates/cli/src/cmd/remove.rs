@@ -1,16 +1,15 @@
 //! `rm`: objects, or everything below prefixes.
 
-use std::io::{BufRead, IsTerminal, Write};
-
 use futures_util::stream::{self, StreamExt};
-use osseal::{DeleteOutcome, DeleteReport};
+use osseal::{DeleteOutcome, DeleteReport, EncryptedBucket};
 use serde_json::json;
 
 use crate::args::Remove;
 use crate::batch::{Done, Tally};
-use crate::exit::{Exit, Failure};
+use crate::confirm;
+use crate::exit::Failure;
 use crate::listing;
-use crate::output::{Output, printable};
+use crate::output::Output;
 use crate::select::Selection;
 use crate::session::Context;
 use crate::target::ObjectUrl;
@@ -44,7 +43,7 @@ pub(super) async fn run(context: &Context, args: Remove) -> Result<(), Failure> 
 }
 
 async fn below(context: &Context, args: &Remove, urls: &[ObjectUrl]) -> Result<(), Failure> {
-    let (selection, output) = (Selection::new(&args.many)?, context.output());
+    let (selection, output) = (Selection::new(&args.many.include, &args.many.exclude)?, context.output());
     let session = context.session()?;
     for url in urls {
         let bucket = session.closed_bucket(&url.bucket)?;
@@ -55,22 +54,34 @@ async fn below(context: &Context, args: &Remove, urls: &[ObjectUrl]) -> Result<(
             .filter(|key| selection.takes(key.strip_prefix(&url.key).unwrap_or(key)))
             .collect();
         if !args.force && !keys.is_empty() {
-            ask(url, keys.len())?;
+            confirm::deletion(&format!("{} objects below {url}", keys.len()))?;
         }
         let mut tally = Tally::default();
-        let batches: Vec<Vec<String>> = keys.chunks(REQUEST).map(<[String]>::to_vec).collect();
-        let requests = stream::iter(batches).map(|keys| bucket.delete_many(keys));
-        let mut outcomes = std::pin::pin!(requests.buffer_unordered(usize::from(args.many.jobs)));
-        while let Some(outcomes) = outcomes.next().await {
-            for DeleteOutcome { item, result } in outcomes {
-                let gone = ObjectUrl { key: item.key, ..url.clone() };
-                let done = result.map_err(Failure::from);
-                tally.count(done.and_then(|report| deleted(output, &gone, &report)).map(|()| Done::Moved(0)));
-            }
-        }
+        let count = |outcome: Result<(), Failure>| tally.count(outcome.map(|()| Done::Moved(0)));
+        delete(&bucket, url, keys, args.many.jobs, output, count).await;
         tally.finish(output, "deleted")?;
     }
     Ok(())
+}
+
+/// Deletes objects of a bucket, many with one request, `jobs` requests at a time, and says of each what became of it.
+pub(super) async fn delete(
+    bucket: &EncryptedBucket,
+    place: &ObjectUrl,
+    keys: Vec<String>,
+    jobs: u16,
+    output: Output,
+    mut count: impl FnMut(Result<(), Failure>),
+) {
+    let batches: Vec<Vec<String>> = keys.chunks(REQUEST).map(<[String]>::to_vec).collect();
+    let requests = stream::iter(batches).map(|keys| bucket.delete_many(keys));
+    let mut outcomes = std::pin::pin!(requests.buffer_unordered(usize::from(jobs)));
+    while let Some(outcomes) = outcomes.next().await {
+        for DeleteOutcome { item, result } in outcomes {
+            let gone = ObjectUrl { key: item.key, ..place.clone() };
+            count(result.map_err(Failure::from).and_then(|report| deleted(output, &gone, &report)));
+        }
+    }
 }
 
 /// Reports what a removal did.
@@ -83,25 +94,4 @@ fn deleted(output: Output, url: &ObjectUrl, report: &DeleteReport) -> Result<(),
     line["deleted"]["delete_marker"] = json!(report.is_marker);
     let what = if report.is_marker { "delete marker" } else { "version" };
     output.report(&line, format_args!("deleted {url} ({what} {version})"))
-}
-
-/// Has somebody say yes, or refuses.
-fn ask(url: &ObjectUrl, count: usize) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!(
-            "{count} objects below {url} would be deleted, and nobody can be asked"
-        ))
-        .hint("--force deletes without asking"));
-    }
-    let mut err = std::io::stderr().lock();
-    let asked = write!(err, "delete {count} objects below {}? (y/N) ", printable(&url.to_string()));
-    let mut answer = String::new();
-    asked
-        .and_then(|()| err.flush())
-        .and_then(|()| std::io::stdin().lock().read_line(&mut answer))
-        .map_err(|error| Failure::local("the answer cannot be read", error))?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Ok(());
-    }
-    Err(Failure::new(Exit::Local, "nothing was deleted"))
 }

@@ -22,5 +22,6 @@ mod serve;
 #[cfg(unix)]
 mod soak;
 mod support;
+mod sync;
 mod trees;
 mod versions;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Ended, Home, Store, ramp};
 
 /// A folder `tree` of small files, by name.
-fn plant(home: &Home) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn plant(home: &Home) -> BTreeMap<String, Vec<u8>> {
     let names = ["a.txt", "b.log", "empty", "dir/c.txt", "dir/deep/d.txt", "dir/deep/e f+%.txt", "对象/ü"];
     let files = names.iter().enumerate();
     files
@@ -23,7 +23,7 @@ fn plant(home: &Home) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// All files below a folder.
-fn harvest(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn harvest(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
@@ -46,7 +46,7 @@ fn keys(home: &Home, place: &str) -> Vec<String> {
     keys.collect()
 }
 
-fn summary(ended: Ended) -> Value {
+pub(crate) fn summary(ended: Ended) -> Value {
     let text = String::from_utf8(ended.stdout).unwrap();
     serde_json::from_str::<Value>(text.lines().last().unwrap()).unwrap()["summary"].clone()
 }

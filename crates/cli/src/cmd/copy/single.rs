@@ -116,7 +116,7 @@ async fn write(
 }
 
 /// Writes an object into a file, which gets its name at the end. Gives where it lies, and its bytes.
-pub(super) async fn fetch(
+pub(in crate::cmd) async fn fetch(
     mut object: GetObject,
     mut file: Download,
     bar: &Bar,
@@ -180,7 +180,7 @@ fn left(context: &Context, target: &ObjectUrl) -> Result<(), Failure> {
 }
 
 /// Opens a source once: its size then is the size that is declared.
-pub(super) fn open(path: &Path) -> Result<(File, u64), Failure> {
+pub(in crate::cmd) fn open(path: &Path) -> Result<(File, u64), Failure> {
     let shown = path.display();
     let failed = |error| Failure::local(format!("cannot read {shown}"), error);
     // Asked before opening, because opening a pipe would wait for a writer.

@@ -3,31 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use osseal::{EncryptedBucket, ListedObject, PutBody};
 use serde_json::json;
-use walkdir::WalkDir;
 
 use super::{reading, single, stored, tuning};
 use crate::args::Copy;
 use crate::batch::{self, Done};
-use crate::confine;
+use crate::confine::{self, Claims};
 use crate::download::Download;
 use crate::exit::{Exit, Failure};
 use crate::listing;
-use crate::output::{Output, size};
+use crate::output::size;
 use crate::progress::Bar;
 use crate::recent;
 use crate::select::Selection;
 use crate::session::Context;
 use crate::target::ObjectUrl;
-
-/// A file below the source folder.
-struct Found {
-    path: PathBuf,
-    /// Relative to the folder, parts joined by `/`.
-    name: String,
-}
+use crate::walk::{self, Found};
 
 pub(super) async fn up(
     context: &Context,
@@ -35,8 +29,9 @@ pub(super) async fn up(
     source: &Path,
     target: ObjectUrl,
 ) -> Result<(), Failure> {
-    let (selection, target, output) = (Selection::new(&args.many)?, folder(target), context.output());
-    let files = walk(source, &selection)?;
+    let (selection, target, output) =
+        (Selection::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
+    let files = walk(source, selection)?;
     let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(args))?;
     let existing = if args.update { recent::objects(&bucket, &target.key).await? } else { BTreeMap::new() };
     let total =
@@ -69,12 +64,15 @@ pub(super) async fn down(
     source: ObjectUrl,
     target: &Path,
 ) -> Result<(), Failure> {
-    let (selection, output) = (Selection::new(&args.many)?, context.output());
+    let (selection, output) = (Selection::new(&args.many.include, &args.many.exclude)?, context.output());
     if target.exists() && !target.is_dir() {
         return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
     }
     let bucket = context.session()?.reading_bucket(&source.bucket, &args.opening)?;
-    let objects = chosen(&bucket, &source, &selection).await?;
+    let mut claims = Claims::below(target);
+    let objects = chosen(&bucket, &source, &selection).await?.into_iter();
+    let objects: Vec<_> =
+        objects.map(|item| item.and_then(|found| claims.claim(&found.1).map(|()| found))).collect();
     std::fs::create_dir_all(target)
         .map_err(|error| Failure::local(format!("cannot make the folder {}", target.display()), error))?;
     let total = objects.iter().flatten().map(|(object, _)| object.stored_size).sum();
@@ -119,7 +117,8 @@ pub(super) async fn across(
     source: ObjectUrl,
     target: ObjectUrl,
 ) -> Result<(), Failure> {
-    let (selection, target, output) = (Selection::new(&args.many)?, folder(target), context.output());
+    let (selection, target, output) =
+        (Selection::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
     if source.bucket == target.bucket && target.key.starts_with(&source.key) && target.key != source.key {
         return Err(Failure::usage(format!("{target} is below {source}; the copies would be copied again")));
     }
@@ -143,72 +142,22 @@ pub(super) async fn across(
     tally.await.finish(output, "copied")
 }
 
-/// A prefix that what is copied goes below.
-fn folder(mut target: ObjectUrl) -> ObjectUrl {
-    if !target.is_folder() {
-        target.key.push('/');
-    }
-    target
-}
-
-/// The objects below a prefix that are wanted, with their names relative to it. A prefix that is no folder by its spelling is one by its use.
+/// The objects below a prefix that are wanted, with their names relative to it.
 async fn chosen(
     bucket: &EncryptedBucket,
     source: &ObjectUrl,
     selection: &Selection,
 ) -> Result<Vec<Result<(ListedObject, String), Failure>>, Failure> {
-    let prefix = folder(source.clone()).key;
-    let objects = listing::everything(bucket, if source.key.is_empty() { "" } else { &prefix }).await?;
-    if objects.is_empty() {
-        return Err(Failure::new(Exit::NotThere, format!("nothing is below {source}")));
+    let prefix = source.clone().into_folder();
+    let chosen: Vec<_> = listing::named(bucket, prefix.clone(), selection).try_collect().await?;
+    if chosen.is_empty() {
+        listing::expect_some(bucket, &prefix, source).await?;
     }
-    let start = if source.key.is_empty() { 0 } else { prefix.len() };
-    let named = objects.into_iter().map(|object| {
-        let name = object.key[start..].to_owned();
-        (object, name)
-    });
-    // Folders made by consoles and tools: empty objects whose keys end in a slash.
-    let files =
-        named.filter(|(object, name)| !(object.stored_size == 0 && (name.is_empty() || name.ends_with('/'))));
-    Ok(files.filter(|(_, name)| selection.takes(name)).map(Ok).collect())
+    Ok(chosen.into_iter().map(Ok).collect())
 }
 
-/// The regular files below a folder, in the order of their names. Links lead somewhere else and are left out, with a warning.
-fn walk(source: &Path, selection: &Selection) -> Result<Vec<Result<Found, Failure>>, Failure> {
-    let shown = source.display();
-    let found =
-        std::fs::metadata(source).map_err(|error| Failure::local(format!("cannot read {shown}"), error))?;
-    if !found.is_dir() {
-        return Err(Failure::usage(format!("{shown} is not a folder")).hint("leave -r out to copy one file"));
-    }
-    let mut files = Vec::new();
-    for entry in WalkDir::new(source).sort_by_file_name() {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                files.push(Err(Failure::local(format!("cannot read all of {shown}"), error)));
-                continue;
-            }
-        };
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        let Ok(below) = entry.path().strip_prefix(source) else { continue };
-        let parts: Option<Vec<_>> = below.iter().map(|part| part.to_str()).collect();
-        let Some(name) = parts.map(|parts| parts.join("/")) else {
-            let text = format!("the name of {} is not UTF-8, and keys are", entry.path().display());
-            files.push(Err(Failure::new(Exit::Local, text).hint("rename the file")));
-            continue;
-        };
-        if !selection.takes(&name) {
-            continue;
-        }
-        if entry.file_type().is_file() {
-            files.push(Ok(Found { path: entry.into_path(), name }));
-        } else {
-            let what = if entry.file_type().is_symlink() { "a symbolic link" } else { "not a regular file" };
-            Output::warn(format_args!("{} is {what} and is left out", entry.path().display()));
-        }
-    }
-    Ok(files)
+/// The regular files below a folder.
+fn walk(source: &Path, selection: Selection) -> Result<Vec<Result<Found, Failure>>, Failure> {
+    walk::check(source).map_err(|failure| failure.hint("leave -r out to copy one file"))?;
+    Ok(walk::below(source.to_owned(), selection).map(|item| item?.named()).collect())
 }

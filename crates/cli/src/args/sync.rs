@@ -1,0 +1,52 @@
+//! Arguments of `sync`.
+
+use std::ffi::OsString;
+
+use super::copy::Headers;
+use super::sealing::{Opening, Sealing};
+use super::values;
+
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub(crate) struct Sync {
+    /// A folder, or oss://bucket[/prefix]
+    pub(crate) source: OsString,
+    /// oss://bucket[/prefix], or a folder
+    pub(crate) target: OsString,
+    /// Compare content, not times: read and decrypt every object whose size could be right
+    #[arg(long)]
+    pub(crate) checksum: bool,
+    /// Delete what is in the target and not in the source, if nothing failed
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// Print what would be done, and do nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// With --delete, ask nothing
+    #[arg(long, short)]
+    pub(crate) force: bool,
+    /// Only names that match, such as '*.txt'; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) include: Vec<String>,
+    /// No names that match; may be repeated; goes before --include
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Transfers at the same time
+    #[arg(long, short, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
+    /// Bytes of a part of a multipart upload, such as 8MiB
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) part_size: Option<u64>,
+    /// Upload in parts above this size, such as 100MiB
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) multipart_threshold: Option<u64>,
+    #[command(flatten)]
+    pub(crate) headers: Headers,
+    #[command(flatten)]
+    pub(crate) sealing: Sealing,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    /// Show no progress
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}

@@ -1,0 +1,116 @@
+//! `sync`: makes a prefix what a folder is, or a folder what a prefix is. Both sides are gone through in the order of their names; what differs is copied
+//! as it is met. What the target has beyond the source is deleted last, and only when everything before went well.
+
+mod down;
+mod pairs;
+mod same;
+mod up;
+
+use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::json;
+
+use crate::args::Sync;
+use crate::batch::Tally;
+use crate::confirm;
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, printable, size};
+use crate::select::Selection;
+use crate::session::{Context, Tuning};
+use crate::target::Place;
+
+pub(super) async fn run(context: &Context, args: &Sync) -> Result<(), Failure> {
+    let (source, target) = (Place::parse(&args.source)?, Place::parse(&args.target)?);
+    if args.delete && !args.force && !args.dry_run {
+        confirm::expect_somebody("what the source does not have")?;
+    }
+    if args.force && !args.delete {
+        return Err(Failure::usage("--force is for --delete, which alone asks"));
+    }
+    match (source, target) {
+        (Place::File(source), Place::Object(target)) => {
+            if args.opening.is_given() && !args.checksum {
+                let text = "--require-context and --allow-… are for what is read from the store";
+                return Err(Failure::usage(text).hint("--checksum reads objects to compare them"));
+            }
+            up::run(context, args, &source, target.into_folder()).await
+        }
+        (Place::Object(source), Place::File(target)) => {
+            let sizes = args.part_size.is_some() || args.multipart_threshold.is_some();
+            if args.headers.is_given() || args.sealing.is_given() || sizes {
+                return Err(Failure::usage(
+                    "headers, --suite, --context, --bind and sizes of parts are for what is stored",
+                ));
+            }
+            down::run(context, args, source, &target).await
+        }
+        _ => Err(Failure::usage("sync is between a folder and a bucket or prefix, oss://bucket/prefix")
+            .hint("cp -r -u copies between two prefixes")),
+    }
+}
+
+/// Names that the target has beyond the source.
+#[derive(Debug, Default)]
+struct Surplus(Mutex<Vec<String>>);
+
+impl Surplus {
+    fn add(&self, name: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+    }
+
+    /// The names that are to be deleted now: none unless `--delete` is given and all went well, and none without a source.
+    fn agreed(self, args: &Sync, tally: &Tally, what: &str) -> Result<Vec<String>, Failure> {
+        let names = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !args.delete || names.is_empty() {
+            return Ok(Vec::new());
+        }
+        if tally.failed() > 0 {
+            Output::warn(format_args!("nothing is deleted, because something failed"));
+            return Ok(Vec::new());
+        }
+        if tally.is_empty() {
+            // So looks a disk that is not mounted, or a prefix that is misspelt.
+            let text = format!("the source is empty; {} {what} are not deleted for that", names.len());
+            return Err(Failure::new(Exit::NotThere, text).hint("rm -r deletes everything"));
+        }
+        if !args.force && !args.dry_run {
+            confirm::deletion(&format!("{} {what}", names.len()))?;
+        }
+        Ok(names)
+    }
+}
+
+impl Sync {
+    fn selection(&self) -> Result<Selection, Failure> {
+        Selection::new(&self.include, &self.exclude)
+    }
+
+    fn tuning(&self) -> Tuning {
+        Tuning { part_size: self.part_size, multipart_threshold: self.multipart_threshold }
+    }
+}
+
+/// A line of a dry run: data, also when quiet.
+fn would_copy(
+    output: Output,
+    verb: &str,
+    source: &dyn Display,
+    target: &dyn Display,
+    bytes: u64,
+) -> Result<(), Failure> {
+    let (source, target) = (source.to_string(), target.to_string());
+    if output.is_json {
+        return Output::json(&json!({ "would": verb, "source": source, "target": target, "size": bytes }));
+    }
+    Output::line(format_args!("would {verb} {}: {}", printable(&target), size(bytes)))
+}
+
+/// The same of what would go.
+fn would_delete(output: Output, target: &dyn Display) -> Result<(), Failure> {
+    let target = target.to_string();
+    if output.is_json {
+        return Output::json(&json!({ "would": "delete", "target": target }));
+    }
+    Output::line(format_args!("would delete {}", printable(&target)))
+}

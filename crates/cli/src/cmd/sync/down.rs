@@ -1,0 +1,206 @@
+//! From a prefix to a folder.
+
+use std::fs::File;
+use std::future::ready;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use osseal::{EncryptedBucket, GetOptions, ListedObject, Suite};
+use serde_json::json;
+
+use super::pairs::{Pair, pairs};
+use super::same::{self, Look};
+use super::{Surplus, would_copy, would_delete};
+use crate::args::Sync;
+use crate::batch::{self, Done};
+use crate::cmd::copy::single;
+use crate::confine::{self, Claims};
+use crate::download::Download;
+use crate::exit::{Exit, Failure};
+use crate::listing;
+use crate::output::{Output, size};
+use crate::progress::Bar;
+use crate::recent;
+use crate::session::Context;
+use crate::target::ObjectUrl;
+use crate::walk::{self, Found, Item};
+
+/// What all objects have in common.
+struct Down<'a> {
+    args: &'a Sync,
+    bucket: EncryptedBucket,
+    source: &'a ObjectUrl,
+    target: &'a Path,
+    suites: Vec<Suite>,
+    output: Output,
+    bar: Bar,
+}
+
+pub(super) async fn run(
+    context: &Context,
+    args: &Sync,
+    source: ObjectUrl,
+    target: &Path,
+) -> Result<(), Failure> {
+    let (selection, output) = (args.selection()?, context.output());
+    if target.exists() && !target.is_dir() {
+        return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
+    }
+    let session = context.session()?;
+    let suites = session.readable_suites(&source.bucket, &args.opening)?;
+    let bucket = session.reading_bucket(&source.bucket, &args.opening)?;
+    let folder = source.clone().into_folder();
+    listing::expect_some(&bucket, &folder, &source).await?;
+    let files = if target.exists() {
+        walk::stream(target.to_owned(), selection.clone()).boxed()
+    } else {
+        stream::empty().boxed()
+    };
+    if !args.dry_run {
+        std::fs::create_dir_all(target)
+            .map_err(|error| Failure::local(format!("cannot make the folder {}", target.display()), error))?;
+    }
+    let mut claims = Claims::below(target);
+    let bar = Bar::new(output, !args.no_progress && !args.dry_run, Some(0));
+    let down = Down { args, bucket, source: &folder, target, suites, output, bar };
+    let surplus = Surplus::default();
+    let files = files.filter_map(|item| ready(item.map(of_target).transpose()));
+    let objects = listing::named(&down.bucket, folder.clone(), &selection);
+    let in_source = pairs(files, objects).filter_map(|pair| {
+        ready(match pair {
+            Ok(Pair { name, object: None, .. }) => {
+                surplus.add(name);
+                None
+            }
+            Ok(Pair { name, file, object: Some(object) }) => {
+                Some(claims.claim(&name).map(|()| (name, file, object)))
+            }
+            Err(failure) => Some(Err(failure)),
+        })
+    });
+    let tally = batch::run(args.jobs, in_source, |(name, file, object)| {
+        let down = &down;
+        async move {
+            let from = down.source.join(&name);
+            let outcome = down.write(&name, file, &object).await;
+            outcome.map_err(|failure| failure.about(&from.to_string()))
+        }
+    });
+    let mut tally = tally.await.with_deletions();
+    drop(down);
+    for name in surplus.agreed(args, &tally, &format!("files below {}", target.display()))? {
+        tally.count(delete(args, output, target, &name).map(|()| Done::Deleted));
+    }
+    tally.finish(output, if args.dry_run { "would write" } else { "wrote" })
+}
+
+/// A file of the target. What no key can name is no affair of ours.
+fn of_target(item: Item) -> Option<Found> {
+    match item {
+        Item::File(found) => Some(found),
+        Item::Nameless(path) => {
+            Output::warn(format_args!("the name of {} is not UTF-8; it is left as it is", path.display()));
+            None
+        }
+    }
+}
+
+impl Down<'_> {
+    /// Writes an object into its file, unless that is like it.
+    async fn write(&self, name: &str, file: Option<Found>, object: &ListedObject) -> Result<Done, Failure> {
+        let below = confine::relative(name)?;
+        if let Some(file) = file
+            && self.is_same(&file.path, object).await?
+        {
+            return Ok(Done::Skipped);
+        }
+        let from = self.source.join(name);
+        if self.args.dry_run {
+            let target = self.target.join(below);
+            would_copy(self.output, "write", &from, &target.display(), object.stored_size)?;
+            return Ok(Done::Moved(object.stored_size));
+        }
+        let path = confine::make_folders(self.target, &below)?;
+        let file = Download::create_file(&path, true)?;
+        self.bar.grow(object.stored_size);
+        let opened = self.bucket.get(&object.key, GetOptions::default()).await?;
+        let modified = last_modified(&opened.info().last_modified)?;
+        let (path, bytes) = single::fetch(opened, file, &self.bar).await?;
+        set_modified(&path, modified)?;
+        let report = json!({ "source": from.to_string(), "target": path.to_string_lossy(), "size": bytes });
+        self.output.report(&report, format_args!("wrote {}: {}", path.display(), size(bytes)))?;
+        Ok(Done::Moved(bytes))
+    }
+
+    /// A file that was written from an object has its time.
+    async fn is_same(&self, path: &Path, object: &ListedObject) -> Result<bool, Failure> {
+        let look = Look::at(path)?;
+        if !look.fits(object.stored_size, &self.suites) {
+            return Ok(false);
+        }
+        if self.args.checksum {
+            return same::content(&self.bucket, &object.key, path).await;
+        }
+        // Replies have whole seconds, whatever listings have. A file that was changed in that second has a fraction of it.
+        let stored = recent::listed(object)?.as_second();
+        Ok(look.modified.as_second() == stored && look.modified.subsec_nanosecond() == 0)
+    }
+}
+
+/// The time in a reply's head.
+fn last_modified(text: &str) -> Result<Timestamp, Failure> {
+    DateTimeParser::new().parse_timestamp(text).map_err(|error| {
+        Failure::new(Exit::Wrong, "the store gives no time for the object").caused_by(&error)
+    })
+}
+
+fn set_modified(path: &Path, time: Timestamp) -> Result<(), Failure> {
+    let failed = |error: &dyn std::error::Error| {
+        Failure::new(Exit::Local, format!("cannot set the time of {}", path.display())).caused_by(error)
+    };
+    let time = SystemTime::try_from(time).map_err(|error| failed(&error))?;
+    // Its owner may set a file's time without being able to write it; elsewhere it takes a file that is open for writing.
+    let file = if cfg!(unix) { File::open(path) } else { File::options().write(true).open(path) };
+    file.and_then(|file| file.set_modified(time)).map_err(|error| failed(&error))
+}
+
+/// Deletes a file, and the folders that are empty without it.
+fn delete(args: &Sync, output: Output, root: &Path, name: &str) -> Result<(), Failure> {
+    let path = plain_path(root, name)?;
+    if args.dry_run {
+        return would_delete(output, &path.display());
+    }
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(Failure::local(format!("cannot delete {}", path.display()), error));
+        }
+        _ => {}
+    }
+    let mut folder = path.parent();
+    while let Some(empty) = folder.filter(|folder| *folder != root && folder.starts_with(root)) {
+        if std::fs::remove_dir(empty).is_err() {
+            break;
+        }
+        folder = empty.parent();
+    }
+    let shown = path.display();
+    output.report(&json!({ "deleted": { "file": shown.to_string() } }), format_args!("deleted {shown}"))
+}
+
+/// Where a file lies that a walk has met, if no link has come into its way since.
+fn plain_path(root: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let mut path = root.to_owned();
+    for part in &confine::relative(name)? {
+        path.push(part);
+        if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+            let text = format!("{} is a symbolic link, which may lead elsewhere", path.display());
+            return Err(Failure::new(Exit::Local, text));
+        }
+    }
+    Ok(path)
+}

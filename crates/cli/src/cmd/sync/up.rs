@@ -1,0 +1,148 @@
+//! From a folder to a prefix.
+
+use std::future::ready;
+use std::path::Path;
+
+use futures_util::StreamExt;
+use osseal::{EncryptedBucket, ListedObject, PutBody, PutOptions, Suite};
+
+use super::pairs::{Pair, pairs};
+use super::same::{self, Look};
+use super::{Surplus, would_copy, would_delete};
+use crate::args::Sync;
+use crate::batch::{self, Done};
+use crate::cmd::copy::{single, stored};
+use crate::cmd::remove;
+use crate::exit::{Exit, Failure};
+use crate::listing;
+use crate::output::{Output, size};
+use crate::progress::Bar;
+use crate::recent;
+use crate::session::Context;
+use crate::target::ObjectUrl;
+use crate::walk;
+
+/// How often a file is stored that is written while it is read.
+const ATTEMPTS: u32 = 3;
+
+/// What all files have in common.
+struct Up<'a> {
+    args: &'a Sync,
+    bucket: EncryptedBucket,
+    target: &'a ObjectUrl,
+    suite: Suite,
+    output: Output,
+    bar: Bar,
+}
+
+pub(super) async fn run(
+    context: &Context,
+    args: &Sync,
+    source: &Path,
+    target: ObjectUrl,
+) -> Result<(), Failure> {
+    let (selection, output) = (args.selection()?, context.output());
+    walk::check(source)?;
+    let session = context.session()?;
+    let suite = session.written_suite(&target.bucket, &args.sealing)?;
+    let bucket = session.compared_bucket(&target.bucket, &args.sealing, &args.opening, args.tuning())?;
+    let bar = Bar::new(output, !args.no_progress && !args.dry_run, Some(0));
+    let up = Up { args, bucket, target: &target, suite, output, bar };
+    let surplus = Surplus::default();
+    let files = walk::stream(source.to_owned(), selection.clone()).map(|item| item?.named());
+    let objects = listing::named(&up.bucket, target.clone(), &selection);
+    let in_source = pairs(files, objects).filter_map(|pair| {
+        ready(match pair {
+            Ok(Pair { name, file: None, .. }) => {
+                surplus.add(name);
+                None
+            }
+            Ok(Pair { name, file: Some(file), object }) => Some(Ok((name, file, object))),
+            Err(failure) => Some(Err(failure)),
+        })
+    });
+    let tally = batch::run(args.jobs, in_source, |(name, file, object)| {
+        let up = &up;
+        async move { up.store(&name, &file.path, object).await }
+    });
+    let mut tally = tally.await.with_deletions();
+    let Up { bucket, bar, .. } = up;
+    drop(bar);
+    let mut keys = Vec::new();
+    for name in surplus.agreed(args, &tally, &format!("objects below {target}"))? {
+        match is_there(source, &name) {
+            Ok(true) => {}
+            Ok(false) if args.dry_run => {
+                would_delete(output, &target.join(&name))?;
+                tally.count(Ok(Done::Deleted));
+            }
+            Ok(false) => keys.push(target.join(&name).key),
+            Err(failure) => tally.count(Err(failure)),
+        }
+    }
+    let count = |outcome: Result<(), Failure>| tally.count(outcome.map(|()| Done::Deleted));
+    remove::delete(&bucket, &target, keys, args.jobs, output, count).await;
+    tally.finish(output, if args.dry_run { "would store" } else { "stored" })
+}
+
+impl Up<'_> {
+    /// Stores a file, unless its object is like it.
+    async fn store(&self, name: &str, path: &Path, object: Option<ListedObject>) -> Result<Done, Failure> {
+        let (to, look) = (self.target.join(name), Look::at(path)?);
+        if let Some(object) = &object
+            && self.is_same(path, look, object).await?
+        {
+            return Ok(Done::Skipped);
+        }
+        if self.args.dry_run {
+            would_copy(self.output, "store", &path.display(), &to, look.size)?;
+            return Ok(Done::Moved(look.size));
+        }
+        self.bar.grow(look.size);
+        for _ in 0..ATTEMPTS {
+            let (file, length) = single::open(path)?;
+            let before = Look::at_open(&file, path)?;
+            let body = PutBody::reader(tokio::fs::File::from_std(file), length);
+            let options = PutOptions { progress: Some(self.bar.callback()), ..self.args.headers.put() };
+            let report = self.bucket.put(&to.key, body, options).await;
+            let report = report.map_err(|error| Failure::from(error).about(&path.display().to_string()))?;
+            // What was written meanwhile would look older than the object for ever after.
+            if Look::at(path)? == before {
+                let words = format!("stored {to}: {}", size(report.plain_size));
+                self.output.report(&stored(&to, &report), format_args!("{words}"))?;
+                return Ok(Done::Moved(report.plain_size));
+            }
+        }
+        let text = format!("{} was written while it was read, {ATTEMPTS} times", path.display());
+        Err(Failure::new(Exit::Local, text)
+            .hint("what is stored may be a mixture; sync --checksum mends it when the file is left alone"))
+    }
+
+    async fn is_same(&self, path: &Path, look: Look, object: &ListedObject) -> Result<bool, Failure> {
+        // An object of another suite has another size, and is stored again.
+        if !look.fits(object.stored_size, &[self.suite]) {
+            return Ok(false);
+        }
+        if self.args.checksum {
+            return same::content(&self.bucket, &object.key, path).await;
+        }
+        Ok(look.modified <= recent::listed(object)?)
+    }
+}
+
+/// Whether something is there by now that a walk takes for a file, or leaves out: such names are not deleted in the target.
+fn is_there(root: &Path, name: &str) -> Result<bool, Failure> {
+    let mut path = root.to_owned();
+    let mut parts = name.split('/').peekable();
+    while let Some(part) = parts.next() {
+        path.push(part);
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Failure::local(format!("cannot read {}", path.display()), error)),
+            Ok(found) if found.is_dir() => {}
+            // Below a regular file is nothing.
+            Ok(found) => return Ok(!found.is_file() || parts.peek().is_none()),
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,31 @@
+//! Questions before something is deleted.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use crate::exit::{Exit, Failure};
+use crate::output::printable;
+
+/// Refuses unless somebody can be asked whether to delete `what`.
+pub(crate) fn expect_somebody(what: &str) -> Result<(), Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{what} would be deleted, and nobody can be asked"))
+        .hint("--force deletes without asking"))
+}
+
+/// Has somebody say yes, or refuses.
+pub(crate) fn deletion(what: &str) -> Result<(), Failure> {
+    expect_somebody(what)?;
+    let mut err = std::io::stderr().lock();
+    let asked = write!(err, "delete {}? (y/N) ", printable(what));
+    let mut answer = String::new();
+    asked
+        .and_then(|()| err.flush())
+        .and_then(|()| std::io::stdin().lock().read_line(&mut answer))
+        .map_err(|error| Failure::local("the answer cannot be read", error))?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Local, "nothing was deleted"))
+}

@@ -1,0 +1,146 @@
+//! Regular files below a folder, in the order that keys have in a listing.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+
+use futures_util::stream::{self, Stream};
+use tokio::sync::mpsc;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::download::UNFINISHED;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::select::Selection;
+
+/// Files that a walk may be ahead of who reads them.
+const AHEAD: usize = 256;
+
+/// A file below the folder.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    /// Relative to the folder, parts joined by `/`.
+    pub(crate) name: String,
+}
+
+/// What a walk comes to.
+#[derive(Debug)]
+pub(crate) enum Item {
+    File(Found),
+    /// A file whose name cannot be a key: it is not UTF-8.
+    Nameless(PathBuf),
+}
+
+impl Item {
+    /// The file, which has to have a name.
+    pub(crate) fn named(self) -> Result<Found, Failure> {
+        match self {
+            Item::File(found) => Ok(found),
+            Item::Nameless(path) => {
+                let text = format!("the name of {} is not UTF-8, and keys are", path.display());
+                Err(Failure::new(Exit::Local, text).hint("rename the file"))
+            }
+        }
+    }
+}
+
+/// Makes sure that there is a folder to walk.
+pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
+    let shown = folder.display();
+    let found =
+        std::fs::metadata(folder).map_err(|error| Failure::local(format!("cannot read {shown}"), error))?;
+    if found.is_dir() { Ok(()) } else { Err(Failure::usage(format!("{shown} is not a folder"))) }
+}
+
+/// The wanted files below a folder. Links lead somewhere else and are left out, with a warning. What cannot be read is an error, and the walk goes on
+/// beside it.
+pub(crate) fn below(
+    folder: PathBuf,
+    selection: Selection,
+) -> impl Iterator<Item = Result<Item, Failure>> + Send + 'static {
+    let entries = WalkDir::new(&folder).sort_by(in_key_order).into_iter();
+    entries.filter_map(move |entry| match entry {
+        Ok(entry) => wanted(&folder, &selection, entry).map(Ok),
+        Err(error) => Some(Err(Failure::local(format!("cannot read all of {}", folder.display()), error))),
+    })
+}
+
+/// The same as a stream, a little ahead of its reader.
+pub(crate) fn stream(
+    folder: PathBuf,
+    selection: Selection,
+) -> impl Stream<Item = Result<Item, Failure>> + Send + 'static {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let walk = tokio::task::spawn_blocking(move || {
+        let mut items = below(folder, selection);
+        while items.next().is_some_and(|item| sender.blocking_send(item).is_ok()) {}
+    });
+    stream::unfold((receiver, Some(walk)), |(mut receiver, walk)| async move {
+        if let Some(item) = receiver.recv().await {
+            return Some((item, (receiver, walk)));
+        }
+        // A walk that broke down has not seen everything.
+        let error = walk?.await.err()?;
+        Some((Err(Failure::local("the folder was not read to its end", error)), (receiver, None)))
+    })
+}
+
+fn wanted(folder: &Path, selection: &Selection, entry: DirEntry) -> Option<Item> {
+    if entry.file_type().is_dir() {
+        return None;
+    }
+    let below = entry.path().strip_prefix(folder).ok()?;
+    let parts: Option<Vec<_>> = below.iter().map(|part| part.to_str()).collect();
+    let Some(name) = parts.map(|parts| parts.join("/")) else {
+        return Some(Item::Nameless(entry.into_path()));
+    };
+    if !selection.takes(&name) {
+        return None;
+    }
+    let left_out = |what| Output::warn(format_args!("{} is {what} and is left out", entry.path().display()));
+    if entry.file_type().is_symlink() {
+        left_out("a symbolic link");
+    } else if !entry.file_type().is_file() {
+        left_out("not a regular file");
+    } else if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+        left_out("an unfinished download");
+    } else {
+        return Some(Item::File(Found { path: entry.into_path(), name }));
+    }
+    None
+}
+
+/// The order of whole names: a folder stands where its name with the slash does.
+fn in_key_order(one: &DirEntry, other: &DirEntry) -> Ordering {
+    let bytes = |entry: &DirEntry| {
+        let slash = entry.file_type().is_dir().then_some(b'/');
+        entry.file_name().as_encoded_bytes().iter().copied().chain(slash).collect::<Vec<_>>()
+    };
+    bytes(one).cmp(&bytes(other))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn files_come_in_the_order_of_their_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut names = ["a-", "a.txt", "a/b", "a/b.c", "a/b0/x", "a0", "b/a", "b-/z", "ü", ".osseal-x"];
+        for name in names {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            // One name is both: the folder's files stand in for it.
+            drop(std::fs::write(&path, ""));
+        }
+        names.sort_unstable();
+        let all = Selection::new(&[], &[]).unwrap();
+        let walked = stream(folder.path().to_owned(), all).map(|item| item.unwrap().named().unwrap().name);
+        let walked: Vec<_> = walked.collect().await;
+        let wanted: Vec<_> = names.into_iter().filter(|name| *name != ".osseal-x").collect();
+        assert_eq!(walked, wanted);
+    }
+}
