@@ -15,8 +15,6 @@ use crate::info::{Described, ObjectInfo};
 use crate::options::{HeadOptions, ListOptions};
 use crate::store::{Payload, Store};
 
-/// Largest body that is put in one request unless said, bytes.
-const DEFAULT_THRESHOLD: u64 = 32 << 20;
 /// Part size unless said, bytes.
 const DEFAULT_PART: u64 = 16 << 20;
 /// Parts of one object that are on their way at a time unless said.
@@ -44,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) bind: Bind,
     pub(crate) context: EncryptionContext,
     pub(crate) threshold: u64,
+    /// Stored bytes that a request may carry whose length is not known before.
+    pub(crate) single_limit: u64,
     pub(crate) part_size: u64,
     pub(crate) jobs: NonZeroU16,
     pub(crate) memory: MemoryBudget,
@@ -59,7 +59,8 @@ pub struct EncryptedBucketBuilder {
     policy: Option<ReadPolicy>,
     bind: Bind,
     context: EncryptionContext,
-    threshold: u64,
+    threshold: Option<u64>,
+    single_limit: u64,
     part_size: u64,
     jobs: NonZeroU16,
     memory: MemoryBudget,
@@ -97,13 +98,20 @@ impl EncryptedBucketBuilder {
         EncryptedBucketBuilder { context, ..self }
     }
 
-    /// Largest body that is put in one request, plaintext bytes; held in memory while it is. At most 5 GiB when sealed; 32 MiB unless said.
+    /// Largest body that is put in one request, plaintext bytes; held in memory while it is. At most 5 GiB when sealed; as many as the part size unless said.
     #[must_use]
     pub fn multipart_threshold(self, threshold: u64) -> Self {
-        EncryptedBucketBuilder { threshold, ..self }
+        EncryptedBucketBuilder { threshold: Some(threshold), ..self }
     }
 
-    /// Stored bytes of a part; one is held in memory. Rounded up to whole units of the suite (16 bytes of AES/CTR, 16,400 of sealed), to
+    /// Another limit than 5 GiB of a request whose length is not known before, for tests with less.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn dangerous_single_limit(self, single_limit: u64) -> Self {
+        EncryptedBucketBuilder { single_limit, ..self }
+    }
+
+    /// Stored bytes of a part. [`EncryptedBucketBuilder::jobs`] of them are held in memory for each object that is put, and one more where they come from a reader. Rounded up to whole units of the suite (16 bytes of AES/CTR, 16,400 of sealed), to
     /// 100 KiB, and to what makes at most 10,000 parts. 16 MiB unless said.
     #[must_use]
     pub fn part_size(self, part_size: u64) -> Self {
@@ -131,10 +139,11 @@ impl EncryptedBucketBuilder {
         let scene = Scene { operation: "open the bucket", bucket: Some(&self.bucket), key: None };
         let usage = |message: String| Failure::new(ErrorKind::Usage, message).at(scene);
         osseal_wire::oss::names::check_bucket(&self.bucket).map_err(|error| usage(error.to_string()))?;
-        if !fits_one_request(self.suite, self.threshold) {
+        let most = self.suite.layout().plain_len(MAX_SINGLE).unwrap_or(MAX_SINGLE);
+        let threshold = self.threshold.unwrap_or(self.part_size.min(most));
+        if !fits_one_request(self.suite, threshold) {
             return Err(usage(format!(
-                "a multipart threshold of {} bytes is, when sealed, above the service's {MAX_SINGLE} for one request",
-                self.threshold
+                "a multipart threshold of {threshold} bytes is, when sealed, above the service's {MAX_SINGLE} for one request"
             )));
         }
         if self.part_size == 0 || self.part_size > osseal_core::MAX_PART {
@@ -154,7 +163,8 @@ impl EncryptedBucketBuilder {
             bucket: self.bucket,
             keyring: self.keyring,
             suite: self.suite,
-            threshold: self.threshold,
+            threshold,
+            single_limit: self.single_limit,
             part_size: self.part_size,
             jobs: self.jobs,
             memory: self.memory,
@@ -173,7 +183,8 @@ impl EncryptedBucket {
             policy: None,
             bind: Bind::None,
             context: EncryptionContext::empty(),
-            threshold: DEFAULT_THRESHOLD,
+            threshold: None,
+            single_limit: MAX_SINGLE,
             part_size: DEFAULT_PART,
             jobs: DEFAULT_JOBS,
             memory: MemoryBudget::default(),

@@ -388,6 +388,7 @@ impl From<ContentError> for Failure {
             | ContentError::OtherTotal { .. }
             | ContentError::EndUnproven => ErrorKind::Protocol,
             ContentError::CounterOverflow => ErrorKind::Unsupported,
+            ContentError::NoSuchPart { .. } | ContentError::PartTaken { .. } => ErrorKind::Usage,
             _ => ErrorKind::Local,
         };
         Failure::new(kind, error.to_string())

@@ -1,130 +1,262 @@
-//! Put by parts: one after the other, one buffer at a time. An upload that does not end well is aborted.
+//! One upload by parts: the calls that it takes, and what is left of it when it does not end well, which is nothing.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use osseal_core::{Envelope, PartPlan, SealedPart, is_envelope_header};
 use osseal_wire::oss::reply::{ReplyError, late_error};
-use osseal_wire::oss::request::{Call, Complete, PutObject, UploadPart};
-use osseal_wire::oss::xml::{CompletePart, CompleteRequest, CompleteResult, InitiateResult};
+use osseal_wire::oss::request::{Call, Complete, ListParts, ListUploads, PutObject, UploadPart};
+use osseal_wire::oss::xml::{
+    CompletePart, CompleteRequest, CompleteResult, InitiateResult, ListPartsResult, ListUploadsResult,
+};
 use osseal_wire::oss::{Crc64, Metadata, PutReply};
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::body::{self, BoxReader};
 use crate::bucket::EncryptedBucket;
 use crate::error::{ErrorKind, Failure};
-use crate::options::PutOptions;
-use crate::put::{Fresh, PutReport, damaged, report_progress, with_envelope};
+use crate::options::{Progress, PutOptions};
+use crate::put::{PutReport, damaged};
 use crate::store::Payload;
 
-/// An upload in progress, aborted when dropped.
-struct Upload<'a> {
-    bucket: &'a EncryptedBucket,
-    key: &'a str,
-    id: String,
-    /// The envelope's headers, which every part repeats.
-    headers: Metadata,
-    envelope: &'a Envelope,
-    is_over: bool,
+/// The service's answer about an upload that has ended, or never was.
+pub(crate) const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
+
+/// What is to be uploaded, before the service knows of it.
+pub(crate) struct Draft {
+    pub(crate) bucket: EncryptedBucket,
+    pub(crate) key: String,
+    /// All headers of the object, the envelope among them.
+    pub(crate) metadata: Metadata,
+    pub(crate) envelope: Envelope,
+    pub(crate) plan: PartPlan,
+    pub(crate) plain_total: u64,
+    pub(crate) forbid_overwrite: bool,
+    pub(crate) told: Told,
 }
 
-impl EncryptedBucket {
-    pub(crate) async fn put_parts(
-        &self,
-        key: &str,
-        mut reader: BoxReader,
-        length: u64,
-        metadata: Metadata,
-        options: &PutOptions,
-    ) -> Result<PutReport, Failure> {
-        let plan = self.0.suite.layout().part_plan(length, self.0.part_size)?;
-        let Fresh { sealer, envelope } = self.fresh(key, options, Some(length)).await?;
-        let metadata = with_envelope(metadata, &envelope, Some(plan))?;
-        let mut slots = sealer.into_parts(plan)?;
-        let upload = Upload::begin(self, key, metadata, &envelope, options).await?;
-        let sent = async {
-            let mut parts = Vec::new();
-            let mut crc64 = Crc64::of(b"");
-            for number in 1..=slots.parts() {
-                let slot = slots.take(number)?;
-                let plain_len = slot.plain_len();
-                let _held = self.0.memory.take(slot.stored_len()).await;
-                let plain = body::read_exactly(&mut reader, plain_len).await?;
-                let sealed = slot.seal(plain)?;
-                crc64 = Crc64::combine(crc64, sealed.crc64, sealed.bytes.len() as u64);
-                parts.push(upload.send(&sealed).await?);
-                report_progress(options, plain_len);
-            }
-            body::expect_end(&mut reader).await?;
-            Ok::<_, Failure>((parts, crc64))
+/// Who is told how much has been stored, each byte once however often an upload begins again.
+#[derive(Clone, Default)]
+pub(crate) struct Told {
+    progress: Option<Progress>,
+    /// Bytes that were told of before, and bytes of this beginning.
+    counts: Arc<(AtomicU64, AtomicU64)>,
+}
+
+impl Told {
+    pub(crate) fn new(options: &PutOptions) -> Told {
+        Told { progress: options.progress.clone(), counts: Arc::default() }
+    }
+
+    /// So many more bytes are stored.
+    pub(crate) fn add(&self, bytes: u64) {
+        let (before, now) = &*self.counts;
+        let end = now.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        let told = before.fetch_max(end, Ordering::AcqRel);
+        if let Some(progress) = self.progress.as_ref().filter(|_| end > told) {
+            progress(end - told);
+        }
+    }
+
+    /// Nothing is stored any more.
+    pub(crate) fn begin_again(&self) {
+        self.counts.1.store(0, Ordering::Release);
+    }
+}
+
+/// An upload that the service knows.
+pub(crate) struct Upload {
+    draft: Draft,
+    /// The service's name for it.
+    pub(crate) id: String,
+    /// The envelope's headers, which every part repeats.
+    headers: Metadata,
+    /// What the service has, by part.
+    sent: Mutex<Vec<Option<Sent>>>,
+}
+
+struct Sent {
+    etag: String,
+    crc64: u64,
+    length: u64,
+}
+
+impl Draft {
+    /// Begins the upload. Whoever drops this before it is done leaves nothing either.
+    pub(crate) async fn begin(self) -> Result<Begun, Failure> {
+        let headers =
+            Metadata(self.metadata.0.iter().filter(|(name, _)| is_envelope_header(name)).cloned().collect());
+        let object = PutObject {
+            metadata: self.metadata.clone(),
+            forbid_overwrite: self.forbid_overwrite,
+            ..PutObject::default()
         };
-        match sent.await {
-            Ok((parts, crc64)) => upload.finish(parts, crc64, length, plan, options).await,
-            Err(failure) => Err(upload.abort(failure).await),
+        let (bucket, key) = (self.bucket.clone(), self.key.clone());
+        let envelope = headers.clone();
+        let task = tokio::spawn(async move { initiate(&bucket, &key, object, &envelope).await });
+        let mut initiating =
+            Initiating { bucket: self.bucket.clone(), key: self.key.clone(), task: Some(task) };
+        let id = initiating.id().await?;
+        let parts = usize::try_from(self.plan.parts()).unwrap_or(usize::MAX);
+        let sent = Mutex::new((0..parts).map(|_| None).collect());
+        let upload = Arc::new(Upload { draft: self, id, headers, sent });
+        Ok(Begun { upload, tasks: JoinSet::new(), is_over: false })
+    }
+}
+
+/// An upload whose identifier is not known yet: it is waited for even when nobody wants it any more.
+struct Initiating {
+    bucket: EncryptedBucket,
+    key: String,
+    task: Option<JoinHandle<Result<String, Failure>>>,
+}
+
+impl Initiating {
+    async fn id(&mut self) -> Result<String, Failure> {
+        let Some(task) = &mut self.task else { return Err(stopped()) };
+        let done = task.await;
+        self.task = None;
+        joined(done)?
+    }
+}
+
+impl Drop for Initiating {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            let (bucket, key) = (self.bucket.clone(), std::mem::take(&mut self.key));
+            self.bucket.0.store.clean_up(async move {
+                if let Ok(Ok(id)) = task.await {
+                    abort_or_warn(&bucket, &key, &id).await;
+                }
+            });
         }
     }
 }
 
-impl<'a> Upload<'a> {
-    async fn begin(
-        bucket: &'a EncryptedBucket,
-        key: &'a str,
-        metadata: Metadata,
-        envelope: &'a Envelope,
-        options: &PutOptions,
-    ) -> Result<Upload<'a>, Failure> {
-        let headers =
-            Metadata(metadata.0.iter().filter(|(name, _)| is_envelope_header(name)).cloned().collect());
-        let object =
-            PutObject { metadata, forbid_overwrite: options.forbid_overwrite, ..PutObject::default() };
-        let call = Call::Initiate(object.into());
-        let document = bucket.document(Some(key), call).await?;
-        let result = InitiateResult::from_xml(&document).map_err(ReplyError::Xml)?;
-        let id = result.upload_id()?.to_owned();
-        Ok(Upload { bucket, key, id, headers, envelope, is_over: false })
+async fn initiate(
+    bucket: &EncryptedBucket,
+    key: &str,
+    object: PutObject,
+    headers: &Metadata,
+) -> Result<String, Failure> {
+    let call = Call::Initiate(object.into());
+    let begun = async {
+        let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
+        let attempts = reply.attempts;
+        let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
+        Ok::<_, Failure>((result.upload_id()?.to_owned(), attempts))
+    };
+    let begun = begun.await;
+    // An attempt whose reply was lost or made no sense may have begun an upload that nobody knows.
+    let doubtful = match &begun {
+        Ok((_, attempts)) => *attempts > 1,
+        Err(failure) => failure.attempts > 1 || failure.kind == ErrorKind::Protocol,
+    };
+    if doubtful {
+        let ours = begun.as_ref().ok().map(|(id, _)| id.as_str());
+        if let Err(failure) = abort_others(bucket, key, headers, ours).await {
+            tracing::warn!(
+                key,
+                error = failure.message,
+                "an unfinished upload may be left: its beginning was answered too late"
+            );
+        }
+    }
+    begun.map(|(id, _)| id)
+}
+
+/// Aborts the uploads of an envelope, which nobody else has, but one.
+async fn abort_others(
+    bucket: &EncryptedBucket,
+    key: &str,
+    headers: &Metadata,
+    but: Option<&str>,
+) -> Result<(), Failure> {
+    let wrapped = headers.0.iter().find(|(name, _)| name.ends_with("encryption-key"));
+    let Some((_, wrapped)) = wrapped else { return Ok(()) };
+    // The first page is that of the key itself: keys are listed in order, and longer ones come after it.
+    let list = ListUploads { prefix: key.to_owned(), max_uploads: Some(1000), ..ListUploads::default() };
+    let page = bucket.document(None, Call::ListUploads(list)).await?;
+    let page = ListUploadsResult::from_xml(&page).map_err(ReplyError::Xml)?;
+    for upload in page.uploads.iter().filter(|upload| upload.key == key) {
+        let id = upload.upload_id.as_str();
+        if but == Some(id) {
+            continue;
+        }
+        let list = ListParts { upload_id: id.to_owned(), max_parts: Some(1), ..ListParts::default() };
+        let parts = bucket.document(Some(key), Call::ListParts(list)).await?;
+        let parts = ListPartsResult::from_xml(&parts).map_err(ReplyError::Xml)?;
+        if parts.encryption_key.as_bytes() == wrapped.as_slice() {
+            abort(bucket, key, id).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Upload {
+    pub(crate) fn draft(&self) -> &Draft {
+        &self.draft
     }
 
-    async fn send(&self, part: &SealedPart) -> Result<CompletePart, Failure> {
+    /// How many parts there are.
+    pub(crate) fn parts(&self) -> u32 {
+        u32::try_from(self.draft.plan.parts()).unwrap_or(u32::MAX)
+    }
+
+    /// Sends a part until the service has it as it is.
+    pub(crate) async fn send(&self, part: &SealedPart) -> Result<(), Failure> {
+        let Draft { bucket, key, envelope, plan, plain_total, .. } = &self.draft;
+        let length = part.bytes.len() as u64;
         let call = Call::UploadPart(UploadPart {
             upload_id: self.id.clone(),
             part_number: part.number,
             metadata: self.headers.clone(),
-            content_length: Some(part.bytes.len() as u64),
+            content_length: Some(length),
             content_md5: None,
             crc64: Some(part.crc64),
         });
-        let reply = self.bucket.store_bytes(self.key, &call, &part.bytes, part.crc64, self.envelope).await?;
-        Ok(CompletePart { part_number: part.number, etag: reply.etag })
-    }
-
-    async fn finish(
-        mut self,
-        parts: Vec<CompletePart>,
-        crc64: u64,
-        length: u64,
-        plan: PartPlan,
-        options: &PutOptions,
-    ) -> Result<PutReport, Failure> {
-        let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-        let reply = match self.complete(parts, options).await {
-            Ok(reply) => reply,
-            Err(failure) => match self.completed_before(&failure).await {
-                Some(reply) => reply,
-                None => return Err(self.abort(failure).await),
-            },
+        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, envelope).await?;
+        let sent = Sent { etag: reply.etag, crc64: part.crc64, length };
+        let before = {
+            let mut all = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            let index = (part.number as usize).checked_sub(1);
+            index.and_then(|index| all.get_mut(index)).and_then(|place| place.replace(sent))
         };
-        self.is_over = true;
-        if reply.crc64.is_some_and(|theirs| theirs != crc64) {
-            return Err(damaged("the whole object"));
+        if before.is_none() {
+            let whole = bucket.0.suite.layout().part_plain(plan);
+            let start = u64::from(part.number.saturating_sub(1)) * whole;
+            self.draft.told.add(whole.min(plain_total.saturating_sub(start)));
         }
-        self.bucket.report(length, plan.data_size, count, crc64, reply)
+        Ok(())
     }
 
-    async fn complete(&self, parts: Vec<CompletePart>, options: &PutOptions) -> Result<PutReply, Failure> {
+    /// The parts that the service does not have.
+    pub(crate) fn missing(&self) -> Vec<u32> {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        (1..).zip(sent.iter()).filter(|(_, sent)| sent.is_none()).map(|(number, _)| number).collect()
+    }
+
+    /// CRC-64/XZ of all parts that have been sent, in order.
+    pub(crate) fn crc64(&self) -> u64 {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.iter().flatten().fold(Crc64::of(b""), |sum, part| Crc64::combine(sum, part.crc64, part.length))
+    }
+
+    async fn complete(&self) -> Result<PutReply, Failure> {
+        let Draft { bucket, key, forbid_overwrite, .. } = &self.draft;
+        let parts = {
+            let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            let part = |(number, sent): (u32, &Option<Sent>)| {
+                sent.as_ref().map(|sent| CompletePart { part_number: number, etag: sent.etag.clone() })
+            };
+            (1..).zip(sent.iter()).filter_map(part).collect()
+        };
         let call = Call::Complete(Complete {
             upload_id: self.id.clone(),
             parts: CompleteRequest { parts },
-            forbid_overwrite: options.forbid_overwrite,
+            forbid_overwrite: *forbid_overwrite,
             ..Complete::default()
         });
-        let bucket = self.bucket.0.bucket.as_str();
-        let reply = self.bucket.0.store.call(Some(bucket), Some(self.key), call, Payload::None).await?;
+        let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
         let (status, headers, attempts) = (reply.status, reply.headers.clone(), reply.attempts);
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
@@ -135,44 +267,105 @@ impl<'a> Upload<'a> {
         Ok(PutReply { etag: if result.etag.is_empty() { reply.etag } else { result.etag }, ..reply })
     }
 
-    /// Whether the object is there although completing it failed: the reply of an earlier attempt was lost, or makes no sense.
+    /// Whether the object is there although completing it failed: the reply of an earlier attempt was lost, or makes no sense, or the request was delivered twice.
     async fn completed_before(&self, failure: &Failure) -> Option<PutReply> {
-        let doubtful =
-            failure.attempts > 1 || matches!(failure.kind, ErrorKind::Transient | ErrorKind::Protocol);
+        let doubtful = failure.attempts > 1
+            || failure.code == NO_SUCH_UPLOAD
+            || matches!(failure.kind, ErrorKind::Transient | ErrorKind::Protocol);
         if !doubtful {
             return None;
         }
-        self.bucket.find_ours(self.key, self.envelope).await.ok().flatten()
+        let Draft { bucket, key, envelope, .. } = &self.draft;
+        bucket.find_ours(key, envelope).await.ok().flatten()
+    }
+}
+
+/// An upload that is aborted when this is dropped before its end, after everything that sends for it has stopped.
+pub(crate) struct Begun {
+    pub(crate) upload: Arc<Upload>,
+    /// What sends parts.
+    pub(crate) tasks: JoinSet<Result<(), Failure>>,
+    is_over: bool,
+}
+
+impl Begun {
+    /// Makes the object of the parts, all of which have been sent.
+    pub(crate) async fn complete(mut self) -> Result<PutReport, Failure> {
+        let upload = self.upload.clone();
+        let missing = upload.missing();
+        if let Some(first) = missing.first() {
+            let message = format!(
+                "{} of {} parts were not sent, part {first} first; nothing was stored",
+                missing.len(),
+                upload.parts()
+            );
+            return Err(self.abort_after(Failure::new(ErrorKind::Usage, message)).await);
+        }
+        let reply = match upload.complete().await {
+            Ok(reply) => reply,
+            Err(failure) => match upload.completed_before(&failure).await {
+                Some(reply) => reply,
+                None => return Err(self.abort_after(failure).await),
+            },
+        };
+        self.is_over = true;
+        let crc64 = upload.crc64();
+        if reply.crc64.is_some_and(|theirs| theirs != crc64) {
+            return Err(damaged("the whole object"));
+        }
+        let Draft { bucket, plan, plain_total, .. } = upload.draft();
+        bucket.report(*plain_total, plan.data_size, upload.parts(), crc64, reply)
     }
 
     /// Drops the upload and its parts. If even that fails, the error says which upload is left.
-    async fn abort(mut self, mut failure: Failure) -> Failure {
-        self.is_over = true;
-        if let Err(second) = abort(self.bucket, self.key, &self.id).await {
+    pub(crate) async fn abort_after(mut self, mut failure: Failure) -> Failure {
+        if let Err(second) = self.abort().await {
             failure.message = format!(
                 "{}; besides, the unfinished upload {} is left and takes up space: abort it ({})",
-                failure.message, self.id, second.message
+                failure.message, self.upload.id, second.message
             );
         }
         failure
     }
+
+    /// Stops what sends parts, and then drops the upload.
+    pub(crate) async fn abort(&mut self) -> Result<(), Failure> {
+        self.tasks.shutdown().await;
+        let Draft { bucket, key, .. } = self.upload.draft();
+        let aborted = abort(bucket, key, &self.upload.id).await;
+        self.is_over = true;
+        aborted
+    }
 }
 
-impl Drop for Upload<'_> {
+impl Drop for Begun {
     fn drop(&mut self) {
         if !self.is_over {
-            let (bucket, key, id) = (self.bucket.clone(), self.key.to_owned(), std::mem::take(&mut self.id));
-            self.bucket.0.store.clean_up(async move {
-                if let Err(failure) = abort(&bucket, &key, &id).await {
-                    tracing::warn!(
-                        key,
-                        upload_id = id,
-                        error = failure.message,
-                        "an unfinished upload is left"
-                    );
-                }
+            let (upload, mut tasks) = (self.upload.clone(), std::mem::take(&mut self.tasks));
+            tasks.abort_all();
+            self.upload.draft.bucket.0.store.clean_up(async move {
+                tasks.shutdown().await;
+                abort_or_warn(&upload.draft.bucket, &upload.draft.key, &upload.id).await;
             });
         }
+    }
+}
+
+/// What a task of ours came to; its panic is ours.
+pub(crate) fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, Failure> {
+    done.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => stopped(),
+    })
+}
+
+fn stopped() -> Failure {
+    Failure::new(ErrorKind::Local, "the program is ending; nothing was stored")
+}
+
+async fn abort_or_warn(bucket: &EncryptedBucket, key: &str, id: &str) {
+    if let Err(failure) = abort(bucket, key, id).await {
+        tracing::warn!(key, upload_id = id, error = failure.message, "an unfinished upload is left");
     }
 }
 

@@ -161,6 +161,7 @@ impl PresignedReader {
                 bind: Bind::None,
                 context: EncryptionContext::empty(),
                 threshold: 0,
+                single_limit: 0,
                 part_size: 0,
                 jobs: NonZeroU16::MIN,
                 memory: MemoryBudget::default(),

@@ -1,24 +1,23 @@
 //! Put: one request up to the threshold, parts above it.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use aws_lc_rs::rand;
 use bytes::{Bytes, BytesMut};
-use futures_util::stream;
 use osseal_core::{
     Binding, ContentRandom, Envelope, PartPlan, Place, SALT, SealedContext, Sealer, Secret, Suite,
 };
 use osseal_wire::oss::request::{Attributes, Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
 
-use crate::body::{self, BoxReader, PutBody, Reader, Source};
-use crate::bucket::{EncryptedBucket, fits_one_request};
+use crate::body::{self, PutBody, Source, length_in_memory};
+use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
+use crate::file::OpenSource;
 use crate::headers;
+use crate::multipart::{Draft, NO_SUCH_UPLOAD, Told};
 use crate::options::PutOptions;
+use crate::parallel::Parts;
 use crate::spans;
 use crate::store::Payload;
-use crate::transport::{self, BoxError};
 
 /// What was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +48,18 @@ pub(crate) struct Fresh {
     pub(crate) envelope: Envelope,
 }
 
+/// A source that can be read from its beginning any number of times.
+enum Replayable {
+    Bytes(Bytes),
+    File(OpenSource),
+}
+
 impl EncryptedBucket {
     /// Encrypts and stores an object, whole or not at all.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`]: metadata with reserved names or above 8 KB, a body above what the service takes, no keyring. [`ErrorKind::Local`]:
-    /// the source fails, or is shorter or longer than declared. [`ErrorKind::Exists`] when that was asked for. [`ErrorKind::Integrity`]:
+    /// the source fails, changes, or is shorter or longer than declared. [`ErrorKind::Exists`] when that was asked for. [`ErrorKind::Integrity`]:
     /// the service's CRC64 is not ours. Whatever the error, no object and no unfinished upload is left, unless the error names one.
     pub async fn put(
         &self,
@@ -67,32 +72,113 @@ impl EncryptedBucket {
 
     async fn put_body(&self, key: &str, body: PutBody, options: &PutOptions) -> Result<PutReport, Failure> {
         let metadata = chosen(options)?;
+        let threshold = self.0.threshold;
         match body.0 {
-            Source::Bytes(bytes) if bytes.len() as u64 <= self.0.threshold => {
+            Source::Bytes(bytes) if bytes.len() as u64 <= threshold => {
                 let plain = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
                 self.put_single(key, plain, metadata, options).await
             }
             Source::Bytes(bytes) => {
-                let length = bytes.len() as u64;
-                self.put_parts(key, Box::new(std::io::Cursor::new(bytes)), length, metadata, options).await
+                self.put_parts_again(key, Replayable::Bytes(bytes), metadata, options).await
             }
-            Source::Reader(Reader { mut reader, length: Some(length) }) if length <= self.0.threshold => {
-                let plain = body::read_exactly(&mut reader, length).await?;
+            Source::File(file) => {
+                let file = OpenSource::open(file).await?;
+                if file.length() > threshold {
+                    return self.put_parts_again(key, Replayable::File(file), metadata, options).await;
+                }
+                let room = self.room(file.length())?;
+                let _held = self.0.memory.take(room).await;
+                let plain = file.read_whole(room).await?;
+                self.put_single(key, plain, metadata, options).await
+            }
+            Source::Reader { mut reader, length } if length <= threshold => {
+                let room = self.room(length)?;
+                let _held = self.0.memory.take(room).await;
+                let plain = body::read_exactly(&mut reader, length, room).await?;
                 body::expect_end(&mut reader).await?;
                 self.put_single(key, plain, metadata, options).await
             }
-            Source::Reader(Reader { reader, length: Some(length) }) => {
-                self.put_parts(key, reader, length, metadata, options).await
+            Source::Reader { reader, length } => {
+                let parts = |slots| Parts::Reader(reader, slots);
+                self.put_parts(key, parts, length, metadata, options, &Told::new(options)).await
             }
-            Source::Reader(Reader { mut reader, length: None }) => {
+            Source::Endless { mut reader, spool } => {
+                let held = self.0.memory.take(self.room(threshold)?).await;
                 // One byte more than fits says whether it goes on.
-                let first = body::read_up_to(&mut reader, self.0.threshold.saturating_add(1)).await?;
-                if first.len() as u64 <= self.0.threshold {
+                let most = length_in_memory(threshold.saturating_add(1))?;
+                let mut first = BytesMut::new();
+                body::fill(&mut reader, &mut first, most).await?;
+                if first.len() < most {
                     self.put_single(key, first, metadata, options).await
                 } else {
-                    self.put_stream(key, first, reader, metadata, options).await
+                    self.put_stream(key, first, held, reader, spool, metadata, options).await
                 }
             }
+        }
+    }
+
+    /// Stored bytes of so many plaintext bytes in one request.
+    fn room(&self, plain: u64) -> Result<u64, Failure> {
+        let overflow = osseal_core::LayoutError::Overflow { plain };
+        self.0.suite.layout().stored_len(plain).ok_or_else(|| overflow.into())
+    }
+
+    /// Puts by parts what can be read a second time: if the service forgets the upload, another one with another data key follows, once.
+    async fn put_parts_again(
+        &self,
+        key: &str,
+        source: Replayable,
+        metadata: Metadata,
+        options: &PutOptions,
+    ) -> Result<PutReport, Failure> {
+        let told = Told::new(options);
+        let length = match &source {
+            Replayable::Bytes(bytes) => bytes.len() as u64,
+            Replayable::File(file) => file.length(),
+        };
+        let begin = |slots| match &source {
+            Replayable::Bytes(bytes) => Parts::Bytes(bytes.clone(), slots),
+            Replayable::File(file) => Parts::File(file.clone(), slots),
+        };
+        match self.put_parts(key, begin, length, metadata.clone(), options, &told).await {
+            Err(failure) if failure.code == NO_SUCH_UPLOAD => {
+                tracing::warn!(
+                    key,
+                    "the service no longer knows the upload; beginning again with another data key"
+                );
+                told.begin_again();
+                self.put_parts(key, begin, length, metadata, options, &told).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn put_parts(
+        &self,
+        key: &str,
+        parts: impl FnOnce(osseal_core::PartSlots) -> Parts,
+        length: u64,
+        metadata: Metadata,
+        options: &PutOptions,
+        told: &Told,
+    ) -> Result<PutReport, Failure> {
+        let plan = self.0.suite.layout().part_plan(length, self.0.part_size)?;
+        let Fresh { sealer, envelope } = self.fresh(key, options, Some(length)).await?;
+        let draft = Draft {
+            bucket: self.clone(),
+            key: key.to_owned(),
+            metadata: with_envelope(metadata, &envelope, Some(plan))?,
+            envelope,
+            plan,
+            plain_total: length,
+            forbid_overwrite: options.forbid_overwrite,
+            told: told.clone(),
+        };
+        let parts = parts(sealer.into_parts(plan)?);
+        let mut begun = draft.begin().await?;
+        match begun.send_all(parts).await {
+            Ok(()) => begun.complete().await,
+            Err(failure) => Err(begun.abort_after(failure).await),
         }
     }
 
@@ -116,7 +202,7 @@ impl EncryptedBucket {
             ..PutObject::default()
         });
         let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, &envelope).await?;
-        report_progress(options, length);
+        Told::new(options).add(length);
         self.report(length, stored, 1, sealed.crc64, reply)
     }
 
@@ -176,73 +262,6 @@ impl EncryptedBucket {
         }
     }
 
-    async fn put_stream(
-        &self,
-        key: &str,
-        first: BytesMut,
-        reader: BoxReader,
-        metadata: Metadata,
-        options: &PutOptions,
-    ) -> Result<PutReport, Failure> {
-        let Fresh { sealer, envelope } = self.fresh(key, options, None).await?;
-        let metadata = with_envelope(metadata, &envelope, None)?;
-        let call = Call::PutObject(PutObject {
-            metadata,
-            forbid_overwrite: options.forbid_overwrite,
-            ..PutObject::default()
-        });
-        let suite = self.0.suite;
-        let state = Arc::new(Mutex::new(Streamed::default()));
-        let seal = Some(sealer.into_stream());
-        let source = (Some(first), reader, seal, state.clone(), options.progress.clone());
-        let pieces = stream::try_unfold(
-            source,
-            move |(first, mut reader, seal, state, progress)| async move {
-                let Some(mut sealing) = seal else { return Ok(None) };
-                let plain = match first {
-                    Some(first) => first,
-                    None => body::read_stride(&mut reader)
-                        .await
-                        .map_err(|error| stop(&state, "the source cannot be read", Some(error)))?,
-                };
-                let length = plain.len() as u64;
-                if !fits_one_request(suite, sealing.plain() + length) {
-                    let message = "the source has, when sealed, more than 5 GiB, which is the most that can be stored without knowing the size before";
-                    return Err(stop(&state, message, None));
-                }
-                let is_over = plain.is_empty();
-                let sealed = if is_over { sealing.finish() } else { sealing.push(plain) }?;
-                {
-                    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                    (state.plain, state.stored, state.crc64) =
-                        (sealing.plain(), sealing.stored(), sealing.crc64());
-                }
-                if let Some(progress) = &progress {
-                    progress(length);
-                }
-                if is_over && sealed.is_empty() {
-                    return Ok(None);
-                }
-                let seal = (!is_over).then_some(sealing);
-                Ok::<_, BoxError>(Some((sealed, (None, reader, seal, state, progress))))
-            },
-        );
-        let sent = self
-            .0
-            .store
-            .call(Some(&self.0.bucket), Some(key), call, Payload::Stream(transport::stream(pieces)))
-            .await;
-        let state = std::mem::take(&mut *state.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(failure) = state.failure {
-            return Err(failure);
-        }
-        let reply = PutReply::from_head(&sent?.headers)?;
-        if reply.crc64.is_some_and(|theirs| theirs != state.crc64) {
-            return Err(damaged("what was stored"));
-        }
-        self.report(state.plain, state.stored, 1, state.crc64, reply)
-    }
-
     /// Makes a data key and its envelope.
     pub(crate) async fn fresh(
         &self,
@@ -289,34 +308,13 @@ impl EncryptedBucket {
     }
 }
 
-/// How far a streamed request has come.
-#[derive(Default)]
-struct Streamed {
-    plain: u64,
-    stored: u64,
-    crc64: u64,
-    failure: Option<Failure>,
-}
-
-fn stop(state: &Mutex<Streamed>, message: &str, source: Option<std::io::Error>) -> BoxError {
-    let failure = Failure { source: source.map(BoxError::from), ..Failure::new(ErrorKind::Local, message) };
-    state.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(failure);
-    message.into()
-}
-
-pub(crate) fn report_progress(options: &PutOptions, bytes: u64) {
-    if let Some(progress) = &options.progress {
-        progress(bytes);
-    }
-}
-
 pub(crate) fn damaged(what: &str) -> Failure {
     let message = format!("the service's CRC64 of {what} is not ours; remove the object or put it again");
     Failure::new(ErrorKind::Integrity, message)
 }
 
 /// The caller's headers, checked.
-fn chosen(options: &PutOptions) -> Result<Metadata, Failure> {
+pub(crate) fn chosen(options: &PutOptions) -> Result<Metadata, Failure> {
     let mut metadata = options.headers.to_metadata()?;
     let tags = headers::tags(&options.tags)?;
     Attributes { storage_class: options.storage_class, acl: options.acl, tags }.push_to(&mut metadata);

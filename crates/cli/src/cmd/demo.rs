@@ -34,7 +34,7 @@ pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     let shelf = Shelf::new();
     let bucket = bucket(&shelf).await?;
     let clock = Stopwatch::start();
-    let body = PutBody::reader(tokio::fs::File::from_std(plain.source()?), plain.len());
+    let body = PutBody::file(plain.source()?, plain.len());
     let report = bucket.put(&key, body, PutOptions::default()).await?;
     say(format_args!(
         "stored    oss://{BUCKET}/{}: {}, sealed with {}, {}",

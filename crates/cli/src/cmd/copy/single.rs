@@ -41,7 +41,7 @@ pub(super) async fn up(
         return left(context, &target);
     }
     let (body, total) = match source {
-        Some(((file, length), _)) => (PutBody::reader(tokio::fs::File::from_std(file), length), Some(length)),
+        Some(((file, length), _)) => (PutBody::file(file, length), Some(length)),
         None => (PutBody::unknown_length(tokio::io::stdin()), None),
     };
     let bar = Bar::new(context.output(), !args.no_progress, total);

@@ -46,7 +46,7 @@ pub(super) async fn up(
         }
         let shown = file.path.display().to_string();
         let (opened, length) = single::open(&file.path)?;
-        let body = PutBody::reader(tokio::fs::File::from_std(opened), length);
+        let body = PutBody::file(opened, length);
         let report = single::store(bucket, &to.key, body, args, bar_of).await;
         let report = report.map_err(|failure| failure.about(&shown))?;
         let words = format!("stored {to}: {}", size(report.plain_size));

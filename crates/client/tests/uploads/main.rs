@@ -1,0 +1,23 @@
+//! Uploads: parts in parallel, sources of unknown length; and what is left when they do not end well.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(unused, reason = "each test program uses its share of the support module")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod endings;
+mod parts;
+mod spool;
+mod watched;
+
+use osseal::Suite;
+
+/// Plaintext bytes of the smallest part of a suite.
+fn part_plain(suite: Suite) -> u64 {
+    if suite == Suite::Sealed { 7 * 16_384 } else { support::PART }
+}
+
+/// Stored bytes of the smallest part of a suite.
+fn part_stored(suite: Suite) -> u64 {
+    if suite == Suite::Sealed { 7 * 16_400 } else { support::PART }
+}
