@@ -26,6 +26,7 @@ mod state;
 mod store;
 mod stream;
 pub mod transport;
+mod upload;
 mod versions;
 
 pub use body::PutBody;
@@ -48,6 +49,7 @@ pub use put::PutReport;
 pub use retry::RetryPolicy;
 pub use state::{StateDir, StateError};
 pub use store::{BucketEntry, Clock, SignatureVersion, Store, StoreBuilder};
+pub use upload::{MultipartUpload, UploadPart};
 pub use versions::{DeleteOutcome, DeleteReport};
 
 pub use osseal_core::{

@@ -1,10 +1,11 @@
-//! Uploads: parts in parallel, sources of unknown length; and what is left when they do not end well.
+//! Uploads: parts in parallel, parts that the application drives, sources of unknown length; and what is left when they do not end well.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![expect(unused, reason = "each test program uses its share of the support module")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod driven;
 mod endings;
 mod parts;
 mod spool;
