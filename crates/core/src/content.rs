@@ -24,7 +24,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use crate::layout::{Layout, LayoutError};
 use crate::range::RangeError;
-use crate::secret::Secret;
+use crate::secret::{Secret, on_wiped_stack};
 use crate::suite::Suite;
 use chunked::Chunked;
 use ctr::Ctr;
@@ -161,7 +161,7 @@ enum Cipher {
     /// Stored bytes are plaintext bytes, see [`crate::dangerous::plaintext_sealer`].
     None,
     Ctr(Box<Ctr>),
-    Chunked(Chunked),
+    Chunked(Box<Chunked>),
 }
 
 impl ContentKey {
@@ -169,8 +169,8 @@ impl ContentKey {
     ///
     /// `data_key` has 32 bytes; `iv` is the counter of block 0, 128 bits, big-endian.
     pub fn aes_ctr(data_key: &Secret, iv: [u8; 16]) -> Result<Self, ContentError> {
-        let cipher = Cipher::Ctr(Box::new(Ctr::new(data_key, iv)?));
-        Ok(ContentKey { suite: Suite::AesCtr, cipher, resume: None })
+        let ctr = on_wiped_stack(|| Ctr::new(data_key, iv).map(Box::new))?;
+        Ok(ContentKey { suite: Suite::AesCtr, cipher: Cipher::Ctr(ctr), resume: None })
     }
 
     /// A key for [`Suite::Sealed`], and the commitment to what it was derived from.
@@ -181,7 +181,10 @@ impl ContentKey {
         salt: &[u8; SALT],
         context: &[u8],
     ) -> Result<(Self, [u8; COMMITMENT]), ContentError> {
-        let (chunked, commitment) = Chunked::derive(data_key, salt, context)?;
+        let (chunked, commitment) = on_wiped_stack(|| {
+            let (chunked, commitment) = Chunked::derive(data_key, salt, context)?;
+            Ok::<_, ContentError>((Box::new(chunked), commitment))
+        })?;
         let cipher = Cipher::Chunked(chunked);
         Ok((ContentKey { suite: Suite::Sealed, cipher, resume: None }, commitment))
     }

@@ -26,7 +26,7 @@ pub use layout::{Layout, LayoutError, MAX_PART, MAX_PARTS, MIN_PART, PartPlan};
 pub use matdesc::{MaterialDescription, MaterialDescriptionError};
 pub use policy::{PolicyError, ReadPolicy};
 pub use range::{ByteRange, RangeError, Reading, StoredAsk, Window};
-pub use secret::Secret;
+pub use secret::{Secret, on_wiped_stack};
 pub use suite::Suite;
 pub use wrap::{
     AesKey, KeyError, KeyFileError, KeyFuture, RsaKey, RsaPadding, UnknownPadding, UnwrapKey, UnwrapRequest,

@@ -46,6 +46,32 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Bytes of stack that are wiped: more than the calls of the cipher libraries take.
+const STRETCH: usize = 16 << 10;
+
+/// Runs `work` on a stretch of stack that is wiped afterwards.
+///
+/// Key schedules and digests of cipher libraries are values: each time one is moved, which the libraries do themselves, a copy stays on the stack that
+/// nobody wipes. What `work` gives back is moved, too: let it be a box, or nothing secret.
+pub fn on_wiped_stack<T>(work: impl FnOnce() -> T) -> T {
+    let outcome = below(work);
+    wipe_below();
+    outcome
+}
+
+#[inline(never)]
+fn below<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// Writes over what the frames of earlier calls at this depth have left.
+#[inline(never)]
+fn wipe_below() {
+    let mut stretch = [0_u8; STRETCH];
+    stretch.zeroize();
+    std::hint::black_box(&stretch);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

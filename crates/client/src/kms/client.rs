@@ -13,7 +13,7 @@ use osseal_wire::kms::json::MAX_DOCUMENT;
 use osseal_wire::kms::{Call, ErrorClass, JsonError, KmsError, REQUEST_ID};
 use osseal_wire::oss::{Credentials, Endpoint};
 use tokio::time::{Instant, timeout_at};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::builder::KmsLimits;
 use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentials};
@@ -346,6 +346,10 @@ async fn read(mut body: Body) -> Result<Option<Zeroizing<Vec<u8>>>, BoxError> {
             return Ok(None);
         }
         document.extend_from_slice(&data);
+        // Where nobody else holds it, the transport's copy ends here, too.
+        if let Ok(mut data) = data.try_into_mut() {
+            data.zeroize();
+        }
     }
     Ok(Some(document))
 }

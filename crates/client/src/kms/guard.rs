@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::SHA256_OUTPUT_LEN;
 use aws_lc_rs::{hmac, rand};
+use osseal_core::on_wiped_stack;
 
 /// How many replies are remembered.
 const REMEMBERED: usize = 4096;
@@ -43,10 +44,12 @@ impl Guard {
 
     /// Whether a value comes for the first time, as far as is remembered.
     pub(super) fn is_first(&self, meaning: Meaning, value: &[u8]) -> bool {
-        let mut context = hmac::Context::with_key(&self.key);
-        context.update(&[meaning as u8]);
-        context.update(value);
-        let tag = context.sign();
+        let tag = on_wiped_stack(|| {
+            let mut context = hmac::Context::with_key(&self.key);
+            context.update(&[meaning as u8]);
+            context.update(value);
+            context.sign()
+        });
         let Some(digest) = tag.as_ref().first_chunk::<KEPT>() else { return false };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if !seen.digests.insert(*digest) {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::ContentError;
 use super::chunked::Length;
-use crate::secret::Secret;
+use crate::secret::{Secret, on_wiped_stack};
 
 const LABEL: &[u8] = b"osseal resume v1\0";
 /// Bytes of the key and of a digest.
@@ -32,10 +32,12 @@ impl ResumeKey {
     /// Derives the key; `start` is the salt of a sealed object or the initial counter of another.
     pub(super) fn derive(data_key: &Secret, start: &[u8]) -> Result<ResumeKey, ContentError> {
         let mut derived = Zeroizing::new([0; LEN]);
-        Prk::new_less_safe(HKDF_SHA512, data_key.expose())
-            .expand(&[LABEL, start], Length(LEN))
-            .and_then(|okm| okm.fill(&mut derived[..]))
-            .map_err(|_| ContentError::Cipher)?;
+        on_wiped_stack(|| {
+            Prk::new_less_safe(HKDF_SHA512, data_key.expose())
+                .expand(&[LABEL, start], Length(LEN))
+                .and_then(|okm| okm.fill(&mut derived[..]))
+        })
+        .map_err(|_| ContentError::Cipher)?;
         Ok(ResumeKey(Secret::take_from(&mut derived[..])))
     }
 

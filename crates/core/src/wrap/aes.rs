@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::pem::KeyFileError;
 use super::{KeyError, KeyFuture, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey, Wrapped};
-use crate::secret::Secret;
+use crate::secret::{Secret, on_wiped_stack};
 
 /// Integrity block that key wrap puts in front, in bytes.
 const OVERHEAD: usize = 8;
@@ -59,7 +59,7 @@ impl WrapKey for AesKey {
     }
 
     fn wrap<'a>(&'a self, secret: &'a Secret) -> KeyFuture<'a, Wrapped> {
-        Box::pin(async move { self.wrap_now(secret) })
+        Box::pin(async move { on_wiped_stack(|| self.wrap_now(secret)) })
     }
 }
 
@@ -69,6 +69,6 @@ impl UnwrapKey for AesKey {
     }
 
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret> {
-        Box::pin(async move { self.unwrap_now(request.wrapped) })
+        Box::pin(async move { on_wiped_stack(|| self.unwrap_now(request.wrapped)) })
     }
 }

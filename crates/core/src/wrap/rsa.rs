@@ -12,7 +12,7 @@ use aws_lc_rs::rsa::{
 
 use super::pem::{KeyFileError, RsaDer, read_rsa};
 use super::{KeyError, KeyFuture, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey, Wrapped};
-use crate::secret::Secret;
+use crate::secret::{Secret, on_wiped_stack};
 
 /// How an RSA key pads. A key has one padding and unwraps no other: an oracle for one would open the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -195,7 +195,7 @@ impl WrapKey for RsaKey {
     }
 
     fn wrap<'a>(&'a self, secret: &'a Secret) -> KeyFuture<'a, Wrapped> {
-        Box::pin(async move { self.encrypt(secret) })
+        Box::pin(async move { on_wiped_stack(|| self.encrypt(secret)) })
     }
 }
 
@@ -207,6 +207,6 @@ impl UnwrapKey for RsaKey {
     }
 
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret> {
-        Box::pin(async move { self.decrypt(request.wrapped) })
+        Box::pin(async move { on_wiped_stack(|| self.decrypt(request.wrapped)) })
     }
 }
