@@ -1,6 +1,7 @@
 //! Putting a [`Kms`] together.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -97,6 +98,7 @@ impl KmsBuilder {
             retry: self.retry,
             budget: Budget::default(),
             clock: self.clock,
+            skew: AtomicI64::new(0),
             counters: Counters::default(),
         })))
     }

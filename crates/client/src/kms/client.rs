@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
+use http::HeaderMap;
 use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
 use osseal_core::KeyError;
 use osseal_wire::acs3;
 use osseal_wire::kms::json::MAX_DOCUMENT;
 use osseal_wire::kms::{Call, ErrorClass, JsonError, KmsError, REQUEST_ID};
-use osseal_wire::oss::{Credentials, Endpoint};
+use osseal_wire::oss::{Credentials, Endpoint, parse_http_date};
 use tokio::time::{Instant, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -36,6 +38,8 @@ pub(super) struct Inner {
     pub(super) budget: Budget,
     pub(super) limiter: Limiter,
     pub(super) clock: Clock,
+    /// Seconds that the service's clock is ahead of this one, as far as it said.
+    pub(super) skew: AtomicI64,
     pub(super) counters: Counters,
 }
 
@@ -142,6 +146,8 @@ enum Again {
     Free,
     /// With other credentials, once.
     Renewed,
+    /// By the service's clock, once.
+    Corrected,
 }
 
 impl Kms {
@@ -171,7 +177,7 @@ impl Kms {
         let inner = &self.0;
         let deadline = Instant::now() + inner.limits.operation;
         let mut delays = inner.retry.delays();
-        let (mut attempts, mut renewed) = (1, false);
+        let (mut attempts, mut renewed, mut corrected) = (1, false, false);
         let mut grant = in_time(deadline, inner.credentials.current()).await?;
         loop {
             let failed = match self.attempt(call, &grant.credentials, deadline).await {
@@ -196,8 +202,14 @@ impl Kms {
                 count(&inner.counters.retries);
                 continue;
             }
+            if failed.again == Again::Corrected && !corrected {
+                corrected = true;
+                attempts += 1;
+                count(&inner.counters.retries);
+                continue;
+            }
             let may = match failed.again {
-                Again::No | Again::Renewed => false,
+                Again::No | Again::Renewed | Again::Corrected => false,
                 Again::Free => true,
                 Again::Paid => inner.budget.spend(),
             };
@@ -244,7 +256,7 @@ impl Kms {
             Attempt::local(format!("the call cannot be signed: {error}"))
         };
         let mut head = call.head(&inner.endpoint).map_err(unsigned)?;
-        let (nonce, now) = (HEXLOWER.encode(&nonce), (inner.clock)());
+        let (nonce, now) = (HEXLOWER.encode(&nonce), inner.now());
         acs3::sign(&mut head, b"", credentials, &nonce, now).map_err(unsigned)?;
         let request = http::Request::from_parts(head, transport::empty());
         let reply = inner.transport.send(request).await.map_err(|error| Attempt::of_transport(&error))?;
@@ -269,7 +281,26 @@ impl Kms {
         if error.class() == ErrorClass::Throttled {
             count(&inner.counters.throttled);
         }
-        Err(Attempt::of_refusal(&error))
+        let refused = Attempt::of_refusal(&error);
+        if error.is_clock_skewed() && inner.learn_time(&head.headers) {
+            return Err(Attempt { again: Again::Corrected, ..refused });
+        }
+        Err(refused)
+    }
+}
+
+impl Inner {
+    /// The service's time, as far as we know it.
+    fn now(&self) -> Timestamp {
+        (self.clock)() + SignedDuration::from_secs(self.skew.load(Ordering::Relaxed))
+    }
+
+    /// Takes the service's time from a reply, if the reply has it.
+    fn learn_time(&self, headers: &HeaderMap) -> bool {
+        let date = headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let Some(theirs) = date.and_then(parse_http_date) else { return false };
+        self.skew.store(theirs.duration_since((self.clock)()).as_secs(), Ordering::Relaxed);
+        true
     }
 }
 

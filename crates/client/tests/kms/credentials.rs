@@ -1,4 +1,4 @@
-//! Who signs: credentials that are renewed, those of the store, and others.
+//! Who signs: credentials that are renewed, those of the store, and others; and when.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +9,7 @@ use osseal::credentials::{CredentialsError, CredentialsErrorKind, Grant, Provide
 use osseal::{
     Credentials, EncryptedBucket, Error, ErrorKind, GetOptions, KmsKey, PutOptions, SharedCredentials, Suite,
 };
+use osseal_server::kms::faults::{Action, Fault};
 
 use crate::support::{World, credentials, ramp};
 use crate::vault::{SUITES, Vault, keyring};
@@ -112,4 +113,26 @@ async fn the_same_credentials_serve_both_and_separate_ones_each() {
         assert_eq!(back, ramp(1000));
         assert_eq!((both.asked(), theirs.asked()), (1, asked));
     }
+}
+
+/// A clock that is wrong is corrected once, by the time of the reply.
+#[tokio::test]
+async fn a_wrong_clock_is_corrected_once() {
+    for minutes in [-90, 90] {
+        let vault = Vault::new().await;
+        let clock = Arc::new(move || jiff::Timestamp::now() + jiff::SignedDuration::from_mins(minutes));
+        let kms = vault.kms_with(|builder| builder.clock(clock));
+        let bucket =
+            vault.bucket(Suite::Sealed, &KmsKey::builder(kms, vault.id.parse().unwrap()).build().unwrap());
+        put(&bucket).await.unwrap();
+        assert_eq!(vault.faults.total(), 2, "{minutes}: refused once");
+        assert_eq!(bucket.get("a", GetOptions::default()).await.unwrap().bytes().await.unwrap(), ramp(1000));
+        assert_eq!(vault.faults.total(), 3, "{minutes}: the service's time is known from then on");
+    }
+    // What no correction helps is denied after one.
+    let vault = Vault::new().await;
+    let bucket = vault.bucket(Suite::Sealed, &vault.key());
+    vault.faults.inject(Fault::new(Action::refuse(400, "InvalidTimeStamp.Expired")).always());
+    let error = put(&bucket).await.unwrap_err();
+    assert_eq!((error.kind(), vault.faults.total()), (ErrorKind::Denied, 2), "{error}");
 }

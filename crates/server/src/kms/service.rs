@@ -20,7 +20,7 @@ use osseal_wire::kms::{
     AliasList, AliasPage, Asked, Call, CiphertextBlob, DataKey, Decrypted, DescribedKey, Encrypted,
     EncryptionContext, KeyId, KmsError, Plaintext, REQUEST_ID,
 };
-use osseal_wire::oss::Credentials;
+use osseal_wire::oss::{Credentials, http_date};
 use tokio::time::Instant;
 
 use super::blob;
@@ -235,6 +235,9 @@ impl Inner {
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
         if let Ok(request_id) = HeaderValue::from_str(&request_id) {
             headers.insert(REQUEST_ID, request_id);
+        }
+        if let Ok(date) = HeaderValue::from_str(&http_date((self.clock)())) {
+            headers.insert(http::header::DATE, date);
         }
         Ok(response)
     }

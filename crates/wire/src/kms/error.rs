@@ -109,6 +109,11 @@ impl KmsError {
         }
     }
 
+    /// Whether the service takes this machine's clock for wrong.
+    pub fn is_clock_skewed(&self) -> bool {
+        CLOCK.iter().any(|prefix| self.code.starts_with(prefix))
+    }
+
     /// Whether the service no longer takes the token of the credentials, so that others may do better.
     pub fn is_token_expired(&self) -> bool {
         self.code.starts_with(TOKEN)
@@ -117,9 +122,10 @@ impl KmsError {
 
 /// Beginning of the codes that are about a token.
 const TOKEN: &str = "InvalidSecurityToken";
+/// Beginnings of the codes that are about the time of a signature.
+const CLOCK: [&str; 2] = ["InvalidTimeStamp", "IllegalTimestamp"];
 /// Beginnings of codes that come with a status of 400 as well.
-const DENIALS: [&str; 6] =
-    ["Forbidden.", "Rejected.", "InvalidAccessKeyId", TOKEN, "InvalidTimeStamp", "IllegalTimestamp"];
+const DENIALS: [&str; 6] = ["Forbidden.", "Rejected.", "InvalidAccessKeyId", TOKEN, CLOCK[0], CLOCK[1]];
 
 fn is_about_signature(code: &str) -> bool {
     code.starts_with("SignatureDoesNotMatch") || code.starts_with("IncompleteSignature")
@@ -177,6 +183,7 @@ mod tests {
             (409, "Rejected.PendingDeletion", ErrorClass::Denied),
             (400, "SignatureDoesNotMatch", ErrorClass::Denied),
             (400, "InvalidSecurityToken.Expired", ErrorClass::Denied),
+            (400, "InvalidTimeStamp.Expired", ErrorClass::Denied),
             (400, "InvalidParameter", ErrorClass::Refused),
             (400, "", ErrorClass::Refused),
             (501, "", ErrorClass::Refused),
@@ -185,6 +192,7 @@ mod tests {
             let error = KmsError::new(status, code, "");
             assert_eq!(error.class(), class, "{status} {code}");
             assert_eq!(error.is_token_expired(), code == "InvalidSecurityToken.Expired", "{code}");
+            assert_eq!(error.is_clock_skewed(), code == "InvalidTimeStamp.Expired", "{code}");
         }
     }
 
