@@ -18,5 +18,5 @@ mod key;
 pub use builder::{KmsBuilder, KmsLimits};
 pub use cache::CachePolicy;
 pub use client::{Kms, KmsCounts};
-pub use key::{KmsKey, KmsKeyBuilder};
+pub use key::{KmsCheck, KmsKey, KmsKeyBuilder};
 pub use osseal_wire::kms::{ContextError, endpoint};

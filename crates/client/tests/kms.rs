@@ -8,6 +8,8 @@ mod support;
 mod counts;
 #[path = "kms/credentials.rs"]
 mod credentials;
+#[path = "kms/kept.rs"]
+mod kept;
 #[path = "kms/official.rs"]
 mod official;
 #[path = "kms/rows.rs"]

@@ -353,7 +353,9 @@ impl Keyring {
         let named = self.select(envelope)?;
         let key =
             named.unwrap.as_ref().ok_or_else(|| KeyringError::CannotRead { name: named.name.clone() })?;
-        let ask = |wrapped, content| key.unwrap(UnwrapRequest { wrap: envelope.wrap, wrapped, content });
+        let request =
+            |wrapped, content| UnwrapRequest { wrap: envelope.wrap, wrapped, content, policy: Some(policy) };
+        let ask = |wrapped, content| key.unwrap(request(wrapped, content));
         let failed = |source| KeyringError::Key { name: named.name.clone(), source };
         let (start, content): (&Wrapped, _) = match &envelope.start {
             Start::WrappedIv(start) => (start, WrappedContent::Iv),
@@ -364,7 +366,9 @@ impl Keyring {
                 if data_key.len() != DATA_KEY {
                     return Err(failed(KeyError::UnwrapFailed));
                 }
-                let content = start.open(&data_key)?;
+                let content = start.open(&data_key).inspect_err(|_| {
+                    key.forget(request(&envelope.data_key, WrappedContent::SealedDataKey));
+                })?;
                 policy.admits_place(&start.context().binding, place)?;
                 return Ok(digests.given_to(content, &data_key, start.salt())?);
             }

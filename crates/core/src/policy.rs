@@ -9,7 +9,7 @@ use crate::wrap::WrapAlgorithm;
 ///
 /// A requirement overrides what is allowed: a reader that requires a binding or a pair reads neither AES/CTR nor plaintext objects,
 /// which can have none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ReadPolicy {
     unauthenticated: bool,
     plaintext: bool,

@@ -13,6 +13,7 @@ use std::pin::Pin;
 
 use data_encoding::BASE64;
 
+use crate::policy::ReadPolicy;
 use crate::secret::Secret;
 
 pub use aes::AesKey;
@@ -119,9 +120,20 @@ pub struct UnwrapRequest<'a> {
     pub wrapped: &'a Wrapped,
     /// What they hold.
     pub content: WrappedContent,
+    /// What the reader may read, which has been applied already. An answer that is kept is for readers of the same policy.
+    pub policy: Option<&'a ReadPolicy>,
 }
 
-impl UnwrapRequest<'_> {
+impl<'a> UnwrapRequest<'a> {
+    /// A request for nobody's reading in particular.
+    pub const fn new(
+        wrap: WrapAlgorithm,
+        wrapped: &'a Wrapped,
+        content: WrappedContent,
+    ) -> UnwrapRequest<'a> {
+        UnwrapRequest { wrap, wrapped, content, policy: None }
+    }
+
     /// The CiphertextBlob text to give to the Decrypt call of KMS.
     pub fn kms_blob(&self) -> String {
         match self.content {
@@ -203,4 +215,7 @@ pub trait UnwrapKey: Send + Sync {
     /// # Security
     /// Whatever is wrong with the wrapped bytes, the error is [`KeyError::UnwrapFailed`].
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret>;
+
+    /// What this request was answered with is not the key of its object. Whoever keeps answers asks anew the next time.
+    fn forget(&self, _request: UnwrapRequest<'_>) {}
 }

@@ -127,8 +127,7 @@ fn k03_labels_that_do_not_match() {
 fn k04_a_public_key_writes_and_does_not_read() {
     let secret = Secret::new(vec![9; 32]);
     let open = |key: &RsaKey, wrapped: &Wrapped| {
-        let request =
-            UnwrapRequest { wrap: WrapAlgorithm::RsaPkcs1, wrapped, content: WrappedContent::DataKey };
+        let request = UnwrapRequest::new(WrapAlgorithm::RsaPkcs1, wrapped, WrappedContent::DataKey);
         block_on(key.unwrap(request)).map(|secret| secret.expose().to_vec())
     };
     let reader = read(private()).unwrap();

@@ -251,8 +251,7 @@ impl Material {
         let Some(unwrap) = unwrap else {
             return Ok("good for writing; only the public half is here, so it cannot read");
         };
-        let request =
-            UnwrapRequest { wrap: wrap.algorithm(), wrapped: &wrapped, content: WrappedContent::DataKey };
+        let request = UnwrapRequest::new(wrap.algorithm(), &wrapped, WrappedContent::DataKey);
         let back = unwrap.unwrap(request).await.map_err(failed)?;
         if back.expose() == secret.expose() {
             Ok("good")

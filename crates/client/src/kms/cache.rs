@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use osseal_core::{Secret, WrapAlgorithm, WrappedContent};
+use osseal_core::{ReadPolicy, Secret, WrapAlgorithm, WrappedContent};
 use tokio::time::Instant;
 
 /// How long unwrapped keys are kept. They are in memory only.
@@ -30,13 +30,17 @@ impl CachePolicy {
     pub const NONE: CachePolicy = CachePolicy { entries: 0, uses: 0, lifetime: Duration::ZERO };
 }
 
-/// A question to the service: all that its answer depends on, and the suite that it is for, as far as the content tells. A cache belongs to one key with
-/// one context. What may be read at all, by suite and policy, has been decided before anybody asks here.
+/// A question to the service: all that its answer depends on, and what the answer is for. The content tells the suite. A cache belongs to one key with
+/// one context and at most one passphrase, so that it is enough to know which of the two are tried. What may be read has been decided before anybody
+/// asks here; answers are kept apart by the policy all the same, so that nothing that a lax reader was given is given to a strict one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Question {
     pub(super) wrap: WrapAlgorithm,
     pub(super) content: WrappedContent,
     pub(super) blob: String,
+    /// Whether the blob may be one of `oss2`, which is tried with the passphrase first.
+    pub(super) is_of_oss2: bool,
+    pub(super) policy: Option<ReadPolicy>,
 }
 
 /// Answers that are kept.
@@ -79,6 +83,11 @@ impl Cache {
             state.remove(question);
         }
         Some(secret)
+    }
+
+    /// Wipes a kept answer.
+    pub(super) fn forget(&self, question: &Question) {
+        self.0.state().remove(question);
     }
 
     /// Keeps an answer. In a runtime it is wiped when its time has come, whether anybody asks or not.
@@ -151,7 +160,13 @@ mod tests {
     use super::*;
 
     fn question(blob: usize) -> Question {
-        Question { wrap: WrapAlgorithm::Kms, content: WrappedContent::DataKey, blob: blob.to_string() }
+        Question {
+            wrap: WrapAlgorithm::Kms,
+            content: WrappedContent::DataKey,
+            blob: blob.to_string(),
+            is_of_oss2: false,
+            policy: Some(ReadPolicy::ALSO_UNAUTHENTICATED),
+        }
     }
 
     fn keep(cache: &Cache, blob: usize) -> Weak<Secret> {
@@ -193,11 +208,19 @@ mod tests {
             Question { content: WrappedContent::Iv, ..asked.clone() },
             Question { content: WrappedContent::SealedDataKey, ..asked.clone() },
             Question { blob: "2".into(), ..asked.clone() },
+            Question { is_of_oss2: true, ..asked.clone() },
+            Question { policy: Some(ReadPolicy::AUTHENTICATED), ..asked.clone() },
+            Question { policy: Some(ReadPolicy::ALSO_UNAUTHENTICATED.with_moved()), ..asked.clone() },
+            Question { policy: None, ..asked.clone() },
         ] {
             assert!(cache.find(&other).is_none(), "{other:?}");
         }
         assert!(cache.find(&asked).is_some() && kept.upgrade().is_some());
+        let other = keep(&cache, 2);
+        cache.forget(&asked);
+        assert!(kept.upgrade().is_none() && cache.find(&asked).is_none(), "forgotten");
+        assert!(other.upgrade().is_some() && cache.find(&question(2)).is_some());
         drop(cache);
-        assert!(kept.upgrade().is_none(), "wiped with the cache");
+        assert!(other.upgrade().is_none(), "wiped with the cache");
     }
 }

@@ -52,6 +52,19 @@ struct Inner {
 /// A question on its way, for all who ask it.
 type Flight = BoxFuture<'static, Result<Arc<Secret>, KeyError>>;
 
+/// What [`KmsKey::check`] has proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KmsCheck {
+    /// What the key wraps it unwraps.
+    RoundTrip,
+    /// The key makes data keys, and these credentials may not have them decrypted: enough for a writer.
+    WrapsOnly {
+        /// What the service said, fit to print.
+        message: String,
+    },
+}
+
 /// Puts a [`KmsKey`] together.
 pub struct KmsKeyBuilder {
     kms: Kms,
@@ -132,10 +145,14 @@ impl KmsKey {
     /// Makes a data key, unwraps it and compares.
     ///
     /// # Errors
-    /// What the service says; [`KeyError::Protocol`] when the two differ.
-    pub async fn check(&self) -> Result<(), KeyError> {
+    /// What the service says of making a data key; [`KeyError::Protocol`] when the two differ.
+    pub async fn check(&self) -> Result<KmsCheck, KeyError> {
         let (data_key, wrapped) = self.0.data_key().await?;
-        self.0.prove(&data_key, &wrapped).await
+        match self.0.prove(&data_key, &wrapped).await {
+            Ok(()) => Ok(KmsCheck::RoundTrip),
+            Err(KeyError::Denied { message }) => Ok(KmsCheck::WrapsOnly { message }),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -223,9 +240,9 @@ impl Inner {
     }
 
     /// Asks for one value, in each context that may be its own.
-    async fn ask(&self, question: &Question, is_of_oss2: bool) -> Result<Secret, KeyError> {
+    async fn ask(&self, question: &Question) -> Result<Secret, KeyError> {
         let form = Form::of(question.content).ok_or(KeyError::UnwrapFailed)?;
-        let passphrase = self.passphrase.as_ref().filter(|_| is_of_oss2);
+        let passphrase = self.passphrase.as_ref().filter(|_| question.is_of_oss2);
         let first = self.decrypt(&question.blob, passphrase.unwrap_or(&self.context)).await;
         let reply = match (first, passphrase) {
             (Err(KeyError::UnwrapFailed), Some(_)) => self.decrypt(&question.blob, &self.context).await?,
@@ -244,7 +261,7 @@ impl Inner {
     }
 
     /// Asks what nobody is asking already.
-    async fn share(self: &Arc<Self>, question: Question, is_of_oss2: bool) -> Result<Arc<Secret>, KeyError> {
+    async fn share(self: &Arc<Self>, question: Question) -> Result<Arc<Secret>, KeyError> {
         let flight = {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(flight) = flights.get(&question).and_then(WeakShared::upgrade) {
@@ -256,7 +273,7 @@ impl Inner {
                 flights.retain(|_, flight| flight.upgrade().is_some());
                 let (inner, asked) = (self.clone(), question.clone());
                 let flight = async move {
-                    let outcome = inner.ask(&asked, is_of_oss2).await.map(Arc::new);
+                    let outcome = inner.ask(&asked).await.map(Arc::new);
                     if let Ok(secret) = &outcome {
                         inner.cache.keep(asked.clone(), secret.clone());
                     }
@@ -307,20 +324,32 @@ impl UnwrapKey for KmsKey {
 
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret> {
         Box::pin(async move {
-            let blob = request.kms_blob();
-            let is_of_oss2 =
-                request.wrap == WrapAlgorithm::LegacyKms || blob != BASE64.encode(&request.wrapped.0);
-            let question = Question { wrap: request.wrap, content: request.content, blob };
+            let question = Question::of(request);
             let secret = match self.0.cache.find(&question) {
                 Some(secret) => {
                     count(&self.0.kms.counters().kept);
                     tracing::trace!(key = %self.0.id, "an unwrapped key was kept");
                     secret
                 }
-                None => self.0.share(question, is_of_oss2).await?,
+                None => self.0.share(question).await?,
             };
             Ok(Secret::new(secret.expose().to_vec()))
         })
+    }
+
+    /// One bad reply does not stay for the time of the cache.
+    fn forget(&self, request: UnwrapRequest<'_>) {
+        self.0.cache.forget(&Question::of(request));
+    }
+}
+
+impl Question {
+    fn of(request: UnwrapRequest<'_>) -> Question {
+        let blob = request.kms_blob();
+        let is_of_oss2 =
+            request.wrap == WrapAlgorithm::LegacyKms || blob != BASE64.encode(&request.wrapped.0);
+        let policy = request.policy.cloned();
+        Question { wrap: request.wrap, content: request.content, blob, is_of_oss2, policy }
     }
 }
 

@@ -158,7 +158,7 @@ async fn the_passphrase_of_oss2() {
     // Encoded twice, the mark of oss2: the bytes of the header are the text of the blob.
     let (bound, unbound) = (Wrapped(bound.into_bytes()), Wrapped(unbound.into_bytes()));
     let open = async |key: &KmsKey, wrapped: &Wrapped| {
-        let request = UnwrapRequest { wrap: WrapAlgorithm::Kms, wrapped, content: WrappedContent::DataKey };
+        let request = UnwrapRequest::new(WrapAlgorithm::Kms, wrapped, WrappedContent::DataKey);
         key.unwrap(request).await.map(|secret| secret.expose().to_vec()).ok()
     };
     let with = |passphrase| vault.key_with(&vault.id, |builder| builder.passphrase(passphrase).unwrap());

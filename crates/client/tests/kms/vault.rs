@@ -90,7 +90,7 @@ impl Vault {
         let kms = self.kms_with(|builder| builder.limits(limits));
         let key = KmsKey::builder(kms, self.id.parse().unwrap()).build().unwrap();
         keystream::violations_with(&self.world.ledger, |envelope, wrapped, content| {
-            let request = UnwrapRequest { wrap: envelope.wrap, wrapped, content };
+            let request = UnwrapRequest::new(envelope.wrap, wrapped, content);
             let secret = tokio::task::unconstrained(key.unwrap(request)).now_or_never();
             let secret = secret.expect("the service in this process is never late");
             secret.ok().map(|secret| secret.expose().to_vec())

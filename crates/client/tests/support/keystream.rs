@@ -64,6 +64,6 @@ pub(crate) fn violations_with(
 
 fn unwrap(name: &str, envelope: &Envelope, wrapped: &Wrapped, content: WrappedContent) -> Option<Vec<u8>> {
     let key = super::aes(name);
-    let request = UnwrapRequest { wrap: envelope.wrap, wrapped, content };
+    let request = UnwrapRequest::new(envelope.wrap, wrapped, content);
     key.unwrap(request).now_or_never()?.ok().map(|secret| secret.expose().to_vec())
 }

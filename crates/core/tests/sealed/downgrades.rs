@@ -450,7 +450,7 @@ fn the_blob_of_a_kms_is_encoded_once() {
     (envelope.wrap, envelope.data_key) = (WrapAlgorithm::Kms, wrapped);
     let stored = envelope.to_metadata(None);
     assert_eq!(stored[0], ("x-oss-meta-client-side-encryption-key", blob.clone()));
-    let request = |content| UnwrapRequest { wrap: WrapAlgorithm::Kms, wrapped: &envelope.data_key, content };
+    let request = |content| UnwrapRequest::new(WrapAlgorithm::Kms, &envelope.data_key, content);
     assert_eq!(request(WrappedContent::SealedDataKey).kms_blob(), blob);
     assert_eq!(request(WrappedContent::DataKey).kms_blob(), "QUJDRA==");
     for bad in ["", "A", "AAA", "AA==\n", "AB==", "_-8="] {

@@ -131,7 +131,7 @@ fn unwrap(
     content: WrappedContent,
 ) -> Option<Vec<u8>> {
     let wrapped = Wrapped(wrapped.to_vec());
-    match block_on(key.unwrap(UnwrapRequest { wrap, wrapped: &wrapped, content })) {
+    match block_on(key.unwrap(UnwrapRequest::new(wrap, &wrapped, content))) {
         Ok(secret) => Some(secret.expose().to_vec()),
         // One error for every cause.
         Err(error) => {
