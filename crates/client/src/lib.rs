@@ -56,7 +56,7 @@ pub use osseal_core::{
     AesKey, Bind, Binding, ByteRange, Chunk, ContextError, EncryptionContext, KeyError, KeyFileError,
     KeyFuture, Keyring, KeyringError, MaterialDescription, NamedKey, ReadPolicy, RsaKey, RsaPadding,
     SealedContext, Secret, StoredDescription, Suite, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey,
-    Wrapped, WrappedContent, dangerous,
+    Wrapped, WrappedContent, dangerous, protected_pem,
 };
 pub use osseal_wire::kms::{KeyId, KeyIdError};
 pub use osseal_wire::oss::{

@@ -30,5 +30,5 @@ pub use secret::{Secret, on_wiped_stack};
 pub use suite::Suite;
 pub use wrap::{
     AesKey, KeyError, KeyFileError, KeyFuture, RsaKey, RsaPadding, UnknownPadding, UnwrapKey, UnwrapRequest,
-    WrapAlgorithm, WrapKey, Wrapped, WrappedContent, kms_blob_text,
+    WrapAlgorithm, WrapKey, Wrapped, WrappedContent, kms_blob_text, protected_pem,
 };

@@ -6,6 +6,7 @@
 mod aes;
 mod kms;
 mod pem;
+mod protected;
 mod rsa;
 
 use std::future::Future;
@@ -19,6 +20,7 @@ use crate::secret::Secret;
 pub use aes::AesKey;
 pub use kms::kms_blob_text;
 pub use pem::KeyFileError;
+pub use protected::protected_pem;
 pub use rsa::{RsaKey, RsaPadding, UnknownPadding};
 
 /// How a data key was wrapped, named by the `wrap-alg` header (`docs/format.md` §4).

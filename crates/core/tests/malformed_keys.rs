@@ -13,7 +13,7 @@ use der::{
 use futures_executor::block_on;
 use osseal_core::{
     AesKey, KeyError, KeyFileError, RsaKey, RsaPadding, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm,
-    WrapKey, Wrapped, WrappedContent,
+    WrapKey, Wrapped, WrappedContent, protected_pem,
 };
 
 const PKCS1: &str = "not a PKCS#1 private key of two primes";
@@ -166,17 +166,145 @@ fn k05_keys_of_other_algorithms() {
     }
 }
 
+/// The passphrase of `vectors/keys`.
+const PASSPHRASE: &[u8] = b"correct horse";
+
+fn protected(name: &str) -> Vec<u8> {
+    let text = match name {
+        "pbkdf2-sha256.pem" => include_str!("../../../vectors/keys/pbkdf2-sha256.pem"),
+        "pbkdf2-sha512.pem" => include_str!("../../../vectors/keys/pbkdf2-sha512.pem"),
+        "scrypt.pem" => include_str!("../../../vectors/keys/scrypt.pem"),
+        "pbkdf2-sha1.pem" => include_str!("../../../vectors/keys/pbkdf2-sha1.pem"),
+        "aes-128.pem" => include_str!("../../../vectors/keys/aes-128.pem"),
+        "des3.pem" => include_str!("../../../vectors/keys/des3.pem"),
+        "pbes1.pem" => include_str!("../../../vectors/keys/pbes1.pem"),
+        "traditional.pem" => include_str!("../../../vectors/keys/traditional.pem"),
+        other => panic!("{other}"),
+    };
+    text.as_bytes().to_vec()
+}
+
+fn open(file: impl AsRef<[u8]>, passphrase: &[u8]) -> Result<RsaKey, KeyFileError> {
+    RsaKey::from_protected_pem(file.as_ref(), passphrase, RsaPadding::Pkcs1)
+}
+
 #[test]
-fn k06_a_key_under_a_passphrase_is_not_tried() {
-    // PBES2 with PBKDF2 of a billion rounds: whoever ran it would not be done today.
-    let oid =
-        |last: [u8; 2]| element(0x06, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d], last.as_slice()].concat());
-    let rounds = sequence(&[element(0x04, &[1; 8]), integer(&1_000_000_000_u32.to_be_bytes())]);
-    let pbkdf2 = sequence(&[element(0x06, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12]), rounds]);
-    let pbes2 = sequence(&[oid([1, 5]), sequence(&[pbkdf2])]);
-    let sealed = sequence(&[pbes2, element(0x04, &[7; 1200])]);
-    assert_eq!(refusal(pem("ENCRYPTED PRIVATE KEY", &sealed)), KeyFileError::Encrypted);
-    assert_eq!(refusal(format!("a key\n{}", pem("ENCRYPTED PRIVATE KEY", b"0"))), KeyFileError::Encrypted);
+fn k06_keys_under_a_passphrase_open_with_it() {
+    let secret = Secret::new(vec![9; 32]);
+    let written = protected_pem(&der::private_pkcs8(), PASSPHRASE, [1; 16], [2; 16]).unwrap();
+    let same = protected_pem(&der::private_pkcs8(), PASSPHRASE, [1; 16], [3; 16]).unwrap();
+    assert_ne!(written, same);
+    let by_openssl = ["pbkdf2-sha256.pem", "pbkdf2-sha512.pem", "scrypt.pem"].map(protected);
+    for file in by_openssl.into_iter().chain([written.into_bytes()]) {
+        let key = open(&file, PASSPHRASE).unwrap();
+        let wrapped = block_on(read(private()).unwrap().wrap(&secret)).unwrap();
+        let request = UnwrapRequest::new(key.algorithm(), &wrapped, WrappedContent::DataKey);
+        assert_eq!(block_on(key.unwrap(request)).unwrap().expose(), secret.expose());
+        assert_eq!(refusal(&file), KeyFileError::Encrypted);
+        for wrong in [&b""[..], b"correct horse\n", b"Correct horse", &[0xff; 4096]] {
+            assert_eq!(open(&file, wrong).unwrap_err(), KeyFileError::WrongPassphrase);
+        }
+        // What is damaged behind the passphrase cannot be told from a wrong one.
+        let text = String::from_utf8(file).unwrap();
+        let mut der = der::decode(&text);
+        let last = der.len() - 1;
+        der[last] ^= 1;
+        let damaged = pem("ENCRYPTED PRIVATE KEY", &der);
+        assert_eq!(open(damaged, PASSPHRASE).unwrap_err(), KeyFileError::WrongPassphrase);
+    }
+    for (label, der) in sound() {
+        assert_eq!(open(pem(label, &der), PASSPHRASE).unwrap_err(), KeyFileError::NotEncrypted, "{label}");
+    }
+}
+
+/// A wrong passphrase whose last byte happens to be sound padding is a wrong passphrase like any other.
+#[test]
+fn k06_no_wrong_passphrase_is_told_from_another() {
+    let file = protected("pbkdf2-sha256.pem");
+    for at in 0..600_u32 {
+        assert_eq!(open(&file, &at.to_le_bytes()).unwrap_err(), KeyFileError::WrongPassphrase);
+    }
+}
+
+#[test]
+fn k06_other_protections_are_named() {
+    for (name, word) in [
+        ("pbkdf2-sha1.pem", "SHA-256 or SHA-512"),
+        ("aes-128.pem", "AES-256-CBC"),
+        ("des3.pem", "1.2.840.113549.3.7"),
+        ("pbes1.pem", "1.2.840.113549.1.12.1.3"),
+        ("traditional.pem", "Proc-Type"),
+    ] {
+        let error = open(protected(name), PASSPHRASE).unwrap_err();
+        let KeyFileError::Protection { found } = &error else { panic!("{name}: {error}") };
+        assert!(found.contains(word), "{name}: {found}");
+        assert!(error.to_string().contains("openssl pkcs8 -topk8"), "{error}");
+    }
+}
+
+/// A file with these parameters of PBES2: derivation and its parameters.
+fn pbes2(derivation: &[u8], parameters: &[u8]) -> String {
+    let derivation = algorithm(derivation, parameters);
+    let aes = algorithm(&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 42], &element(0x04, &[7; 16]));
+    let scheme = algorithm(&PBES2, &sequence(&[derivation, aes]));
+    pem("ENCRYPTED PRIVATE KEY", &sequence(&[scheme, element(0x04, &[7; 1200])]))
+}
+
+const PBES2: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13];
+const PBKDF2: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12];
+const SCRYPT: [u8; 9] = [0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11];
+
+/// An integer with no byte more than it needs.
+fn minimal(number: u32) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    unsigned(&bytes[(number.leading_zeros() as usize / 8).min(3)..])
+}
+
+#[test]
+fn k06_what_costs_too_much_is_not_begun() {
+    let salt = || element(0x04, &[1; 8]);
+    let sha256 = || algorithm(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 9], &[5, 0]);
+    let rounds = |rounds: u32| pbes2(&PBKDF2, &sequence(&[salt(), minimal(rounds), sha256()]));
+    let scrypt = |n: u32, r: u32, p: u32| {
+        let numbers = [n, r, p].map(minimal);
+        pbes2(&SCRYPT, &sequence(&[vec![salt()], numbers.to_vec()].concat()))
+    };
+    for file in [
+        rounds(10_000_001),
+        rounds(1_000_000_000),
+        rounds(u32::MAX),
+        scrypt(1 << 20, 8, 1),
+        scrypt(1 << 31, 8, 1),
+        scrypt(2, 65_535, 65_535),
+        scrypt(1 << 17, 8, 5),
+    ] {
+        let error = open(&file, PASSPHRASE).unwrap_err();
+        assert!(matches!(error, KeyFileError::TooCostly { .. }), "{error}");
+        assert_eq!(refusal(&file), KeyFileError::Encrypted, "without a passphrase nothing is looked at");
+    }
+    for file in
+        [rounds(0), scrypt(0, 8, 1), scrypt(1, 8, 1), scrypt(3, 8, 1), scrypt(16, 0, 1), scrypt(16, 8, 0)]
+    {
+        assert!(matches!(open(file, PASSPHRASE), Err(KeyFileError::Malformed { .. })));
+    }
+    for control in [rounds(1000), scrypt(16, 8, 1)] {
+        assert_eq!(open(control, PASSPHRASE).unwrap_err(), KeyFileError::WrongPassphrase);
+    }
+}
+
+#[test]
+fn k06_frames_that_are_none() {
+    let key = Err(malformed("not an encrypted PKCS#8 private key"));
+    for der in [&b"0"[..], &[0x30, 0x80], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &der::private_pkcs8()] {
+        assert_eq!(open(pem("ENCRYPTED PRIVATE KEY", der), PASSPHRASE).map(drop), key);
+    }
+    let mut trailing = der::decode(&String::from_utf8(protected("scrypt.pem")).unwrap());
+    trailing.push(0);
+    assert_eq!(open(pem("ENCRYPTED PRIVATE KEY", &trailing), PASSPHRASE).map(drop), key);
+    let secret = der::pkcs8(&algorithm(&[0x2b, 0x65, 0x70], &[]), &[4, 2, 1, 1]);
+    let other = protected_pem(&secret, PASSPHRASE, [1; 16], [2; 16]).unwrap();
+    assert_eq!(open(other, PASSPHRASE).unwrap_err(), unsupported("a key of algorithm 1.3.101.112"));
+    assert_eq!(protected_pem(b"0", PASSPHRASE, [1; 16], [2; 16]).unwrap_err(), malformed(PKCS8));
 }
 
 #[test]
@@ -185,8 +313,10 @@ fn k07_openssl_s_older_passphrases_are_named_too() {
     let head =
         format!("{begin}Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n");
     let file = pem("RSA PRIVATE KEY", &der::private_pkcs1()).replace(begin, &head);
-    assert_eq!(refusal(&file), KeyFileError::Encrypted);
-    assert_eq!(refusal(file.replace('\n', "\r\n")), KeyFileError::Encrypted);
+    for file in [file.clone(), file.replace('\n', "\r\n")] {
+        assert!(matches!(refusal(&file), KeyFileError::Protection { .. }));
+        assert!(matches!(open(&file, PASSPHRASE), Err(KeyFileError::Protection { .. })));
+    }
 }
 
 #[test]

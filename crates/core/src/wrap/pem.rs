@@ -3,6 +3,7 @@
 //! | label | content | becomes |
 //! |---|---|---|
 //! | `PRIVATE KEY` | PKCS#8 (RFC 5958) | as it is |
+//! | `ENCRYPTED PRIVATE KEY` | PKCS#8 under a passphrase (`protected.rs`) | opened |
 //! | `RSA PRIVATE KEY` | PKCS#1 (RFC 8017, A.1.2) | wrapped in PKCS#8 |
 //! | `PUBLIC KEY` | SPKI (RFC 5280, 4.1.2.7) | as it is |
 //! | `RSA PUBLIC KEY` | PKCS#1 (RFC 8017, A.1.1) | wrapped in SPKI |
@@ -15,6 +16,8 @@ use pkcs8::der::{Decode, Encode};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
+
+use super::protected;
 
 /// `rsaEncryption`, RFC 8017, appendix C.
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -45,10 +48,28 @@ pub enum KeyFileError {
         count: usize,
     },
     /// A passphrase protects the key.
-    #[error(
-        "the key is protected by a passphrase; write it without one (openssl pkcs8 -topk8 -nocrypt) into a file that only you can read"
-    )]
+    #[error("the key is protected by a passphrase, and none was given")]
     Encrypted,
+    /// A passphrase was given for a key that has none.
+    #[error("a passphrase was given, and the key is not protected by one")]
+    NotEncrypted,
+    /// The passphrase does not open the key. One variant and one text for every cause, on purpose.
+    #[error("the passphrase does not open the key")]
+    WrongPassphrase,
+    /// The key is protected in a way that is not read.
+    #[error(
+        "the key is protected by {found}; protect it again with `openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256`"
+    )]
+    Protection {
+        /// What the file says.
+        found: String,
+    },
+    /// Opening the key would take more time or memory than a key that was made for use.
+    #[error("the protection of the key costs more than {bound}; protect it again with less")]
+    TooCostly {
+        /// What is allowed.
+        bound: &'static str,
+    },
     /// Another kind of key or another kind of file.
     #[error("the file holds {found}; an RSA key is needed")]
     Unsupported {
@@ -89,19 +110,27 @@ pub(super) enum RsaDer {
     Public { spki: Vec<u8> },
 }
 
-pub(super) fn read_rsa(text: &[u8]) -> Result<RsaDer, KeyFileError> {
+/// Reads a key file. A passphrase is for a file that needs one.
+pub(super) fn read_rsa(text: &[u8], passphrase: Option<&[u8]>) -> Result<RsaDer, KeyFileError> {
     if text.len() > MAX_FILE {
         return Err(KeyFileError::TooLarge { len: text.len() });
     }
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     let text = std::str::from_utf8(text).map_err(|_| KeyFileError::NotPem { reason: "it is not text" })?;
     let block = only_block(text)?;
-    if block.contains("Proc-Type:") || block.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
-        return Err(KeyFileError::Encrypted);
+    if block.contains("Proc-Type:") {
+        return Err(KeyFileError::Protection { found: "the encryption of PEM itself (Proc-Type)".into() });
     }
     let (label, der) = pem_rfc7468::decode_vec(block.as_bytes())
         .map_err(|_| KeyFileError::NotPem { reason: "its lines, labels or base64 are damaged" })?;
     let der = Zeroizing::new(der);
+    let is_protected = label == protected::LABEL;
+    match passphrase {
+        None if is_protected => return Err(KeyFileError::Encrypted),
+        Some(_) if !is_protected => return Err(KeyFileError::NotEncrypted),
+        Some(passphrase) => return private_from_pkcs8(&protected::open(&der, passphrase)?),
+        None => {}
+    }
     match label {
         "PRIVATE KEY" => private_from_pkcs8(&der),
         "RSA PRIVATE KEY" => private_from_pkcs1(&der),

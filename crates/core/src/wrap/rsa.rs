@@ -87,8 +87,28 @@ enum Decrypting {
 
 impl RsaKey {
     /// Reads a PEM file: a private key (PKCS#1, PKCS#8) or a public one (PKCS#1, SPKI), of 2048 to 8192 bits.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Encrypted`]: [`RsaKey::from_protected_pem`] reads it.
     pub fn from_pem(text: &[u8], padding: RsaPadding) -> Result<RsaKey, KeyFileError> {
-        match read_rsa(text)? {
+        Self::of(read_rsa(text, None)?, padding)
+    }
+
+    /// Reads a PEM file with a private key that a passphrase protects (PKCS#8 with PBES2). Deriving takes a second or so, on this thread.
+    ///
+    /// # Errors
+    /// [`KeyFileError::WrongPassphrase`], with one text for every cause; [`KeyFileError::NotEncrypted`]; [`KeyFileError::Protection`] and
+    /// [`KeyFileError::TooCostly`], before anything is derived.
+    pub fn from_protected_pem(
+        text: &[u8],
+        passphrase: &[u8],
+        padding: RsaPadding,
+    ) -> Result<RsaKey, KeyFileError> {
+        Self::of(read_rsa(text, Some(passphrase))?, padding)
+    }
+
+    fn of(der: RsaDer, padding: RsaPadding) -> Result<RsaKey, KeyFileError> {
+        match der {
             RsaDer::Private { pkcs8 } => {
                 let private = PrivateDecryptingKey::from_pkcs8(&pkcs8).map_err(|_| {
                     KeyFileError::Inconsistent { reason: "primes, exponents and modulus disagree" }
