@@ -1,6 +1,7 @@
 //! Arguments: what may be said, and how it is refused.
 
 mod copy;
+mod passphrase;
 mod sealing;
 mod signer;
 mod sync;
@@ -17,6 +18,7 @@ use osseal::ByteRange;
 use crate::exit::{self, Failure};
 
 pub(crate) use copy::{Copy, Headers, Many};
+pub(crate) use passphrase::PassphraseFrom;
 pub(crate) use sealing::{Opening, Sealing};
 pub(crate) use signer::Signer;
 pub(crate) use sync::Sync;
@@ -131,7 +133,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Copy a file into the store, an object out of it, or an object inside a bucket
-    Cp(Copy),
+    Cp(Box<Copy>),
     /// Make a prefix what a folder is, or a folder what a prefix is, by copying what differs
     Sync(Box<Sync>),
     /// Write an object, or a range of it, to standard output
@@ -289,16 +291,8 @@ pub(crate) struct Man {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Make a key file that only you can read; an existing file is never replaced
-    New {
-        /// Kind of key
-        kind: KeyKind,
-        /// The file; an RSA key's public half goes into a second one beside it
-        file: PathBuf,
-        /// Bits of the modulus of an RSA key [default: 3072]
-        #[arg(long, value_parser = ["2048", "3072", "4096", "8192"])]
-        bits: Option<String>,
-    },
+    /// Make a key file that only you can read, or with --local a key in the key service of its folder; an existing file is never replaced
+    New(NewKey),
     /// List the keys of the configuration
     List,
     /// Wrap and unwrap with every key of the profile's keyring
@@ -307,7 +301,29 @@ pub(crate) enum Keys {
     Public {
         /// Name of a key in the configuration, or a key file
         key: OsString,
+        /// Read a private key file that others can read, too
+        #[arg(long)]
+        allow_shared: bool,
+        #[command(flatten)]
+        passphrase: PassphraseFrom,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewKey {
+    /// Kind of key
+    pub(crate) kind: KeyKind,
+    /// The file; an RSA key's public half goes into a second one beside it
+    #[arg(required_if_eq_any = [("kind", "rsa"), ("kind", "aes")])]
+    pub(crate) file: Option<PathBuf>,
+    /// Bits of the modulus of an RSA key [default: 3072]
+    #[arg(long, value_parser = ["2048", "3072", "4096", "8192"])]
+    pub(crate) bits: Option<String>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseFrom,
+    /// Ask for a passphrase of the key file on the terminal
+    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_env"])]
+    pub(crate) passphrase_prompt: bool,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -322,6 +338,8 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum KeyKind {
     Rsa,
     Aes,
+    /// With --local: a key that never leaves its key service
+    Kms,
 }
 
 #[derive(Debug, clap::Args)]

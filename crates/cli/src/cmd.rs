@@ -24,7 +24,7 @@ use crate::session::Context;
 /// Runs one.
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Cp(args) => copy::run(context, args).await,
+        Command::Cp(args) => copy::run(context, *args).await,
         Command::Sync(args) => sync::run(context, &args).await,
         Command::Cat(args) => cat::run(context, args).await,
         Command::Ls(args) => list::run(context, args).await,

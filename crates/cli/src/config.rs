@@ -17,7 +17,8 @@ use crate::exit::Failure;
 use crate::smallfile;
 
 use check::nearest;
-pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, padding_of, rsa};
+use key::Base;
+pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, Unlocking, padding_of, rsa};
 pub(crate) use kms_key::Account;
 pub(crate) use locate::user_file;
 use locate::{Found, locate};
@@ -31,6 +32,8 @@ const MAX: usize = 1 << 20;
 pub(crate) struct Config {
     /// The file; `None` when there is none.
     pub(crate) path: Option<PathBuf>,
+    /// It happened to lie in the working directory.
+    is_discovered: bool,
     pub(crate) profiles: BTreeMap<String, Profile>,
     pub(crate) keys: BTreeMap<String, KeyEntry>,
 }
@@ -87,7 +90,12 @@ impl Config {
     pub(crate) fn load(flag: Option<&Path>) -> Result<Config, Failure> {
         match locate(flag)? {
             Some(found) => Config::read(&found),
-            None => Ok(Config { path: None, profiles: BTreeMap::new(), keys: BTreeMap::new() }),
+            None => Ok(Config {
+                path: None,
+                is_discovered: false,
+                profiles: BTreeMap::new(),
+                keys: BTreeMap::new(),
+            }),
         }
     }
 
@@ -98,7 +106,12 @@ impl Config {
             .map_err(|_| Failure::usage(format!("the configuration {} is not UTF-8", path.display())))?;
         check::names(text, found)?;
         let file: File = toml::from_str(text).map_err(|error| check::malformed(text, found, &error))?;
-        Ok(Config { path: Some(path.clone()), profiles: file.profile, keys: file.key })
+        Ok(Config {
+            path: Some(path.clone()),
+            is_discovered: found.is_discovered,
+            profiles: file.profile,
+            keys: file.key,
+        })
     }
 
     /// The profile of that name. Only the default one may be missing.
@@ -136,12 +149,13 @@ impl Config {
                 None => failure.hint(format!("add a section [key.{name}]")),
             });
         };
-        entry.load(name, self.folder(), suite, account)
+        entry.load(name, self.base(), suite, account)
     }
 
     /// The folder that relative paths start from.
-    fn folder(&self) -> &Path {
-        self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+    fn base(&self) -> Base<'_> {
+        let folder = self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        Base { folder, is_discovered: self.is_discovered }
     }
 
     /// The file, for people.

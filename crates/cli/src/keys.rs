@@ -12,6 +12,7 @@ use pem_rfc7468::LineEnding;
 use zeroize::Zeroizing;
 
 use crate::exit::{Exit, Failure};
+use crate::passphrase::Passphrase;
 
 /// Bits of the modulus unless said otherwise.
 pub(crate) const BITS: u32 = 3072;
@@ -32,6 +33,21 @@ pub(crate) fn rsa(bits: u32) -> Result<Zeroizing<String>, Failure> {
     pem.map(Zeroizing::new).map_err(|error| Failure::local("the RSA key could not be written as PEM", error))
 }
 
+/// The same key under a passphrase. Takes a second or so.
+pub(crate) fn protect(pem: &str, passphrase: &Passphrase) -> Result<Zeroizing<String>, Failure> {
+    let failed = |error: &dyn std::error::Error| {
+        Failure::new(Exit::Local, "the RSA key could not be protected").caused_by(error)
+    };
+    let (_, der) = pem_rfc7468::decode_vec(pem.as_bytes()).map_err(|error| failed(&error))?;
+    let der = Zeroizing::new(der);
+    let (mut salt, mut iv) = ([0; 16], [0; 16]);
+    for random in [&mut salt, &mut iv] {
+        aws_lc_rs::rand::fill(random).map_err(|_| no_random())?;
+    }
+    let protected = osseal::protected_pem(&der, passphrase.as_bytes(), salt, iv);
+    protected.map(Zeroizing::new).map_err(|error| failed(&error))
+}
+
 /// The public half of a private key, as PEM (SPKI).
 pub(crate) fn public_half(pem: &str) -> Result<String, Failure> {
     let failed = |error: &dyn std::error::Error| {
@@ -44,12 +60,15 @@ pub(crate) fn public_half(pem: &str) -> Result<String, Failure> {
 /// A random AES-256 key as 64 hex digits and a line end.
 pub(crate) fn aes() -> Result<Zeroizing<String>, Failure> {
     let mut key = Zeroizing::new([0; 32]);
-    aws_lc_rs::rand::fill(key.as_mut_slice())
-        .map_err(|_| Failure::new(Exit::Local, "the system gives no random bytes"))?;
+    aws_lc_rs::rand::fill(key.as_mut_slice()).map_err(|_| no_random())?;
     let mut text = Zeroizing::new(String::with_capacity(65));
     HEXLOWER.encode_append(key.as_slice(), &mut text);
     text.push('\n');
     Ok(text)
+}
+
+fn no_random() -> Failure {
+    Failure::new(Exit::Local, "the system gives no random bytes")
 }
 
 /// Where the public half of `private` goes: `x.pub.pem` beside `x.pem`, else `x.pub`.

@@ -1,18 +1,26 @@
-//! The embedded store of `--local`: a folder with objects and a key, no account, no network.
+//! The embedded store of `--local`: a folder with objects and keys, no account, no network.
+//!
+//! | in the folder | |
+//! |---|---|
+//! | `objects` | the store |
+//! | `key.pem` | an RSA key, made on first use; it writes unless said otherwise |
+//! | `kms-keys` | the keys of a key service in this process, once one was made |
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etcetera::BaseStrategy as _;
 use osseal::transport::InProcess;
-use osseal::{Credentials, Endpoint, Store, Suite};
+use osseal::{Credentials, Endpoint, Kms, KmsKey, Store, Suite};
 use osseal_server::Service;
 use osseal_server::backend::disk::OpenError;
+use osseal_server::kms::KmsService;
 use osseal_server::quirks::{Etag, Quirks};
 
-use crate::config::{self, LoadedKey};
+use crate::config::{self, LoadedKey, Material, Unlocking};
 use crate::exit::{Exit, Failure};
 use crate::keys;
+use crate::secretfile::Guard;
 
 /// Who signs towards a store that is in this process.
 const WHO: &str = "local";
@@ -22,6 +30,8 @@ pub(crate) const REGION: &str = "cn-hangzhou";
 pub(crate) const NAME: &str = "local";
 /// The key in the folder.
 const KEY_FILE: &str = "key.pem";
+/// The keys of the key service.
+const KMS_FILE: &str = "kms-keys";
 
 /// The folder of an embedded store.
 pub(crate) struct Local {
@@ -59,9 +69,51 @@ impl Local {
         in_process(service)
     }
 
-    /// The key of the folder, made on first use, as the suite wants it and then as the other does. The store is open by then, so nobody else makes
-    /// one at the same time.
+    /// The keys of the folder: the RSA key, made on first use, as the suite wants it and then as the other does, and those of the key service, by
+    /// their ids. The store is open by then, so nobody else makes one at the same time.
     pub(crate) fn keys(&self, suite: Suite) -> Result<Vec<LoadedKey>, Failure> {
+        let mut keys = self.key_files(suite)?;
+        if self.folder.join(KMS_FILE).symlink_metadata().is_ok() {
+            keys.extend(self.kms_keys()?);
+        }
+        Ok(keys)
+    }
+
+    /// Makes a key in the key service of the folder and gives its id. The store is open by then.
+    pub(crate) fn new_kms_key(&self) -> Result<String, Failure> {
+        let failed = |error| Failure::local("the keys of the key service cannot be kept", error);
+        self.key_service()?.create_key().map_err(failed)
+    }
+
+    fn kms_keys(&self) -> Result<Vec<LoadedKey>, Failure> {
+        let service = self.key_service()?;
+        let ids = service.key_ids();
+        let transport = InProcess::new(move |request| service.call(request));
+        let kms =
+            Kms::builder(loopback()?).credentials(credentials()).transport(Arc::new(transport)).build()?;
+        let one = |id: String| {
+            let parsed = id
+                .parse()
+                .map_err(|error| Failure::local(format!("{id:?} in {KMS_FILE} is no id of a key"), error))?;
+            let material = Material::Kms(Arc::new(KmsKey::builder(kms.clone(), parsed).build()?));
+            // The keys of one kind are told apart by what objects say of them.
+            let description = [("purpose", "local"), ("key", &id)].into_iter().collect();
+            Ok(LoadedKey { name: id, description, material })
+        };
+        ids.into_iter().map(one).collect()
+    }
+
+    fn key_service(&self) -> Result<KmsService, Failure> {
+        let path = self.folder.join(KMS_FILE);
+        if let Ok(metadata) = path.metadata() {
+            Guard::STRICT.check(&path, "file of keys", &metadata)?;
+        }
+        let failed = |error| Failure::local("the keys of the key service cannot be used", error);
+        let builder = KmsService::builder().credentials(vec![credentials()]).region(REGION);
+        Ok(builder.file(path).map_err(failed)?.build())
+    }
+
+    fn key_files(&self, suite: Suite) -> Result<Vec<LoadedKey>, Failure> {
         let path = self.folder.join(KEY_FILE);
         if path.symlink_metadata().is_err() {
             keys::write_private(&path, &keys::rsa(keys::BITS)?)?;
@@ -70,7 +122,7 @@ impl Local {
         std::iter::once(suite)
             .chain(others)
             .map(|suite| {
-                let material = config::rsa(&path, config::padding_of(suite), true)?;
+                let material = config::rsa(&path, config::padding_of(suite), true, &Unlocking::NONE)?;
                 let description = [("purpose", "local")].into_iter().collect();
                 let name = if suite.is_authenticated() {
                     NAME.to_owned()
@@ -97,10 +149,15 @@ impl Local {
 
 /// A client of a service in this process.
 pub(crate) fn in_process(service: Service) -> Result<Store, Failure> {
-    let endpoint =
-        Endpoint::parse("http://127.0.0.1").map_err(|error| Failure::local("no endpoint", error))?;
     let transport = InProcess::new(move |request| service.call(request));
-    Ok(Store::builder(endpoint, REGION).credentials(credentials()).transport(Arc::new(transport)).build()?)
+    Ok(Store::builder(loopback()?, REGION)
+        .credentials(credentials())
+        .transport(Arc::new(transport))
+        .build()?)
+}
+
+fn loopback() -> Result<Endpoint, Failure> {
+    Endpoint::parse("http://127.0.0.1").map_err(|error| Failure::local("no endpoint", error))
 }
 
 /// Behaviour of stores in this process: the ETag of a part would cost more than everything else together.

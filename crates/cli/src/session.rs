@@ -116,7 +116,7 @@ impl Context {
         let rules = opening.over(&profile.rules(None))?;
         let policy = moving(rules.policy()?, opening).requiring_bind(rules.bind());
         let account = self.account(&profile)?;
-        let keyring = KeySource::Config(config, Box::new(profile), account).keyring(rules.suite())?;
+        let keyring = KeySource::Config(config, Box::new(profile), account).keyring(rules.suite(), None)?;
         let reader = PresignedReader::new(keyring, rules.suite()).read_policy(policy);
         Ok(if self.globals.allow_plain_http { reader.allow_plain_http() } else { reader })
     }
@@ -148,6 +148,7 @@ impl Context {
             credentials,
             transport,
             allow_plain_http: self.globals.allow_plain_http,
+            may_ask: true,
         })
     }
 
@@ -198,7 +199,7 @@ impl Session {
     pub(crate) fn reading_bucket(&self, name: &str, opening: &Opening) -> Result<EncryptedBucket, Failure> {
         let rules = opening.over(&self.rules(name))?;
         let policy = moving(rules.policy()?, opening);
-        let builder = self.builder(name, &rules)?.keyring(self.keys.keyring(rules.suite())?);
+        let builder = self.builder(name, &rules)?.keyring(self.keys.keyring(rules.suite(), None)?);
         Ok(builder.read_policy(policy).build()?)
     }
 
@@ -210,7 +211,7 @@ impl Session {
         tuning: Tuning,
     ) -> Result<EncryptedBucket, Failure> {
         let rules = sealing.over(&self.rules(name))?;
-        let keyring = self.keys.keyring(rules.suite())?;
+        let keyring = self.keys.keyring(rules.suite(), sealing.key.as_deref())?;
         Ok(tuning.of(self.builder(name, &rules)?.keyring(keyring)).build()?)
     }
 
@@ -223,7 +224,7 @@ impl Session {
         tuning: Tuning,
     ) -> Result<EncryptedBucket, Failure> {
         let rules = opening.over(&sealing.over(&self.rules(name))?)?;
-        let keyring = self.keys.keyring(rules.suite())?;
+        let keyring = self.keys.keyring(rules.suite(), sealing.key.as_deref())?;
         let policy = moving(rules.policy()?, opening);
         Ok(tuning.of(self.builder(name, &rules)?.keyring(keyring).read_policy(policy)).build()?)
     }
@@ -259,13 +260,22 @@ fn moving(policy: ReadPolicy, opening: &Opening) -> ReadPolicy {
 }
 
 impl KeySource {
-    fn keyring(&self, suite: Suite) -> Result<Keyring, Failure> {
-        let keys = match self {
+    /// All keys; the one that is named writes, or else the first.
+    fn keyring(&self, suite: Suite, writer: Option<&str>) -> Result<Keyring, Failure> {
+        let mut keys = match self {
             KeySource::Local(local) => local.keys(suite)?,
             KeySource::Config(config, profile, account) => {
                 config.keyring(&profile.keyring, suite, account)?
             }
         };
+        if let Some(writer) = writer {
+            let Some(at) = keys.iter().position(|key| key.name == writer) else {
+                let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
+                return Err(Failure::usage(format!("there is no key {writer:?} in the keyring"))
+                    .hint(format!("there are: {}", names.join(", "))));
+            };
+            keys[..=at].rotate_right(1);
+        }
         Keyring::new(keys.iter().map(LoadedKey::named).collect()).map_err(|error| match (&error, self) {
             (KeyringError::Empty, KeySource::Config(config, ..)) => {
                 Failure::usage(format!("the profile has no keyring in {}", config.shown()))

@@ -1,6 +1,6 @@
 //! Configuration and key files: small regular files, read without waiting for anybody.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
 
@@ -10,6 +10,11 @@ use crate::exit::{Exit, Failure};
 
 /// Reads a regular file of at most `most` bytes; the bytes are wiped when dropped. `what` is for people.
 pub(crate) fn read(path: &Path, what: &str, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    open(path, what, most).map(|(bytes, _)| bytes)
+}
+
+/// The same, and what the system says about the file that was read.
+pub(crate) fn open(path: &Path, what: &str, most: usize) -> Result<(Zeroizing<Vec<u8>>, Metadata), Failure> {
     let shown = path.display();
     let failed = |error: std::io::Error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
@@ -25,8 +30,10 @@ pub(crate) fn read(path: &Path, what: &str, most: usize) -> Result<Zeroizing<Vec
     if !kind.is_file() {
         return Err(refused("is not a regular file"));
     }
-    let bytes = bounded(File::open(path).map_err(failed)?, most).map_err(failed)?;
-    check(bytes, most).map_err(|reason| refused(&reason))
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let bytes = bounded(file, most).map_err(failed)?;
+    Ok((check(bytes, most).map_err(|reason| refused(&reason))?, metadata))
 }
 
 /// Reads standard input to its end, at most `most` bytes.
@@ -36,7 +43,8 @@ pub(crate) fn read_stdin(what: &str, most: usize) -> Result<Zeroizing<Vec<u8>>, 
     check(bytes, most).map_err(|reason| Failure::usage(format!("the {what} on standard input {reason}")))
 }
 
-fn bounded(source: impl Read, most: usize) -> std::io::Result<Zeroizing<Vec<u8>>> {
+/// Reads at most one byte more than `most`.
+pub(crate) fn bounded(source: impl Read, most: usize) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(most.min(64 << 10) + 1));
     source.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -47,19 +55,5 @@ fn check(bytes: Zeroizing<Vec<u8>>, most: usize) -> Result<Zeroizing<Vec<u8>>, S
         0 => Err("is empty".to_owned()),
         length if length > most => Err(format!("is larger than {}", crate::output::size(most as u64))),
         _ => Ok(bytes),
-    }
-}
-
-/// Whether everybody on this machine can use the file.
-pub(crate) fn is_open_to_all(path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        false
     }
 }

@@ -20,6 +20,9 @@ pub(crate) struct Sealing {
     /// How much of the object's place to bind to the content: none, key or bucket-key [default: the profile's, then none]
     #[arg(long, value_name = "HOW", value_parser = clap::builder::PossibleValuesParser::new(Bind::ALL.map(Bind::name)).map(|name| Bind::from_name(&name).unwrap_or_default()))]
     pub(crate) bind: Option<Bind>,
+    /// Key of the keyring to write with [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: Option<String>,
 }
 
 /// What is read, when it is not to be the profile's.
@@ -43,7 +46,7 @@ pub(crate) struct Opening {
 impl Sealing {
     /// Whether anything of it was said.
     pub(crate) fn is_given(&self) -> bool {
-        self.suite.is_some() || !self.context.is_empty() || self.bind.is_some()
+        self.suite.is_some() || !self.context.is_empty() || self.bind.is_some() || self.key.is_some()
     }
 
     /// What was said. Pairs are added to those of the profile.

@@ -66,7 +66,7 @@ fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failur
             .hint("leave --content-type, --meta and the like out of downloads"));
     }
     if args.sealing.is_given() && (from_store || !to_store) {
-        return Err(Failure::usage("--suite, --context and --bind are for uploads")
+        return Err(Failure::usage("--suite, --context, --bind and --key are for uploads")
             .hint("a copy by the service keeps its source's; --require-context is for reading"));
     }
     if !from_store && args.opening.is_given() {

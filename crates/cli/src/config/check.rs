@@ -1,5 +1,6 @@
 //! Names in the configuration file: what may be there, and what was probably meant.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use toml::Spanned;
@@ -26,7 +27,7 @@ const PROFILE: [&str; 13] = [
 ];
 /// Of a profile's section for one bucket.
 const BUCKET: [&str; 6] = ["suite", "read", "bind", "context", "require-bind", "require-context"];
-const KEY: [&str; 12] = [
+const KEY: [&str; 16] = [
     "kind",
     "private",
     "public",
@@ -38,7 +39,11 @@ const KEY: [&str; 12] = [
     "endpoint",
     "ca",
     "passphrase-file",
+    "passphrase-env",
+    "passphrase-command",
+    "context",
     "credentials",
+    "allow-shared",
 ];
 
 /// Checks every name of the file before any value is looked at. Values are not repeated: they may be secrets.
@@ -94,16 +99,19 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn known(&self, table: &DeTable<'_>, known: &[&str], what: &str) -> Result<(), Failure> {
-        let unknown =
-            |entry: &(&Spanned<std::borrow::Cow<'_, str>>, _)| !known.contains(&entry.0.get_ref().as_ref());
-        let Some((name, _)) = table.iter().find(unknown) else { return Ok(()) };
-        let place = place(&self.found.path, self.text, name.span().start);
-        let name = name.get_ref().as_ref();
-        if self.found.is_discovered && names_a_command(name) {
+        let place = |name: &Spanned<Cow<'_, str>>| place(&self.found.path, self.text, name.span().start);
+        if self.found.is_discovered
+            && let Some(name) = table.keys().find(|name| names_a_command(name.get_ref()))
+        {
+            let (place, name) = (place(name), name.get_ref());
             let reason = "a configuration found in the working directory may not name commands to run";
             return Err(Failure::usage(format!("{place}: {name:?} is refused: {reason}"))
                 .hint("name the file with --config if you trust it"));
         }
+        let Some(name) = table.keys().find(|name| !known.contains(&name.get_ref().as_ref())) else {
+            return Ok(());
+        };
+        let (place, name) = (place(name), name.get_ref().as_ref());
         let failure = Failure::usage(format!("{place}: unknown {what} {name:?}"));
         Err(match nearest(name, known) {
             Some(near) => failure.hint(format!("did you mean {near:?}?")),

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osseal::credentials::CredentialSource;
-use osseal::{AesKey, KmsKey, MaterialDescription, NamedKey, RsaKey, RsaPadding, Suite};
+use osseal::{AesKey, KeyFileError, KmsKey, MaterialDescription, NamedKey, RsaKey, RsaPadding, Suite};
 use serde::Deserialize;
 
 use super::kms_key::Account;
 use crate::exit::Failure;
-use crate::output::Output;
+use crate::output::printable;
+use crate::passphrase::{self, Passphrase, Source};
+use crate::secretfile::Guard;
 use crate::smallfile;
 
 /// Largest key file.
 pub(crate) const MAX_KEY_FILE: usize = 64 << 10;
+/// For people.
+const KEY_FILE: &str = "key file";
 
 /// What the configuration says about a key.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,9 +35,16 @@ pub(crate) struct KeyEntry {
     pub(super) endpoint: Option<String>,
     pub(super) ca: Option<PathBuf>,
     pub(super) passphrase_file: Option<PathBuf>,
+    pub(super) passphrase_env: Option<String>,
+    pub(super) passphrase_command: Option<Vec<String>>,
+    /// Pairs that values of the key service are bound to.
+    pub(super) context: Option<BTreeMap<String, String>>,
     /// The one source of the key service's credentials.
     #[serde(default, deserialize_with = "super::parsed")]
     pub(super) credentials: Option<CredentialSource>,
+    /// Lets others than the owner use the files of the key.
+    #[serde(default)]
+    pub(super) allow_shared: bool,
     #[serde(default)]
     description: BTreeMap<String, String>,
 }
@@ -62,24 +73,28 @@ pub(crate) enum Material {
 }
 
 impl KeyEntry {
-    /// Reads the key's file, or finds the way to the key service; relative paths start from `folder`. An RSA key without a padding has the suite's.
+    /// Reads the key's file, or finds the way to the key service. An RSA key without a padding has the suite's.
     pub(crate) fn load(
         &self,
         name: &str,
-        folder: &Path,
+        base: Base<'_>,
         suite: Suite,
         account: &Account,
     ) -> Result<LoadedKey, Failure> {
         let about = |failure: Failure| failure.about(&format!("the key {name:?}"));
         let material = match self.kind {
             Kind::Rsa => {
-                let path = folder.join(self.path(name)?);
-                rsa(&path, self.padding.unwrap_or(padding_of(suite)), self.private.is_some())
+                let path = &base.folder.join(self.path(name)?);
+                let passphrase = self.passphrase(base.folder)?;
+                let padding = self.padding.unwrap_or(padding_of(suite));
+                let unlocking = Unlocking { guard: self.guard(), passphrase, may_ask: account.may_ask };
+                rsa(path, padding, self.private.is_some(), &unlocking)
             }
-            Kind::Aes => aes(&folder.join(self.path(name)?)),
+            Kind::Aes => aes(&base.folder.join(self.path(name)?), self.guard()),
             Kind::Kms => {
-                let section = self.kms().map_err(|failure| failure.about(&format!("[key.{name}]")))?;
-                section.open(folder, account).map(|key| Material::Kms(Arc::new(key)))
+                let section =
+                    self.kms(base.folder).map_err(|failure| failure.about(&format!("[key.{name}]")))?;
+                section.open(base, account).map(|key| Material::Kms(Arc::new(key)))
             }
         };
         let material = material.map_err(about)?;
@@ -91,6 +106,23 @@ impl KeyEntry {
         self.description.clone().into_iter().collect()
     }
 
+    /// What holds for its files with secrets.
+    pub(super) fn guard(&self) -> Guard {
+        Guard::of_section(self.allow_shared)
+    }
+
+    /// Where its passphrase comes from, if the section says so.
+    pub(super) fn passphrase(&self, folder: &Path) -> Result<Option<Source>, Failure> {
+        let file = self.passphrase_file.as_ref().map(|path| Source::File(folder.join(path)));
+        let variable = self.passphrase_env.clone().map(Source::Environment);
+        let command = self.passphrase_command.clone().map(Source::Command);
+        let mut said = file.into_iter().chain(variable).chain(command);
+        match (said.next(), said.next()) {
+            (source, None) => Ok(source),
+            _ => Err(Failure::usage("passphrase-file, passphrase-env and passphrase-command: one of them")),
+        }
+    }
+
     /// The one file that the key comes from.
     fn path(&self, name: &str) -> Result<&Path, Failure> {
         let wrong = |text: &str| Err(Failure::usage(format!("[key.{name}]: {text}")));
@@ -98,10 +130,16 @@ impl KeyEntry {
             || self.region.is_some()
             || self.endpoint.is_some()
             || self.ca.is_some()
-            || self.passphrase_file.is_some()
+            || self.context.is_some()
             || self.credentials.is_some()
         {
-            return wrong("id, region, endpoint, ca, passphrase-file and credentials are for kind = \"kms\"");
+            return wrong("id, region, endpoint, ca, context and credentials are for kind = \"kms\"");
+        }
+        let has_passphrase = self.passphrase_file.is_some()
+            || self.passphrase_env.is_some()
+            || self.passphrase_command.is_some();
+        if self.kind == Kind::Aes && has_passphrase {
+            return wrong("an AES key has no passphrase");
         }
         match (self.kind, &self.private, &self.public, &self.file) {
             (Kind::Rsa, _, _, Some(_)) => wrong("an RSA key has private or public, not file"),
@@ -139,38 +177,84 @@ pub(crate) fn padding_of(suite: Suite) -> RsaPadding {
     if suite.is_authenticated() { RsaPadding::OaepSha256 } else { RsaPadding::Pkcs1 }
 }
 
+/// What relative paths start from, and whether anybody named the file that has them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) is_discovered: bool,
+}
+
+/// What it takes to use a private key file.
+#[derive(Debug)]
+pub(crate) struct Unlocking {
+    pub(crate) guard: Guard,
+    pub(crate) passphrase: Option<Source>,
+    /// Whether somebody may be asked for a passphrase that nothing else gives.
+    pub(crate) may_ask: bool,
+}
+
+impl Unlocking {
+    /// Of a file without a passphrase.
+    pub(crate) const NONE: Unlocking = Unlocking { guard: Guard::STRICT, passphrase: None, may_ask: false };
+
+    /// The passphrase of a file that has one.
+    fn passphrase_of(&self, path: &Path) -> Result<Option<Passphrase>, Failure> {
+        match &self.passphrase {
+            Some(source) => source.read(self.guard).map(Some),
+            None if self.may_ask && passphrase::can_ask() => {
+                passphrase::ask(&format!("Passphrase of {}: ", printable(&path.display().to_string())))
+                    .map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+}
+
 /// Reads an RSA key file.
-pub(crate) fn rsa(path: &Path, padding: RsaPadding, must_be_private: bool) -> Result<Material, Failure> {
-    let bytes = smallfile::read(path, "key file", MAX_KEY_FILE)?;
-    let key = RsaKey::from_pem(&bytes, padding).map_err(|error| refused(path, &error))?;
+pub(crate) fn rsa(
+    path: &Path,
+    padding: RsaPadding,
+    must_be_private: bool,
+    unlocking: &Unlocking,
+) -> Result<Material, Failure> {
+    let (guard, (bytes, metadata)) = (unlocking.guard, smallfile::open(path, KEY_FILE, MAX_KEY_FILE)?);
+    let key = match RsaKey::from_pem(&bytes, padding) {
+        Err(KeyFileError::Encrypted) => {
+            guard.check(path, KEY_FILE, &metadata)?;
+            match unlocking.passphrase_of(path)? {
+                Some(passphrase) => RsaKey::from_protected_pem(&bytes, passphrase.as_bytes(), padding),
+                None => Err(KeyFileError::Encrypted),
+            }
+        }
+        Ok(_) if unlocking.passphrase.is_some() => Err(KeyFileError::NotEncrypted),
+        other => other,
+    };
+    let key = key.map_err(|error| {
+        let failure = refused(path, &error);
+        match error {
+            KeyFileError::Encrypted => failure.hint(guard.passphrase_hint()),
+            KeyFileError::NotEncrypted => failure.hint("leave the passphrase out"),
+            _ => failure,
+        }
+    })?;
     if must_be_private && !key.is_private() {
         let text = format!("{} holds the public half only, and a private key is needed", path.display());
         return Err(Failure::usage(text).hint("write public = … for a key that only writes"));
     }
     if key.is_private() {
-        warn_if_open(path);
+        guard.check(path, KEY_FILE, &metadata)?;
     }
     Ok(Material::Rsa(Arc::new(key)))
 }
 
-fn aes(path: &Path) -> Result<Material, Failure> {
-    let bytes = smallfile::read(path, "key file", MAX_KEY_FILE)?;
+fn aes(path: &Path, guard: Guard) -> Result<Material, Failure> {
+    let (bytes, metadata) = smallfile::open(path, KEY_FILE, MAX_KEY_FILE)?;
     let key = AesKey::from_file_content(&bytes).map_err(|error| refused(path, &error))?;
-    warn_if_open(path);
+    guard.check(path, KEY_FILE, &metadata)?;
     Ok(Material::Aes(Arc::new(key)))
 }
 
-/// Warns of a secret that others can read.
-pub(super) fn warn_if_open(path: &Path) {
-    if smallfile::is_open_to_all(path) {
-        Output::warn(format_args!(
-            "everybody on this machine can read the key file {}; chmod 600 changes that",
-            path.display()
-        ));
-    }
-}
-
-fn refused(path: &Path, error: &osseal::KeyFileError) -> Failure {
+fn refused(path: &Path, error: &KeyFileError) -> Failure {
     Failure::usage(format!("cannot use the key file {}", path.display())).caused_by(error)
 }
 

@@ -1,5 +1,6 @@
 //! `[key.NAME]` of the kind `kms`: a key that the key service keeps.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,13 +9,12 @@ use osseal::kms::{Kms, endpoint};
 use osseal::transport::{Https, Transport};
 use osseal::{Endpoint, EndpointKind, KeyId, KmsKey, SharedCredentials};
 
-use super::key::{KeyEntry, MAX_KEY_FILE, warn_if_open};
+use super::key::{Base, KeyEntry, MAX_KEY_FILE};
 use crate::exit::Failure;
+use crate::passphrase::Source;
+use crate::secretfile::Guard;
 use crate::session;
 use crate::smallfile;
-
-/// Largest file with a passphrase.
-const MAX_PASSPHRASE: usize = 4096;
 
 /// What keys of the key service share with the store.
 pub(crate) struct Account {
@@ -24,6 +24,8 @@ pub(crate) struct Account {
     pub(crate) credentials: SharedCredentials,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) allow_plain_http: bool,
+    /// Whether somebody may be asked for passphrases of key files.
+    pub(crate) may_ask: bool,
 }
 
 /// What a section says that other kinds of keys do not have.
@@ -32,17 +34,19 @@ pub(super) struct KmsSection<'a> {
     pub(super) region: Option<&'a str>,
     pub(super) endpoint: Option<&'a str>,
     pub(super) ca: Option<&'a PathBuf>,
-    pub(super) passphrase_file: Option<&'a PathBuf>,
+    pub(super) passphrase: Option<Source>,
+    pub(super) context: Option<&'a BTreeMap<String, String>>,
     pub(super) credentials: Option<CredentialSource>,
+    pub(super) guard: Guard,
 }
 
 impl KmsSection<'_> {
     /// The key. The service is not asked.
-    pub(super) fn open(&self, folder: &Path, account: &Account) -> Result<KmsKey, Failure> {
+    pub(super) fn open(&self, base: Base<'_>, account: &Account) -> Result<KmsKey, Failure> {
         let id: KeyId = self.id.parse().map_err(|error| refused("id is not understood", &error))?;
         let transport = match self.ca {
             Some(ca) => {
-                let pem = smallfile::read(&folder.join(ca), "certificate file", MAX_KEY_FILE)?;
+                let pem = smallfile::read(&base.folder.join(ca), "certificate file", MAX_KEY_FILE)?;
                 let https = Https::trusting(&pem).map_err(|error| refused("ca cannot be used", &error))?;
                 Arc::new(https)
             }
@@ -58,16 +62,20 @@ impl KmsSection<'_> {
             kms = kms.allow_plain_http();
         }
         let mut key = KmsKey::builder(kms.build()?, id);
-        if let Some(path) = self.passphrase_file {
-            let path = folder.join(path);
-            let bytes = smallfile::read(&path, "passphrase file", MAX_PASSPHRASE)?;
-            warn_if_open(&path);
-            let text = std::str::from_utf8(&bytes)
-                .map_err(|_| Failure::usage(format!("the passphrase in {} is not UTF-8", path.display())))?;
-            // Editors end files with a line end, which is no part of it.
-            let text = text.strip_suffix('\n').unwrap_or(text);
-            let text = text.strip_suffix('\r').unwrap_or(text);
-            key = key.passphrase(text).map_err(|error| refused("the passphrase cannot be used", &error))?;
+        if let Some(pairs) = self.context {
+            key = key.context(pairs).map_err(|error| refused("context cannot be used", &error))?;
+        }
+        if let Some(source) = &self.passphrase {
+            if base.is_discovered && matches!(source, Source::Environment(_)) {
+                return Err(Failure::usage(
+                    "passphrase-env of a KMS key is refused: a configuration found in the working directory may not name variables to send away",
+                )
+                .hint("name the file with --config if you trust it"));
+            }
+            let passphrase = source.read(self.guard)?;
+            key = key
+                .passphrase(&passphrase)
+                .map_err(|error| refused("the passphrase cannot be used", &error))?;
         }
         Ok(key.build()?)
     }
@@ -95,7 +103,7 @@ impl KmsSection<'_> {
 
 impl KeyEntry {
     /// The section of a key of the kind `kms`, which has none of what files are about.
-    pub(super) fn kms(&self) -> Result<KmsSection<'_>, Failure> {
+    pub(super) fn kms(&self, folder: &Path) -> Result<KmsSection<'_>, Failure> {
         if self.private.is_some() || self.public.is_some() || self.file.is_some() || self.padding.is_some() {
             return Err(Failure::usage("a KMS key has id, and neither a key file nor a padding"));
         }
@@ -107,8 +115,10 @@ impl KeyEntry {
             region: self.region.as_deref(),
             endpoint: self.endpoint.as_deref(),
             ca: self.ca.as_ref(),
-            passphrase_file: self.passphrase_file.as_ref(),
+            passphrase: self.passphrase(folder)?,
+            context: self.context.as_ref(),
             credentials: self.credentials,
+            guard: self.guard(),
         })
     }
 }

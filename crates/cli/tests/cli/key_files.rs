@@ -60,14 +60,60 @@ fn k04_the_wrong_half() {
 
 #[cfg(unix)]
 #[test]
-fn k16_a_private_key_that_everybody_can_read() {
+fn k16_a_private_key_that_others_can_read() {
     use std::os::unix::fs::PermissionsExt;
-    let home = home("rsa");
-    home.run(&["keys", "new", "rsa", "keys/k", "--bits", "2048"]).ok();
-    let quiet = home.run(&["keys", "check"]);
-    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
-    std::fs::set_permissions(home.path().join("keys/k"), PermissionsExt::from_mode(0o644)).unwrap();
-    let warned = home.run(&["--quiet", "keys", "check"]);
-    assert_eq!(warned.code, 0);
-    assert!(warned.stderr.contains("warning") && warned.stderr.contains("chmod 600"), "{}", warned.stderr);
+    for kind in ["rsa", "aes"] {
+        let home = home(kind);
+        home.run(&["keys", "new", kind, "keys/k"]).ok();
+        let mode = |mode| {
+            std::fs::set_permissions(home.path().join("keys/k"), PermissionsExt::from_mode(mode)).unwrap();
+        };
+        for own in [0o600, 0o400, 0o700] {
+            mode(own);
+            let quiet = home.run(&["keys", "check"]);
+            assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""), "{own:o}");
+        }
+        for shared in [0o604, 0o640, 0o620, 0o602, 0o610, 0o777] {
+            mode(shared);
+            let shown = format!("mode {shared:04o}");
+            let words = ["the key \"k\"", "keys/k", &shown, "chmod 600 keys/k", "allow-shared = true"];
+            home.run(&["keys", "check"]).fails(2, &words);
+        }
+        let config = String::from_utf8(home.read("osseal.toml")).unwrap();
+        home.write("osseal.toml", format!("{config}allow-shared = true\n"));
+        let quiet = home.run(&["keys", "check"]);
+        assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn k16_where_there_is_no_section_a_flag_allows_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    home.run(&["keys", "new", "rsa", "a.pem", "--bits", "2048"]).ok();
+    let public = home.read("a.pub.pem");
+    std::fs::set_permissions(home.path().join("a.pem"), PermissionsExt::from_mode(0o644)).unwrap();
+    home.run(&["keys", "public", "a.pem"]).fails(2, &["a.pem", "mode 0644", "chmod 600", "--allow-shared"]);
+    assert_eq!(home.run(&["keys", "public", "a.pem", "--allow-shared"]).ok(), public);
+    assert_eq!(home.run(&["keys", "public", "a.pub.pem"]).ok(), public, "a public half is for everybody");
+    std::fs::create_dir(home.path().join("store")).unwrap();
+    home.local(&["keys", "check"]).ok();
+    std::fs::set_permissions(home.path().join("store/key.pem"), PermissionsExt::from_mode(0o640)).unwrap();
+    home.local(&["keys", "check"]).fails(2, &["store/key.pem", "mode 0640", "chmod 600"]);
+}
+
+/// Needs the right to give files away: without it there is nothing to see.
+#[cfg(unix)]
+#[test]
+fn k16_a_private_key_of_another_user() {
+    let home = home("aes");
+    home.run(&["keys", "new", "aes", "keys/k"]).ok();
+    if std::os::unix::fs::chown(home.path().join("keys/k"), Some(12345), None).is_err() {
+        return;
+    }
+    home.run(&["keys", "check"]).fails(2, &["keys/k", "belongs to another user (uid 12345)", "allow-shared"]);
+    let config = String::from_utf8(home.read("osseal.toml")).unwrap();
+    home.write("osseal.toml", format!("{config}allow-shared = true\n"));
+    home.run(&["keys", "check"]).ok();
 }

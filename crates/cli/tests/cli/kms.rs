@@ -1,10 +1,20 @@
 //! Keys of the kind `kms`, against a key service on a socket in this process.
 
+use std::sync::Arc;
+
+use data_encoding::BASE64;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use osseal::Credentials;
 use osseal_server::kms::KmsService;
-use osseal_server::kms::faults::Faults;
+use osseal_server::kms::faults::{Action, Fault, Faults, Operation};
 use osseal_server::kms::keys::KeyState;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::support::{Home, ID, SECRET, Store, ramp};
 
@@ -17,7 +27,7 @@ pub(crate) struct KeyService {
     service: KmsService,
     /// A key with the alias `alias/test`.
     pub(crate) id: String,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl KeyService {
@@ -36,7 +46,33 @@ impl KeyService {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         runtime.spawn(osseal_server::kms::serve(listener, service.clone(), std::future::pending()));
-        KeyService { endpoint, faults, service, id, _runtime: runtime }
+        KeyService { endpoint, faults, service, id, runtime }
+    }
+
+    /// Serves it under a certificate of an authority of its own, too, whose certificate this gives back.
+    fn behind_tls(&mut self) -> String {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap();
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let config = ServerConfig::builder().with_no_client_auth();
+        let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        let (acceptor, service) = (TlsAcceptor::from(Arc::new(config)), self.service.clone());
+        let listener = self.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        self.endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        self.runtime.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                // A client that does not trust the certificate ends the handshake.
+                let Ok(stream) = acceptor.accept(socket).await else { continue };
+                let service = service.clone();
+                let handler = service_fn(move |request| service.call(request));
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), handler));
+            }
+        });
+        authority.pem()
     }
 
     /// Writes a configuration whose keyring has a KMS key first, and then the AES key of the home.
@@ -151,7 +187,8 @@ fn sections_that_cannot_be_meant_are_refused() {
     let (store, service) = (Store::new(), KeyService::of(ID));
     let home = Home::with_store(&store.endpoint);
     home.write("empty.pem", "no certificate");
-    home.write("binary", [0xff, 0xfe]);
+    home.write_secret("binary", [0xff, 0xfe]);
+    home.write("open", "words");
     for (id, more, words) in [
         ("no key", "", "id is not understood"),
         ("alias/test", "private = \"a.pem\"", "neither a key file nor a padding"),
@@ -160,6 +197,8 @@ fn sections_that_cannot_be_meant_are_refused() {
         ("alias/test", "ca = \"empty.pem\"", "ca cannot be used"),
         ("alias/test", "passphrase-file = \"missing\"", "missing"),
         ("alias/test", "passphrase-file = \"binary\"", "not UTF-8"),
+        #[cfg(unix)]
+        ("alias/test", "passphrase-file = \"open\"", "chmod 600"),
         ("acs:kms:cn-hangzhou:1:alias/test", "region = \"cn-beijing\"", "of the region cn-hangzhou"),
         ("alias/test", "regoin = \"cn-beijing\"", "did you mean \"region\""),
         ("alias/test", "credentials = \"nobody\"", "a source of credentials is"),
@@ -175,4 +214,118 @@ fn sections_that_cannot_be_meant_are_refused() {
     home.write("osseal.toml", "[profile.default]\nregion = \"cn-hangzhou\"\nkeyring = [\"k\"]\n\n[key.k]\nkind = \"aes\"\nfile = \"backup.key\"\nid = \"x\"\n");
     home.run(&["cat", "oss://box/f"]).fails(2, &["[key.k]", "for kind = \"kms\""]);
     assert_eq!(service.faults.total(), 0);
+}
+
+#[test]
+fn ca_names_the_authority_of_an_instance() {
+    let (store, mut service) = (Store::new(), KeyService::of(ID));
+    let home = Home::with_store(&store.endpoint);
+    home.write("f", ramp(1000));
+    home.write("ca.pem", service.behind_tls());
+    service.configure(&home, "sealed", &service.id, "");
+    home.run(&["cp", "f", "oss://box/f"]).fails(6, &["certificate"]);
+    service.configure(&home, "sealed", &service.id, "ca = \"ca.pem\"");
+    home.run(&["cp", "f", "oss://box/f"]).ok();
+    assert_eq!(home.run(&["cat", "oss://box/f"]).ok(), ramp(1000));
+}
+
+#[test]
+fn pairs_of_a_section_are_needed_to_read() {
+    let (store, service) = (Store::new(), KeyService::of(ID));
+    let home = Home::with_store(&store.endpoint);
+    home.write("f", ramp(1000));
+    for suite in ["sealed", "aes-ctr"] {
+        service.configure(&home, suite, &service.id, "context = { app = \"billing\", tier = \"1\" }");
+        home.run(&["cp", "f", "oss://box/f"]).ok();
+        assert_eq!(home.run(&["cat", "oss://box/f"]).ok(), ramp(1000), "{suite}");
+        assert!(home.run(&["keys", "check"]).text().contains("vault             good"), "{suite}");
+        for other in ["", "context = { app = \"billing\" }", "context = { app = \"billing\", tier = \"2\" }"]
+        {
+            service.configure(&home, suite, &service.id, other);
+            home.run(&["cat", "oss://box/f"]).fails(5, &["does not open"]);
+        }
+    }
+    service.configure(&home, "sealed", &service.id, "context = { app = 1 }");
+    home.run(&["cat", "oss://box/f"]).fails(2, &["invalid type"]);
+}
+
+#[test]
+fn objects_of_oss2_open_with_its_passphrase() {
+    let (store, service) = (Store::new(), KeyService::of(ID));
+    let home = Home::with_store(&store.endpoint).set("WORDS", "some words");
+    home.write("f", ramp(1000));
+    // Made as oss2 makes them: values bound to one pair, and encoded twice.
+    service.configure(&home, "aes-ctr", &service.id, "context = { x-passphrase = \"some words\" }");
+    home.run(&["cp", "f", "oss://box/f"]).ok();
+    store.edit("f", |name, value| {
+        if name.ends_with("encryption-key") || name.ends_with("encryption-start") {
+            BASE64.encode(value.as_bytes())
+        } else {
+            value.to_owned()
+        }
+    });
+    home.write_secret("passphrase", "some words\n");
+    home.write_secret("wrong", "other words\n");
+    let read = |more: &str, flags: &[&str]| {
+        service.configure(&home, "aes-ctr", &service.id, more);
+        home.run(&[flags, &["cat", "oss://box/f"]].concat())
+    };
+    assert_eq!(read("passphrase-file = \"passphrase\"", &[]).ok(), ramp(1000));
+    let named = ["--config", "osseal.toml"];
+    assert_eq!(read("passphrase-env = \"WORDS\"", &named).ok(), ramp(1000));
+    let command = "passphrase-command = [\"/bin/cat\", \"passphrase\"]";
+    assert_eq!(read(command, &named).ok(), ramp(1000));
+    read("passphrase-env = \"WORDS\"", &[]).fails(2, &["may not name variables to send away", "--config"]);
+    read(command, &[]).fails(2, &["may not name commands"]);
+    read("passphrase-file = \"wrong\"", &[]).fails(5, &["does not open"]);
+    read("", &[]).fails(5, &["does not open"]);
+}
+
+#[test]
+fn a_check_says_what_a_writer_and_a_reader_can_do() {
+    let (store, service) = (Store::new(), KeyService::of(ID));
+    let home = Home::with_store(&store.endpoint);
+    let denied = |operation| {
+        service.faults.clear();
+        let fault = Fault::new(Action::refuse(403, "Forbidden.NoPermission")).on(operation).always();
+        service.faults.inject(fault);
+    };
+    let checked = |proven: &str, words: &[&str]| {
+        let ended = home.run(&["keys", "check", "--json"]);
+        assert_eq!(ended.code, 4, "{ended:?}");
+        let first = ended.stdout.split(|byte| *byte == b'\n').next().unwrap();
+        let first: serde_json::Value = serde_json::from_slice(first).unwrap();
+        assert_eq!((&first["good"], &first["proven"]), (&false.into(), &proven.into()));
+        let state = first["state"].as_str().unwrap();
+        for word in words {
+            assert!(state.contains(word), "{state}");
+        }
+    };
+    for suite in ["sealed", "aes-ctr"] {
+        service.configure(&home, suite, &service.id, "");
+        denied(Operation::Decrypt);
+        checked("wrapping", &["wraps", "enough for a writer", "cannot unwrap: denied", "NoPermission"]);
+        denied(Operation::GenerateDataKey);
+        checked("nothing", &["cannot make a data key: denied", "whether it unwraps is not proven"]);
+    }
+    service.faults.clear();
+    service
+        .faults
+        .inject(Fault::new(Action::refuse(403, "Forbidden.NoPermission")).on(Operation::Encrypt).always());
+    checked("nothing", &["makes data keys", "cannot encrypt", "NoPermission"]);
+}
+
+#[test]
+fn another_key_of_the_keyring_writes_by_name() {
+    let (store, service) = (Store::new(), KeyService::of(ID));
+    let home = Home::with_store(&store.endpoint);
+    home.write("f", ramp(1000));
+    service.configure(&home, "sealed", &service.id, "");
+    let made = service.calls(|| home.run(&["cp", "f", "oss://box/f", "--key", "backup"]).ok());
+    assert_eq!(made, 0, "the other key needs no service");
+    let stat = home.run(&["stat", "--json", "oss://box/f"]).text();
+    assert!(stat.contains("\"key_name\":\"backup\""), "{stat}");
+    home.run(&["cp", "f", "oss://box/f", "--key", "nobody"])
+        .fails(2, &["nobody", "there are: vault, backup"]);
+    home.run(&["cp", "oss://box/f", "g", "--key", "backup"]).fails(2, &["upload"]);
 }

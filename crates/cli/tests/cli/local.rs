@@ -221,3 +221,53 @@ fn the_default_folder_is_the_users() {
     home.run(&["--local", "mb", "oss://box"]).ok();
     assert!(home.path().join(".local/share/osseal/local/objects").is_dir());
 }
+
+#[test]
+fn a_key_service_is_beside_the_store() {
+    let home = Home::new();
+    home.write("f", ramp(50_000));
+    home.local(&["mb", "oss://box"]).ok();
+    home.local(&["cp", "f", "oss://box/by-file"]).ok();
+    assert!(!home.path().join("store/kms-keys").exists(), "nobody asked for one");
+    let made: serde_json::Value =
+        serde_json::from_str(&home.local(&["keys", "new", "kms", "--json"]).text()).unwrap();
+    let id = made["id"].as_str().unwrap();
+    assert!(id.starts_with("key-") && made["kind"] == "kms", "{made}");
+    let other: serde_json::Value =
+        serde_json::from_str(&home.local(&["keys", "new", "kms", "--json"]).text()).unwrap();
+    assert_ne!(made["id"], other["id"]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let file = home.path().join("store/kms-keys");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        home.local(&["keys", "list"]).fails(2, &["store/kms-keys", "mode 0644", "chmod 600"]);
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    for suite in ["sealed", "aes-ctr"] {
+        for key in [id, other["id"].as_str().unwrap()] {
+            let target = format!("oss://box/{suite}/{key}");
+            home.local(&["cp", "f", &target, "--suite", suite, "--key", key]).ok();
+            let stat = home.local(&["stat", "--json", &target]).text();
+            assert!(stat.contains("KMS/ALICLOUD") && stat.contains(key), "{stat}");
+            assert_eq!(
+                home.local(&["cat", "--allow-unauthenticated", &target]).ok(),
+                ramp(50_000),
+                "{suite}"
+            );
+        }
+    }
+    assert_eq!(home.local(&["cat", "oss://box/by-file"]).ok(), ramp(50_000));
+    home.local(&["cp", "f", "oss://box/by-file-again"]).ok();
+    let stat = home.local(&["stat", "oss://box/by-file-again"]).text();
+    assert!(stat.contains("OAEP") && !stat.contains("KMS"), "the key file still writes unless said: {stat}");
+    let checked = home.local(&["keys", "check"]).text();
+    assert_eq!(checked.matches("good").count(), 4, "{checked}");
+    let listed = home.local(&["keys", "list"]).text();
+    assert!(listed.contains(&format!("KMS, {id}")) && listed.matches(" kms ").count() == 2, "{listed}");
+    home.local(&["cp", "f", "oss://box/x", "--key", "key-0"]).fails(2, &["key-0", "there are: local, ", id]);
+    home.run(&["keys", "new", "kms"]).fails(2, &["made there", "--local"]);
+    home.local(&["keys", "new", "kms", "file"]).fails(2, &["no file"]);
+    home.local(&["keys", "new", "rsa"]).fails(2, &["FILE"]);
+}

@@ -14,6 +14,7 @@ mod keys;
 mod kms;
 mod local;
 mod logs;
+mod passphrases;
 mod pipes;
 mod places;
 mod presign;

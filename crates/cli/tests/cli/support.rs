@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http_body_util::BodyExt;
 use osseal::Credentials;
 use osseal_server::Service;
 use osseal_server::backend::memory::Memory;
@@ -65,6 +66,14 @@ impl Home {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Writes a file that its owner alone can use.
+    pub(crate) fn write_secret(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.write(name, content);
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         path
     }
 
@@ -228,6 +237,23 @@ impl Store {
             request = request.header(*name, *value);
         }
         let request = request.body(osseal_server::body::full(body.to_owned())).unwrap();
+        let reply = self.runtime.block_on(self.back.call(request)).unwrap();
+        assert!(reply.status().is_success(), "{}", reply.status());
+    }
+
+    /// Changes the metadata of an object at the back.
+    pub(crate) fn edit(&self, key: &str, mut change: impl FnMut(&str, &str) -> String) {
+        let request = http::Request::get(format!("/box/{key}")).header("host", "localhost");
+        let request = request.body(osseal_server::body::empty()).unwrap();
+        let (head, body) = self.runtime.block_on(self.back.call(request)).unwrap().into_parts();
+        let body = self.runtime.block_on(body.collect()).unwrap().to_bytes();
+        let mut request = http::Request::put(format!("/box/{key}")).header("host", "localhost");
+        request = request.header("content-length", body.len());
+        for (name, value) in head.headers.iter().filter(|(name, _)| name.as_str().starts_with("x-oss-meta-"))
+        {
+            request = request.header(name, change(name.as_str(), value.to_str().unwrap()));
+        }
+        let request = request.body(osseal_server::body::full(body)).unwrap();
         let reply = self.runtime.block_on(self.back.call(request)).unwrap();
         assert!(reply.status().is_success(), "{}", reply.status());
     }

@@ -127,7 +127,7 @@ impl Cloud {
             }
         };
         let content = if suite == "sealed" { WrappedContent::SealedDataKey } else { WrappedContent::DataKey };
-        let request = UnwrapRequest { wrap: envelope.wrap, wrapped: &envelope.data_key, content };
+        let request = UnwrapRequest::new(envelope.wrap, &envelope.data_key, content);
         self.runtime.block_on(key.unwrap(request)).unwrap().expose().to_vec()
     }
 }

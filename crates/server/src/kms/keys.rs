@@ -126,6 +126,11 @@ impl Keys {
         self.aliases.get(alias).map(String::as_str)
     }
 
+    /// The identifiers of all keys.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
     pub(super) fn create(&mut self, now: Timestamp) -> String {
         let id = format!("key-{}", random::id().to_ascii_lowercase());
         let key = Key { state: KeyState::Enabled, created: now.as_second(), versions: vec![fresh()] };

@@ -145,6 +145,11 @@ impl KmsService {
         self.change(|keys, now| Ok(keys.create(now)))
     }
 
+    /// The identifiers of all keys, in order.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.0.keys().ids().map(str::to_owned).collect()
+    }
+
     /// The key of an alias, made together with the alias where there is none.
     pub fn key_of_alias(&self, alias: &str) -> Result<String, KeyChangeError> {
         if let Some(id) = self.0.keys().of_alias(alias) {

@@ -1,0 +1,149 @@
+//! Passphrases: from a file, the environment, a command, or somebody at the terminal. Never from an argument, which others can see.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use crate::environment;
+use crate::exit::Failure;
+use crate::secretfile::Guard;
+use crate::smallfile;
+
+/// Wiped when dropped.
+pub(crate) type Passphrase = Zeroizing<String>;
+
+/// Longest passphrase, in bytes.
+const MAX: usize = 4096;
+/// Longest that a command may take: somebody may have to touch a device.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where a passphrase comes from without anybody being asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// A file, or standard input for `-`.
+    File(PathBuf),
+    /// A variable of this name.
+    Environment(String),
+    /// A program and its arguments, without a shell; it prints the passphrase.
+    Command(Vec<String>),
+}
+
+impl Source {
+    /// Reads it. One line end after it is no part of it: editors and programs leave one.
+    pub(crate) fn read(&self, guard: Guard) -> Result<Passphrase, Failure> {
+        match self {
+            Source::File(path) if path == Path::new("-") => {
+                text(&smallfile::read_stdin("passphrase", MAX)?, "the passphrase on standard input")
+            }
+            Source::File(path) => {
+                let bytes = guard.read(path, "passphrase file", MAX)?;
+                text(&bytes, &format!("the passphrase in {}", path.display()))
+            }
+            Source::Environment(name) => environment::text(name)?.map(Zeroizing::new).ok_or_else(|| {
+                Failure::usage(format!(
+                    "the environment variable {name} is to hold a passphrase and is not set"
+                ))
+            }),
+            Source::Command(command) => {
+                text(&printed_by(command)?, "the passphrase that the command printed")
+            }
+        }
+    }
+}
+
+/// Whether there is somebody to ask.
+pub(crate) fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks for a passphrase on the terminal, which does not show it.
+pub(crate) fn ask(prompt: &str) -> Result<Passphrase, Failure> {
+    let hidden = rpassword::ConfigBuilder::new().password_feedback_hide().build();
+    let typed = rpassword::prompt_password_with_config(prompt, hidden)
+        .map(Zeroizing::new)
+        .map_err(|error| Failure::local("the passphrase cannot be read from the terminal", error))?;
+    if typed.is_empty() { Err(Failure::usage("the passphrase is empty")) } else { Ok(typed) }
+}
+
+/// Asks for one that nothing can be compared with yet.
+pub(crate) fn ask_twice(prompt: &str) -> Result<Passphrase, Failure> {
+    if !can_ask() {
+        return Err(Failure::usage("there is no terminal to ask for a passphrase")
+            .hint("say --passphrase-file or --passphrase-env"));
+    }
+    let first = ask(prompt)?;
+    if *first == *ask("The same again: ")? {
+        Ok(first)
+    } else {
+        Err(Failure::usage("the two passphrases differ").hint("nothing was written; try again"))
+    }
+}
+
+fn text(bytes: &[u8], what: &str) -> Result<Passphrase, Failure> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Failure::usage(format!("{what} is not UTF-8")))?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() {
+        return Err(Failure::usage(format!("{what} is empty")));
+    }
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Runs a command and reads what it prints. It gets no input, and what it prints on standard error goes nowhere: it may be the secret.
+fn printed_by(command: &[String]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let [program, arguments @ ..] = command else {
+        return Err(Failure::usage("passphrase-command is empty; it names a program, then its arguments"));
+    };
+    let broken = |reason: &str| {
+        Failure::usage(format!("the passphrase command {program:?} {reason}"))
+            .hint("run it by hand to see why; it gets no input")
+    };
+    let deadline = Instant::now() + PATIENCE;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| broken("cannot be started").caused_by(&error))?;
+    let (sender, receiver) = mpsc::channel();
+    if let Some(pipe) = child.stdout.take() {
+        // Nobody listens any more when the command was given up.
+        std::thread::spawn(move || drop(sender.send(smallfile::bounded(pipe, MAX))));
+    }
+    let output = receiver.recv_timeout(PATIENCE);
+    let status = match output {
+        Ok(Ok(_)) => ended(&mut child, deadline),
+        _ => None,
+    };
+    let Some(status) = status else {
+        // It may have ended meanwhile, which is as good.
+        drop(child.kill());
+        drop(child.wait());
+        return Err(broken("did not end within 60 s and was stopped"));
+    };
+    if !status.success() {
+        return Err(broken(&format!("failed ({status})")));
+    }
+    match output {
+        Ok(Ok(bytes)) if bytes.len() > MAX => Err(broken("prints more than 4 KiB")),
+        Ok(Ok(bytes)) => Ok(bytes),
+        _ => Err(broken("cannot be read")),
+    }
+}
+
+/// Waits for the end of a command that prints no more.
+fn ended(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    while Instant::now() < deadline {
+        match child.try_wait() {
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+            Ok(status) => return status,
+            Err(_) => return None,
+        }
+    }
+    None
+}

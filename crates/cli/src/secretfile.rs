@@ -1,0 +1,104 @@
+//! Files with secrets: for their owner, who is the user of this process or root, and for nobody else.
+
+use std::fs::Metadata;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::exit::Failure;
+use crate::smallfile;
+
+/// How somebody says that others may use a file.
+#[derive(Clone, Copy, Debug)]
+enum Leave {
+    /// In the section of the key.
+    Section,
+    /// On the command line.
+    Flag,
+    /// Nowhere.
+    None,
+}
+
+/// What holds for the secret files of a key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guard {
+    is_shared: bool,
+    leave: Leave,
+}
+
+impl Guard {
+    /// For files of whoever runs this and of nobody else.
+    pub(crate) const STRICT: Guard = Guard { is_shared: false, leave: Leave::None };
+
+    /// That of a key's section.
+    pub(crate) const fn of_section(is_allowed: bool) -> Guard {
+        Guard { is_shared: is_allowed, leave: Leave::Section }
+    }
+
+    /// That of a flag.
+    pub(crate) const fn of_flag(is_allowed: bool) -> Guard {
+        Guard { is_shared: is_allowed, leave: Leave::Flag }
+    }
+
+    /// Where the passphrase of a key can come from.
+    pub(crate) fn passphrase_hint(self) -> &'static str {
+        match self.leave {
+            Leave::Section => {
+                "write passphrase-file, passphrase-env or passphrase-command into the key's section; on a terminal, commands that use the key ask"
+            }
+            Leave::Flag => "say --passphrase-file or --passphrase-env; on a terminal, the command asks",
+            Leave::None => "put a key file without a passphrase there",
+        }
+    }
+
+    /// Reads a file with a secret, as [`smallfile::read`] does.
+    pub(crate) fn read(self, path: &Path, what: &str, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let (bytes, metadata) = smallfile::open(path, what, most)?;
+        self.check(path, what, &metadata)?;
+        Ok(bytes)
+    }
+
+    /// Refuses a secret that others can read or exchange. `metadata` is of the file that was read.
+    pub(crate) fn check(self, path: &Path, what: &str, metadata: &Metadata) -> Result<(), Failure> {
+        match exposure(metadata) {
+            Some(exposure) if !self.is_shared => {
+                let failure = Failure::usage(format!("the {what} {} {}", path.display(), exposure.words));
+                let mend = format!("{} {}", exposure.mend, path.display());
+                Err(failure.hint(match self.leave {
+                    Leave::None => mend,
+                    Leave::Section => format!(
+                        "{mend}; or, if they are to use it, write allow-shared = true into the key's section"
+                    ),
+                    Leave::Flag => format!("{mend}; or, if they are to use it, say --allow-shared"),
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who else can use a file, and the command that changes it.
+struct Exposure {
+    words: String,
+    mend: &'static str,
+}
+
+#[cfg(unix)]
+fn exposure(metadata: &Metadata) -> Option<Exposure> {
+    use std::os::unix::fs::MetadataExt;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        let words = format!("belongs to another user (uid {owner}), who can read and change it");
+        return Some(Exposure { words, mend: "chown $(id -u)" });
+    }
+    (mode & 0o077 != 0).then(|| Exposure {
+        words: format!("is open to others than its owner (mode {mode:04o})"),
+        mend: "chmod 600",
+    })
+}
+
+/// Access control lists are not looked at.
+#[cfg(not(unix))]
+fn exposure(_metadata: &Metadata) -> Option<Exposure> {
+    None
+}
