@@ -39,6 +39,8 @@ pub struct Partial {
     memo: Memo,
     /// Whether a record tells of the file.
     is_recorded: Arc<AtomicBool>,
+    /// Whether stretches have come that are in no record.
+    is_behind: bool,
     is_over: bool,
 }
 
@@ -108,7 +110,15 @@ impl Partial {
         {
             let is_recorded = Arc::new(AtomicBool::new(true));
             let (record, file) = (Arc::new(record), Arc::new(file));
-            return Ok(Some(Partial { record, path, file, memo, is_recorded, is_over: false }));
+            return Ok(Some(Partial {
+                record,
+                path,
+                file,
+                memo,
+                is_recorded,
+                is_behind: false,
+                is_over: false,
+            }));
         }
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -119,7 +129,7 @@ impl Partial {
         let memo = Memo { object, range: download.range.clone(), device, inode, done: Vec::new() };
         let is_recorded = Arc::new(AtomicBool::new(false));
         let (record, file) = (Arc::new(record), Arc::new(file));
-        Ok(Some(Partial { record, path, file, memo, is_recorded, is_over: false }))
+        Ok(Some(Partial { record, path, file, memo, is_recorded, is_behind: false, is_over: false }))
     }
 
     /// Where the file lies until it takes the target's name.
@@ -155,7 +165,7 @@ impl Partial {
 
     /// Takes what comes to its end, and records it now and then. None of that is on its way any more when this returns.
     async fn fill(&mut self, scattered: &mut Scattered) -> Result<(), Failure> {
-        let (mut saving, mut last, mut is_behind) = (None::<JoinHandle<_>>, None::<Instant>, false);
+        let (mut saving, mut last) = (None::<JoinHandle<_>>, None::<Instant>);
         let filled = loop {
             let saved = async {
                 match &mut saving {
@@ -167,7 +177,7 @@ impl Partial {
                 stretch = scattered.next() => match stretch {
                     Ok(Some(stretch)) => {
                         self.memo.add(stretch);
-                        is_behind = true;
+                        self.is_behind = true;
                     }
                     Ok(None) => break Ok(()),
                     Err(failure) => break Err(failure),
@@ -177,9 +187,9 @@ impl Partial {
                     written(saved)?;
                 }
             }
-            if is_behind && saving.is_none() && last.is_none_or(|last| last.elapsed() >= PERIOD) {
+            if self.is_behind && saving.is_none() && last.is_none_or(|last| last.elapsed() >= PERIOD) {
                 saving = Some(self.save());
-                (last, is_behind) = (Some(Instant::now()), false);
+                last = Some(Instant::now());
             }
         };
         if let Some(saving) = saving {
@@ -189,24 +199,36 @@ impl Partial {
     }
 
     /// Syncs the file, then records what is in it.
-    fn save(&self) -> JoinHandle<io::Result<()>> {
+    fn save(&mut self) -> JoinHandle<io::Result<()>> {
+        self.is_behind = false;
         let (file, record, memo) = (self.file.clone(), self.record.clone(), self.memo.clone());
         let is_recorded = self.is_recorded.clone();
-        tokio::task::spawn_blocking(move || {
-            file.sync_data()?;
-            match serde_json::to_vec(&memo).map_err(io::Error::from).and_then(|memo| record.store(&memo)) {
-                Ok(()) => is_recorded.store(true, Ordering::Release),
-                // The download itself is none the worse for it.
-                Err(error) => tracing::warn!(%error, "how far the download is cannot be recorded"),
-            }
-            Ok(())
-        })
+        tokio::task::spawn_blocking(move || save(&file, &record, &memo, &is_recorded))
     }
 }
 
+fn save(file: &File, record: &Record, memo: &Memo, is_recorded: &AtomicBool) -> io::Result<()> {
+    file.sync_data()?;
+    match serde_json::to_vec(memo).map_err(io::Error::from).and_then(|memo| record.store(&memo)) {
+        Ok(()) => is_recorded.store(true, Ordering::Release),
+        // The download itself is none the worse for it.
+        Err(error) => tracing::warn!(%error, "how far the download is cannot be recorded"),
+    }
+    Ok(())
+}
+
 impl Drop for Partial {
+    /// What came since the last record is recorded here, at the price of waiting for the disk: this is how an interrupted download ends.
     fn drop(&mut self) {
-        if !self.is_over && !self.is_recorded.load(Ordering::Acquire) {
+        if self.is_over {
+            return;
+        }
+        if self.is_behind
+            && let Err(error) = save(&self.file, &self.record, &self.memo, &self.is_recorded)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "what came last is not recorded");
+        }
+        if !self.is_recorded.load(Ordering::Acquire) {
             self.discard();
         }
     }
