@@ -12,6 +12,7 @@ bench:
 fresh-clone:
     scripts/fresh-clone.sh
 
-# The server under load and kills, for a minute.
+# The server under load and kills, for a minute; then downloads that are killed, for many.
 soak:
     scripts/soak-server.sh
+    scripts/soak-transfers.sh

@@ -1,15 +1,17 @@
 //! Downloads land under a temporary name in the target's folder and take the target's name when every byte has been checked.
+//!
+//! One that is large lands under a name that the next run finds again, see [`osseal::Partial`].
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt;
+use osseal::{Partial, StateDir};
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::exit::{Exit, Failure};
 use crate::keys::{folder_of, sync_folder};
+use crate::output::Output;
 
 /// How the names of files begin that are not whole yet.
 pub(crate) const UNFINISHED: &str = ".osseal-";
@@ -18,9 +20,11 @@ pub(crate) const UNFINISHED: &str = ".osseal-";
 pub(crate) struct Download {
     target: PathBuf,
     temporary: NamedTempFile,
-    file: File,
     may_replace: bool,
 }
+
+/// How many bytes came of what, and where they lie.
+pub(crate) type Written = (PathBuf, u64);
 
 impl Download {
     /// Begins a download to `target`; into a folder it goes by `name`.
@@ -42,8 +46,7 @@ impl Download {
         builder.prefix(UNFINISHED);
         permit(&mut builder, replaced.as_ref());
         let temporary = builder.tempfile_in(folder_of(&target)).map_err(failed)?;
-        let file = File::from_std(temporary.as_file().try_clone().map_err(failed)?);
-        Ok(Download { target, temporary, file, may_replace })
+        Ok(Download { target, temporary, may_replace })
     }
 
     /// Begins a download to a path that is no folder and no link.
@@ -59,18 +62,45 @@ impl Download {
         &self.target
     }
 
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.file.write_all(bytes).await.map_err(|error| self.failed(error))
+    /// Fetches an object into it and puts it in its place.
+    pub(crate) async fn fetch(self, object: osseal::Download) -> Result<Written, Failure> {
+        let file = self.temporary.as_file().try_clone().map_err(|error| self.failed(error))?;
+        let written = object.write_to(file).await?;
+        Ok((self.place()?, written))
+    }
+
+    /// The same with a file that stays, with what has come, when it does not come to its end. `register` is told where that is. None gives the object
+    /// back: another process downloads it to the same place.
+    pub(crate) async fn fetch_resumable(
+        self,
+        object: osseal::Download,
+        state: &StateDir,
+        register: impl FnOnce(&Path),
+    ) -> Result<Result<Written, (Download, osseal::Download)>, Failure> {
+        let opened = Partial::open(state, &object, &self.target).map_err(|error| self.failed(error))?;
+        let Some(mut partial) = opened else { return Ok(Err((self, object))) };
+        register(partial.path());
+        let Download { target, temporary, may_replace } = self;
+        let failed = |error| Failure::local(format!("cannot write {}", target.display()), error);
+        // As if the file had been made in the ordinary way, which has told what that is.
+        let permissions = temporary.as_file().metadata().map_err(failed)?.permissions();
+        temporary.close().map_err(failed)?;
+        let written = object.write_partial(&mut partial).await?;
+        let path = TempPath::try_from_path(partial.path()).map_err(failed)?;
+        let mut temporary = NamedTempFile::from_parts(partial.file().try_clone().map_err(failed)?, path);
+        temporary.disable_cleanup(true);
+        temporary.as_file().set_permissions(permissions).map_err(failed)?;
+        let target = Download { target, temporary, may_replace }.place()?;
+        if let Err(error) = partial.complete() {
+            Output::warn(format_args!("a record of the finished download is left: {error}"));
+        }
+        Ok(Ok((target, written)))
     }
 
     /// Puts the file in its place, when all bytes are on the disk.
-    pub(crate) async fn finish(mut self) -> Result<PathBuf, Failure> {
-        let written = match self.file.flush().await {
-            Ok(()) => self.file.sync_all().await,
-            Err(error) => Err(error),
-        };
-        written.map_err(|error| self.failed(error))?;
-        let Download { target, temporary, may_replace, .. } = self;
+    fn place(self) -> Result<PathBuf, Failure> {
+        self.temporary.as_file().sync_all().map_err(|error| self.failed(error))?;
+        let Download { target, temporary, may_replace } = self;
         let placed =
             if may_replace { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };
         match placed {

@@ -88,5 +88,5 @@ async fn run(args: Args) -> Result<(), Failure> {
         _ = tokio::time::timeout(GRACE, cleanup) => {}
         () = signals.next() => {}
     }
-    outcome
+    outcome.map_err(|failure| context.advise(failure))
 }

@@ -1,12 +1,16 @@
 //! From flags, environment and file to a store and a keyring.
 
-use std::sync::{Arc, OnceLock};
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use etcetera::BaseStrategy as _;
 
 use osseal::credentials::{CredentialChain, CredentialSource, Environment};
 use osseal::transport::{Https, Transport};
 use osseal::{
     EncryptedBucket, EncryptedBucketBuilder, Keyring, KeyringError, PresignedReader, ReadPolicy,
-    SharedCredentials, Store, Suite,
+    SharedCredentials, StateDir, Store, Suite,
 };
 
 use crate::args::{Globals, Opening, Sealing};
@@ -25,13 +29,17 @@ pub(crate) struct Context {
     globals: Globals,
     /// The store that was opened: it may have something to clean up when the command has ended.
     opened: OnceLock<Store>,
+    /// Where transfers of large objects keep what has come.
+    unfinished: Mutex<Vec<PathBuf>>,
 }
 
-/// Sizes of uploads, when they are not to be the library's.
+/// Sizes of transfers, when they are not to be the library's.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tuning {
     pub(crate) part_size: Option<u64>,
     pub(crate) multipart_threshold: Option<u64>,
+    /// Parts of one object at a time.
+    pub(crate) jobs: Option<NonZeroU16>,
 }
 
 impl Tuning {
@@ -41,6 +49,9 @@ impl Tuning {
         }
         if let Some(size) = self.multipart_threshold {
             builder = builder.multipart_threshold(size);
+        }
+        if let Some(jobs) = self.jobs {
+            builder = builder.jobs(jobs);
         }
         builder
     }
@@ -59,7 +70,7 @@ enum KeySource {
 
 impl Context {
     pub(crate) fn new(globals: Globals) -> Context {
-        Context { globals, opened: OnceLock::new() }
+        Context { globals, opened: OnceLock::new(), unfinished: Mutex::default() }
     }
 
     pub(crate) fn output(&self) -> Output {
@@ -69,6 +80,22 @@ impl Context {
     /// The store, once [`Context::session`] has opened it.
     pub(crate) fn opened(&self) -> Option<&Store> {
         self.opened.get()
+    }
+
+    /// Remembers a file that stays if the command does not come to its end.
+    pub(crate) fn may_leave(&self, path: &Path) {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+    }
+
+    /// Says of a failure how to go on, if something is left to go on with.
+    pub(crate) fn advise(&self, failure: Failure) -> Failure {
+        let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        if unfinished.iter().any(|path| path.exists()) {
+            return failure.hint(
+                "what has come is kept: the same command goes on from there, and --no-resume starts over",
+            );
+        }
+        failure
     }
 
     /// The folder of `--local`, if that was asked for.
@@ -158,6 +185,26 @@ impl Context {
     }
 }
 
+/// The folder where transfers are remembered; none, with a warning, when there can be none.
+pub(crate) fn state() -> Option<StateDir> {
+    let folder = etcetera::choose_base_strategy().ok().and_then(|folders| folders.state_dir());
+    let warn = |why: &str| Output::warn(format_args!("if this breaks off it starts over: {why}"));
+    let Some(folder) = folder else {
+        warn("the user's state folder is not known");
+        return None;
+    };
+    let state = StateDir::open(&folder.join("osseal"));
+    state.inspect_err(|error| warn(&told(error))).ok()
+}
+
+/// An error and what it is due to, in a line.
+fn told(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 /// The sources of credentials, or the one that the profile names.
 pub(crate) fn chain(profile: &Profile, transport: Arc<dyn Transport>) -> CredentialChain {
     let chain = CredentialChain::new(Environment::of_process(), transport);
@@ -197,9 +244,20 @@ impl Session {
 
     /// A bucket with the keyring, for reading content.
     pub(crate) fn reading_bucket(&self, name: &str, opening: &Opening) -> Result<EncryptedBucket, Failure> {
+        self.tuned_bucket(name, opening, Tuning::default())
+    }
+
+    /// The same with other sizes.
+    pub(crate) fn tuned_bucket(
+        &self,
+        name: &str,
+        opening: &Opening,
+        tuning: Tuning,
+    ) -> Result<EncryptedBucket, Failure> {
         let rules = opening.over(&self.rules(name))?;
         let policy = moving(rules.policy()?, opening);
-        let builder = self.builder(name, &rules)?.keyring(self.keys.keyring(rules.suite(), None)?);
+        let keyring = self.keys.keyring(rules.suite(), None)?;
+        let builder = tuning.of(self.builder(name, &rules)?.keyring(keyring));
         Ok(builder.read_policy(policy).build()?)
     }
 

@@ -1,10 +1,10 @@
 //! Where content is read from: an object of a bucket, or a presigned URL.
 
-use osseal::{EncryptedBucket, GetObject, GetOptions, PresignedReader};
+use osseal::{Download, EncryptedBucket, GetOptions, PresignedReader};
 
 use crate::args::Opening;
 use crate::exit::Failure;
-use crate::session::Context;
+use crate::session::{Context, Tuning};
 use crate::target::{ObjectUrl, SignedUrl};
 
 /// Something that can be read, with the keys for it.
@@ -15,8 +15,13 @@ pub(crate) enum Source {
 
 impl Source {
     /// An object of the store.
-    pub(crate) fn object(context: &Context, url: &ObjectUrl, opening: &Opening) -> Result<Source, Failure> {
-        let bucket = context.session()?.reading_bucket(&url.bucket, opening)?;
+    pub(crate) fn object(
+        context: &Context,
+        url: &ObjectUrl,
+        opening: &Opening,
+        tuning: Tuning,
+    ) -> Result<Source, Failure> {
+        let bucket = context.session()?.tuned_bucket(&url.bucket, opening, tuning)?;
         Ok(Source::Object { bucket, key: url.key.clone() })
     }
 
@@ -26,11 +31,11 @@ impl Source {
         Ok(Source::Url { reader: context.presigned_reader(opening)?, url })
     }
 
-    /// Begins to read.
-    pub(crate) async fn get(&self, options: GetOptions) -> Result<GetObject, Failure> {
+    /// Begins to read, by several requests at a time where that is possible.
+    pub(crate) async fn download(&self, options: GetOptions) -> Result<Download, Failure> {
         Ok(match self {
-            Source::Object { bucket, key } => bucket.get(key, options).await?,
-            Source::Url { reader, url } => reader.get(url.expose(), options).await?,
+            Source::Object { bucket, key } => bucket.download(key, options).await?,
+            Source::Url { reader, url } => reader.get(url.expose(), options).await?.into(),
         })
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Copy {
     /// Copy everything below a folder or a prefix
     #[arg(long, short)]
     pub(crate) recursive: bool,
-    /// Bytes of a part of a multipart upload, such as 8MiB
+    /// Bytes of a part of a multipart upload or of a large download, such as 8MiB
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) part_size: Option<u64>,
     /// Upload in parts above this size, such as 100MiB
@@ -44,6 +44,9 @@ pub(crate) struct Copy {
     pub(crate) version_id: Option<String>,
     #[command(flatten)]
     pub(crate) many: Many,
+    /// Start over, and keep nothing of a transfer that does not come to its end
+    #[arg(long)]
+    pub(crate) no_resume: bool,
     /// Ask nothing; nothing is asked anyway
     #[arg(long, short, hide = true)]
     pub(crate) force: bool,
@@ -55,7 +58,7 @@ pub(crate) struct Copy {
 /// Which of many objects, and how many at once.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Many {
-    /// Transfers at the same time, of -r
+    /// Parts of one object, or transfers of -r, at the same time
     #[arg(long, short, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
     /// Of -r, only names that match, such as '*.txt'; may be repeated

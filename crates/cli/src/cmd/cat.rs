@@ -5,14 +5,16 @@ use tokio::io::AsyncWriteExt;
 
 use crate::args::Cat;
 use crate::exit::Failure;
-use crate::session::Context;
+use crate::session::{Context, Tuning};
 use crate::source::Source;
 use crate::target::{ObjectUrl, Place};
 
 pub(crate) async fn run(context: &Context, args: Cat) -> Result<(), Failure> {
-    let source = match Place::parse(&args.object)? {
-        Place::Url(url) => Source::url(context, url, &args.opening)?,
-        _ => Source::object(context, &ObjectUrl::parse_os(&args.object)?.with_key()?, &args.opening)?,
+    let source = if let Place::Url(url) = Place::parse(&args.object)? {
+        Source::url(context, url, &args.opening)?
+    } else {
+        let url = ObjectUrl::parse_os(&args.object)?.with_key()?;
+        Source::object(context, &url, &args.opening, Tuning::default())?
     };
     let options = GetOptions {
         range: args.range.unwrap_or_default(),
@@ -24,7 +26,7 @@ pub(crate) async fn run(context: &Context, args: Cat) -> Result<(), Failure> {
 
 /// Writes plaintext as it arrives and gives how many bytes. Nothing can be taken back: the exit code says whether all was well.
 pub(super) async fn to_stdout(source: &Source, options: GetOptions) -> Result<u64, Failure> {
-    let mut object = source.get(options).await?;
+    let mut object = source.download(options).await?;
     let mut out = tokio::io::stdout();
     let mut written = 0;
     while let Some(chunk) = object.next_chunk().await? {

@@ -3,6 +3,8 @@
 pub(super) mod single;
 mod tree;
 
+use std::num::NonZeroU16;
+
 use osseal::{GetOptions, PutReport};
 use serde_json::json;
 
@@ -34,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
             single::down(context, &args, &source.with_key()?, &target).await
         }
         (Place::Object(source), Place::Stdio) => {
-            let source = Source::object(context, &source.with_key()?, &args.opening)?;
+            let source = Source::object(context, &source.with_key()?, &args.opening, tuning(&args))?;
             cat::to_stdout(&source, reading(&args)).await.map(drop)
         }
         (Place::Url(url), Place::File(target)) => single::down_from_url(context, &args, url, &target).await,
@@ -58,8 +60,11 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
 fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failure> {
     let from_store = matches!(source, Place::Object(_) | Place::Url(_));
     let to_store = matches!(target, Place::Object(_));
-    if from_store && (args.part_size.is_some() || args.multipart_threshold.is_some()) {
-        return Err(Failure::usage("--part-size and --multipart-threshold are for uploads"));
+    if from_store && args.multipart_threshold.is_some() {
+        return Err(Failure::usage("--multipart-threshold is for uploads"));
+    }
+    if args.part_size.is_some() && ((from_store && to_store) || matches!(source, Place::Url(_))) {
+        return Err(Failure::usage("--part-size is for uploads, and for downloads that are no URL's"));
     }
     if args.headers.is_given() && !to_store {
         return Err(Failure::usage("headers, tags, storage class and access control are for what is stored")
@@ -97,7 +102,13 @@ fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failur
 }
 
 fn tuning(args: &Copy) -> Tuning {
-    Tuning { part_size: args.part_size, multipart_threshold: args.multipart_threshold }
+    // Of many objects, the objects are what is many.
+    let jobs = if args.recursive { 1 } else { args.many.jobs };
+    Tuning {
+        part_size: args.part_size,
+        multipart_threshold: args.multipart_threshold,
+        jobs: NonZeroU16::new(jobs),
+    }
 }
 
 fn reading(args: &Copy) -> GetOptions {

@@ -81,7 +81,7 @@ fn c1_forms() {
         &["--path-style", "--cname", "ls"],
         &["--profile", "--json", "ls"],
         &["cp", "--meta", "a=b", "oss://box/k", "g"],
-        &["cp", "--part-size", "8MiB", "oss://box/k", "g"],
+        &["cp", "--multipart-threshold", "8MiB", "oss://box/k", "g"],
         &["cp", "--if-match", "x", "f", "oss://box/k"],
     ] {
         refused(&home, arguments, 2);

@@ -57,7 +57,7 @@ fn an_interrupted_download_leaves_nothing() {
         let child = home.command(&["cp", "oss://box/f", "into/target"]).spawn().unwrap();
         let written = || {
             let entry = std::fs::read_dir(home.path().join("into")).unwrap().next()?;
-            (entry.unwrap().metadata().ok()?.len() > 1 << 20).then_some(())
+            (entry.unwrap().metadata().ok()?.len() >= 1 << 20).then_some(())
         };
         until("some of it has been written", written);
         signal(&child, name);

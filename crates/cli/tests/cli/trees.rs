@@ -235,7 +235,8 @@ fn flags_that_mean_nothing_here() {
     home.write("f", "x");
     for (arguments, word) in [
         (&["cp", "oss://b/k", "f", "--meta", "a=b"][..], "for what is stored"),
-        (&["cp", "oss://b/k", "f", "--part-size", "1MiB"], "for uploads"),
+        (&["cp", "oss://b/k", "f", "--multipart-threshold", "1MiB"], "for uploads"),
+        (&["cp", "oss://b/k", "oss://b/l", "--part-size", "1MiB"], "for uploads"),
         (&["cp", "f", "oss://b/k", "--if-match", "x"], "for downloads"),
         (&["cp", "f", "oss://b/k", "--version-id", "x"], "that are read"),
         (&["cp", "oss://b/k", "oss://b/l", "--tag", "a=b"], "tags of its source"),

@@ -3,17 +3,17 @@
 use std::fs::File;
 use std::path::Path;
 
-use osseal::{CopyOptions, CopySource, EncryptedBucket, GetObject, PutBody, PutOptions, PutReport};
+use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport};
 use serde_json::json;
 
 use super::{reading, stored, tuning};
 use crate::args::Copy;
-use crate::download::Download;
+use crate::download::{Download, Written};
 use crate::exit::Failure;
 use crate::output::size;
 use crate::progress::Bar;
 use crate::recent;
-use crate::session::Context;
+use crate::session::{self, Context};
 use crate::source::Source;
 use crate::target::{ObjectUrl, Place, SignedUrl};
 
@@ -80,7 +80,7 @@ pub(super) async fn down(
 ) -> Result<(), Failure> {
     // The target is refused before the store is asked.
     let file = Download::create(target, || source.file_name(), !args.forbid_overwrite)?;
-    let bucket = context.session()?.reading_bucket(&source.bucket, &args.opening)?;
+    let bucket = context.session()?.tuned_bucket(&source.bucket, &args.opening, tuning(args))?;
     if args.update && recent::object(&bucket, &source.key).await? <= recent::file(file.target())? {
         return left(context, source);
     }
@@ -109,7 +109,8 @@ async fn write(
     file: Download,
 ) -> Result<(), Failure> {
     let bar = Bar::new(context.output(), !args.no_progress, Some(0));
-    let (target, written) = fetch(source.get(reading(args)).await?, file, &bar).await?;
+    let (target, written) =
+        fetch(context, !args.no_resume, source.download(reading(args)).await?, file, &bar).await?;
     drop(bar);
     let report = json!({ "source": shown, "target": target.to_string_lossy(), "size": written });
     context.output().report(&report, format_args!("wrote {}: {}", target.display(), size(written)))
@@ -117,18 +118,25 @@ async fn write(
 
 /// Writes an object into a file, which gets its name at the end. Gives where it lies, and its bytes.
 pub(in crate::cmd) async fn fetch(
-    mut object: GetObject,
-    mut file: Download,
+    context: &Context,
+    may_resume: bool,
+    object: osseal::Download,
+    file: Download,
     bar: &Bar,
-) -> Result<(std::path::PathBuf, u64), Failure> {
+) -> Result<Written, Failure> {
     bar.expect(object.range().end - object.range().start);
-    let mut written = 0;
-    while let Some(chunk) = object.next_chunk().await? {
-        file.write(&chunk.bytes).await?;
-        written += chunk.bytes.len() as u64;
-        bar.add(chunk.bytes.len());
+    let object = object.progress(bar.callback());
+    let state = if may_resume && object.is_worth_resuming() { session::state() } else { None };
+    let Some(state) = state else { return file.fetch(object).await };
+    match file.fetch_resumable(object, &state, |path| context.may_leave(path)).await? {
+        Ok(written) => Ok(written),
+        Err((file, object)) => {
+            let words =
+                "another process downloads this to the same place; this one starts from the beginning";
+            context.output().note(format_args!("{words}"));
+            file.fetch(object).await
+        }
     }
-    Ok((file.finish().await?, written))
 }
 
 /// A copy by the service: nothing is opened, the envelope goes along.

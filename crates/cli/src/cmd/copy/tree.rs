@@ -68,7 +68,7 @@ pub(super) async fn down(
     if target.exists() && !target.is_dir() {
         return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
     }
-    let bucket = context.session()?.reading_bucket(&source.bucket, &args.opening)?;
+    let bucket = context.session()?.tuned_bucket(&source.bucket, &args.opening, tuning(args))?;
     let mut claims = Claims::below(target);
     let objects = chosen(&bucket, &source, &selection).await?.into_iter();
     let objects: Vec<_> =
@@ -80,7 +80,7 @@ pub(super) async fn down(
     let (bucket, source, bar_of) = (&bucket, &source, &bar);
     let tally = batch::run(args.many.jobs, batch::known(objects), |(object, name)| async move {
         let from = ObjectUrl { key: object.key.clone(), ..source.clone() };
-        let written = fetch(bucket, args, target, &object, &name, bar_of).await;
+        let written = fetch(context, bucket, args, target, &object, &name, bar_of).await;
         let Some((path, bytes)) = written.map_err(|failure| failure.about(&from.to_string()))? else {
             return Ok(Done::Skipped);
         };
@@ -95,6 +95,7 @@ pub(super) async fn down(
 
 /// One object of many into its file; none if that is recent enough.
 async fn fetch(
+    context: &Context,
     bucket: &EncryptedBucket,
     args: &Copy,
     root: &Path,
@@ -107,8 +108,8 @@ async fn fetch(
         return Ok(None);
     }
     let file = Download::create_file(&path, !args.forbid_overwrite)?;
-    let object = bucket.get(&object.key, reading(args)).await?;
-    single::fetch(object, file, bar).await.map(Some)
+    let object = bucket.download(&object.key, reading(args)).await?;
+    single::fetch(context, !args.no_resume, object, file, bar).await.map(Some)
 }
 
 pub(super) async fn across(

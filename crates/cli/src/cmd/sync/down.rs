@@ -32,6 +32,7 @@ use crate::walk::{self, Found, Item};
 
 /// What all objects have in common.
 struct Down<'a> {
+    context: &'a Context,
     args: &'a Sync,
     bucket: EncryptedBucket,
     source: &'a ObjectUrl,
@@ -67,7 +68,7 @@ pub(super) async fn run(
     }
     let mut claims = Claims::below(target);
     let bar = Bar::new(output, !args.no_progress && !args.dry_run, Some(0));
-    let down = Down { args, bucket, source: &folder, target, suites, output, bar };
+    let down = Down { context, args, bucket, source: &folder, target, suites, output, bar };
     let surplus = Surplus::default();
     let files = files.filter_map(|item| ready(item.map(of_target).transpose()));
     let objects = listing::named(&down.bucket, folder.clone(), &selection);
@@ -128,9 +129,9 @@ impl Down<'_> {
         let path = confine::make_folders(self.target, &below)?;
         let file = Download::create_file(&path, true)?;
         self.bar.grow(object.stored_size);
-        let opened = self.bucket.get(&object.key, GetOptions::default()).await?;
+        let opened = self.bucket.download(&object.key, GetOptions::default()).await?;
         let modified = last_modified(&opened.info().last_modified)?;
-        let (path, bytes) = single::fetch(opened, file, &self.bar).await?;
+        let (path, bytes) = single::fetch(self.context, true, opened, file, &self.bar).await?;
         set_modified(&path, modified)?;
         let report = json!({ "source": from.to_string(), "target": path.to_string_lossy(), "size": bytes });
         self.output.report(&report, format_args!("wrote {}: {}", path.display(), size(bytes)))?;
