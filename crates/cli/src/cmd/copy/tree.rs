@@ -47,7 +47,8 @@ pub(super) async fn up(
         let shown = file.path.display().to_string();
         let (opened, length) = single::open(&file.path)?;
         let body = PutBody::file(opened, length);
-        let report = single::store(bucket, &to.key, body, args, bar_of).await;
+        let bar = bar_of.file(&file.name, length);
+        let report = single::store(bucket, &to.key, body, args, &bar).await;
         let report = report.map_err(|failure| failure.about(&shown))?;
         let words = format!("stored {to}: {}", size(report.plain_size));
         output.report(&stored(&to, &report), format_args!("{words}"))?;
@@ -99,17 +100,18 @@ async fn fetch(
     bucket: &EncryptedBucket,
     args: &Copy,
     root: &Path,
-    object: &ListedObject,
+    listed: &ListedObject,
     name: &str,
     bar: &Bar,
 ) -> Result<Option<(PathBuf, u64)>, Failure> {
     let path = confine::make_folders(root, &confine::relative(name)?)?;
-    if args.update && Some(recent::listed(object)?) <= recent::file(&path)? {
+    if args.update && Some(recent::listed(listed)?) <= recent::file(&path)? {
         return Ok(None);
     }
     let file = Download::create_file(&path, !args.forbid_overwrite)?;
-    let object = bucket.download(&object.key, reading(args)).await?;
-    single::fetch(context, !args.no_resume, object, file, bar).await.map(Some)
+    let object = bucket.download(&listed.key, reading(args)).await?;
+    let bar = bar.file(name, listed.stored_size);
+    single::fetch(context, !args.no_resume, object, file, &bar).await.map(Some)
 }
 
 pub(super) async fn across(

@@ -129,9 +129,10 @@ impl Down<'_> {
         let path = confine::make_folders(self.target, &below)?;
         let file = Download::create_file(&path, true)?;
         self.bar.grow(object.stored_size);
+        let bar = self.bar.file(name, object.stored_size);
         let opened = self.bucket.download(&object.key, GetOptions::default()).await?;
         let modified = last_modified(&opened.info().last_modified)?;
-        let (path, bytes) = single::fetch(self.context, true, opened, file, &self.bar).await?;
+        let (path, bytes) = single::fetch(self.context, true, opened, file, &bar).await?;
         set_modified(&path, modified)?;
         let report = json!({ "source": from.to_string(), "target": path.to_string_lossy(), "size": bytes });
         self.output.report(&report, format_args!("wrote {}: {}", path.display(), size(bytes)))?;

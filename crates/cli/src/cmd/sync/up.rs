@@ -99,11 +99,12 @@ impl Up<'_> {
             return Ok(Done::Moved(look.size));
         }
         self.bar.grow(look.size);
+        let bar = self.bar.file(name, look.size);
         for _ in 0..ATTEMPTS {
             let (file, length) = single::open(path)?;
             let before = Look::at_open(&file, path)?;
             let body = PutBody::reader(tokio::fs::File::from_std(file), length);
-            let options = PutOptions { progress: Some(self.bar.callback()), ..self.args.headers.put() };
+            let options = PutOptions { progress: Some(bar.callback()), ..self.args.headers.put() };
             let report = self.bucket.put(&to.key, body, options).await;
             let report = report.map_err(|error| Failure::from(error).about(&path.display().to_string()))?;
             // What was written meanwhile would look older than the object for ever after.
