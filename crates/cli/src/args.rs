@@ -1,11 +1,12 @@
 //! Arguments: what may be said, and how it is refused.
 
 mod copy;
+mod limits;
 mod passphrase;
 mod sealing;
 mod signer;
 mod sync;
-mod values;
+pub(crate) mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use osseal::ByteRange;
 use crate::exit::{self, Failure};
 
 pub(crate) use copy::{Copy, Headers, Many};
+pub(crate) use limits::Limits;
 pub(crate) use passphrase::PassphraseFrom;
 pub(crate) use sealing::{Opening, Sealing};
 pub(crate) use signer::Signer;
@@ -74,7 +76,7 @@ pub(crate) struct Globals {
     pub(crate) region: Option<String>,
     /// Use an embedded store in a folder, with a key of its own [default: the user's osseal/local]
     #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true,
-          conflicts_with_all = ["config", "profile", "endpoint", "region", "path_style", "cname", "id", "secret", "token"])]
+          conflicts_with_all = ["config", "profile", "endpoint", "region", "path_style", "cname", "id", "secret", "token", "bandwidth"])]
     #[expect(clippy::option_option, reason = "absent, without a value and with one are three things")]
     pub(crate) local: Option<Option<PathBuf>>,
     /// Name buckets in the path of requests, not in the host
@@ -88,6 +90,8 @@ pub(crate) struct Globals {
     pub(crate) allow_plain_http: bool,
     #[command(flatten)]
     pub(crate) signer: Signer,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
     #[command(flatten)]
     pub(crate) printing: Printing,
 }

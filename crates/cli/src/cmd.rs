@@ -17,12 +17,23 @@ mod stat;
 mod sync;
 
 use crate::args::{Command, command};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::session::Context;
 
-/// Runs one.
+/// Runs one, for no longer than it may take.
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    // Boxed: a state machine of all commands is too large to be moved about.
+    let done = Box::pin(dispatch(context, command));
+    let Some(limit) = context.globals().limits.timeout else { return done.await };
+    let ended = tokio::time::timeout(limit, done).await;
+    ended.unwrap_or_else(|_| {
+        let text = format!("not done after {} s, which is what --timeout gives it", limit.as_secs());
+        Err(Failure::new(Exit::Unavailable, text))
+    })
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Cp(args) => copy::run(context, *args).await,
         Command::Sync(args) => sync::run(context, &args).await,

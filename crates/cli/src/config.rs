@@ -13,6 +13,7 @@ use osseal::credentials::CredentialSource;
 use osseal::{Addressing, Bind, EndpointKind, Suite};
 use serde::Deserialize;
 
+use crate::args::values;
 use crate::exit::Failure;
 use crate::smallfile;
 
@@ -62,6 +63,12 @@ pub(crate) struct Profile {
     /// Which endpoint of the region, when none is named.
     #[serde(default, deserialize_with = "parsed")]
     pub(crate) network: Option<EndpointKind>,
+    /// What transfers may hold together, bytes.
+    #[serde(default, deserialize_with = "size")]
+    pub(crate) memory: Option<u64>,
+    /// Bytes a second over all connections.
+    #[serde(default, deserialize_with = "rate")]
+    pub(crate) bandwidth: Option<u64>,
     /// The one source of credentials.
     #[serde(default, deserialize_with = "parsed")]
     pub(crate) credentials: Option<CredentialSource>,
@@ -197,6 +204,22 @@ impl From<Style> for Addressing {
 
 fn listing<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// A number of bytes, written as on the command line.
+fn bytes<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+    read: fn(&str) -> Result<u64, String>,
+) -> Result<Option<u64>, D::Error> {
+    read(&String::deserialize(deserializer)?).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    bytes(deserializer, values::size)
+}
+
+fn rate<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    bytes(deserializer, values::rate)
 }
 
 /// A name that its type reads.

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use etcetera::BaseStrategy as _;
 
 use osseal::credentials::{CredentialChain, CredentialSource, Environment};
-use osseal::transport::{Https, Transport};
+use osseal::transport::{Https, Throttled, Transport};
 use osseal::{
-    EncryptedBucket, EncryptedBucketBuilder, Keyring, KeyringError, PresignedReader, ReadPolicy,
-    SharedCredentials, StateDir, Store, Suite,
+    EncryptedBucket, EncryptedBucketBuilder, Keyring, KeyringError, MemoryBudget, PresignedReader,
+    ReadPolicy, SharedCredentials, StateDir, Store, Suite,
 };
 
 use crate::args::{Globals, Opening, Sealing};
@@ -61,6 +61,8 @@ impl Tuning {
 pub(crate) struct Session {
     store: Store,
     keys: KeySource,
+    /// What all transfers of the command may hold together.
+    memory: MemoryBudget,
 }
 
 enum KeySource {
@@ -126,7 +128,9 @@ impl Context {
     /// Opens the store. Keys are read only when a command needs them.
     pub(crate) fn session(&self) -> Result<Session, Failure> {
         let session = match self.local()? {
-            Some(local) => Session { store: local.store()?, keys: KeySource::Local(local) },
+            Some(local) => {
+                Session { store: local.store()?, keys: KeySource::Local(local), memory: self.memory(None) }
+            }
             None => self.remote()?,
         };
         // A command opens one store: there is nothing to replace.
@@ -143,8 +147,9 @@ impl Context {
         let rules = opening.over(&profile.rules(None))?;
         let policy = moving(rules.policy()?, opening).requiring_bind(rules.bind());
         let account = self.account(&profile)?;
+        let transport = account.transport.clone();
         let keyring = KeySource::Config(config, Box::new(profile), account).keyring(rules.suite(), None)?;
-        let reader = PresignedReader::new(keyring, rules.suite()).read_policy(policy);
+        let reader = PresignedReader::new(keyring, rules.suite()).read_policy(policy).transport(transport);
         Ok(if self.globals.allow_plain_http { reader.allow_plain_http() } else { reader })
     }
 
@@ -158,13 +163,22 @@ impl Context {
         if self.globals.allow_plain_http {
             builder = builder.allow_plain_http();
         }
-        Ok(Session { store: builder.build()?, keys: KeySource::Config(config, Box::new(profile), account) })
+        let memory = self.memory(profile.memory);
+        let keys = KeySource::Config(config, Box::new(profile), account);
+        Ok(Session { store: builder.build()?, keys, memory })
+    }
+
+    fn memory(&self, profile: Option<u64>) -> MemoryBudget {
+        self.globals.limits.memory.or(profile).map_or_else(MemoryBudget::default, MemoryBudget::new)
     }
 
     /// Who signs, for the store and the key service alike, and the way to them. Nobody is asked yet.
     pub(crate) fn account(&self, profile: &Profile) -> Result<Account, Failure> {
-        let transport: Arc<dyn Transport> =
-            Arc::new(Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?);
+        let https = Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?;
+        let transport: Arc<dyn Transport> = match self.globals.limits.bandwidth.or(profile.bandwidth) {
+            Some(rate) => Arc::new(Throttled::new(Arc::new(https), rate)),
+            None => Arc::new(https),
+        };
         let credentials = match self.globals.signer.credentials()? {
             Some(credentials) => SharedCredentials::from(credentials),
             None => SharedCredentials::new(chain(profile, transport.clone())),
@@ -306,6 +320,7 @@ impl Session {
 
     fn builder(&self, name: &str, rules: &Rules) -> Result<EncryptedBucketBuilder, Failure> {
         Ok(EncryptedBucket::builder(self.store.clone(), name)
+            .memory(self.memory.clone())
             .suite(rules.suite())
             .bind(rules.bind())
             .encryption_context(rules.context()?)

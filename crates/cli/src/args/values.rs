@@ -8,7 +8,7 @@ use osseal::ByteRange;
 pub(crate) type Pair = (String, String);
 
 /// A count of bytes: a number, alone or with KiB, MiB or GiB.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let shift = match unit {
@@ -26,6 +26,25 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         Some(0) => Err("a size is at least one byte".into()),
         Some(size) => Ok(size),
         None => Err("the size is too large".into()),
+    }
+}
+
+/// Least bytes a second: below, connections that wait for their turn would look as if they were stalled.
+const LEAST_RATE: u64 = 8 << 10;
+
+/// Bytes a second, written as a size.
+pub(crate) fn rate(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        rate if rate < LEAST_RATE => Err("a bandwidth is at least 8KiB, a second".into()),
+        rate => Ok(rate),
+    }
+}
+
+/// A time that is not over before it begins.
+pub(super) fn patience(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("a command takes some time".into()),
+        time => Ok(time),
     }
 }
 
@@ -102,6 +121,12 @@ mod tests {
         ] {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn limits_are_not_nothing() {
+        assert_eq!((rate("8KiB"), patience("1s")), (Ok(8192), Ok(Duration::from_secs(1))));
+        assert!(rate("8191").is_err() && rate("0").is_err() && patience("0s").is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod same;
 mod up;
 
 use std::fmt::Display;
+use std::num::NonZeroU16;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
@@ -87,7 +88,9 @@ impl Sync {
     }
 
     fn tuning(&self) -> Tuning {
-        Tuning { part_size: self.part_size, multipart_threshold: self.multipart_threshold }
+        // The files are what is many.
+        let jobs = NonZeroU16::new(1);
+        Tuning { jobs, part_size: self.part_size, multipart_threshold: self.multipart_threshold }
     }
 }
 

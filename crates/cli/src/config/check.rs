@@ -10,13 +10,15 @@ use crate::config::Found;
 use crate::exit::Failure;
 
 const SECTIONS: [&str; 2] = ["profile", "key"];
-const PROFILE: [&str; 13] = [
+const PROFILE: [&str; 15] = [
     "endpoint",
     "region",
     "network",
     "addressing",
     "credentials",
     "keyring",
+    "memory",
+    "bandwidth",
     "suite",
     "read",
     "bind",

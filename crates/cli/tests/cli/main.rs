@@ -13,6 +13,7 @@ mod key_files;
 mod keys;
 mod kills;
 mod kms;
+mod limits;
 mod local;
 mod logs;
 mod passphrases;
