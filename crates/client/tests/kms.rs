@@ -14,6 +14,8 @@ mod kept;
 mod official;
 #[path = "kms/rows.rs"]
 mod rows;
+#[path = "kms/silence.rs"]
+mod silence;
 #[path = "kms/tls.rs"]
 mod tls;
 #[path = "kms/vault.rs"]
