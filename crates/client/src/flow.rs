@@ -12,13 +12,13 @@ use crate::bucket::EncryptedBucket;
 use crate::error::{ErrorKind, Failure};
 use crate::get::{Origin, contradicted, replaced, window};
 use crate::info::{Described, ObjectInfo};
-use crate::transport::{Body, TransportError};
+use crate::transport::{Body, Crawl, TransportError};
 
 /// Longest wait for the next bytes of a body.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
-/// How often a body that broke off is asked for again without [`ENOUGH`] having come.
+/// How often a body that broke off is asked for again without a byte having come, and one that crawled without [`ENOUGH`].
 pub(crate) const RESUMES: u32 = 5;
-/// Stored bytes for which asking again was worth it: a body that drips ends like one that brings nothing.
+/// Stored bytes for which it was worth it to ask again after a [`Crawl`].
 const ENOUGH: u64 = 64 << 10;
 
 /// An object whose head has arrived and whose key is unwrapped. Whatever else is read of it is of the same version with the same envelope, or an error.
@@ -131,7 +131,8 @@ pub(crate) struct Flow {
     /// Stored bytes that the reply holds after that, and that are left.
     surplus: u64,
     failures: u32,
-    /// Stored bytes that came since the last failure.
+    /// Bodies that crawled, and stored bytes that came since the last.
+    crawls: u32,
     came: u64,
 }
 
@@ -153,7 +154,7 @@ impl Flow {
             stream.prove_end(last.window, &last.bytes)?;
         }
         let crc64 = is_counted.then(Crc64::default);
-        Ok(Flow { object, body, stream: Some(stream), crc64, end, surplus, failures: 0, came: 0 })
+        Ok(Flow { object, body, stream: Some(stream), crc64, end, surplus, failures: 0, crawls: 0, came: 0 })
     }
 
     pub(crate) fn object(&self) -> &Pinned {
@@ -186,9 +187,10 @@ impl Flow {
                     if data.is_empty() {
                         continue;
                     }
+                    self.failures = 0;
                     self.came += data.len() as u64;
                     if self.came >= ENOUGH {
-                        self.failures = 0;
+                        self.crawls = 0;
                     }
                     if let Some(crc64) = &mut self.crc64 {
                         crc64.update(&data);
@@ -201,7 +203,12 @@ impl Flow {
                 Ok(None) => {
                     TransportError::broken("the reply ended early", format!("at byte {}", stream.position()))
                 }
-                Ok(Some(Err(error))) => TransportError::broken("the reply broke off", error),
+                Ok(Some(Err(error))) => {
+                    if error.is::<Crawl>() {
+                        (self.crawls, self.came) = (self.crawls + 1, 0);
+                    }
+                    TransportError::broken("the reply broke off", error)
+                }
                 Err(_) => TransportError::late(STALL),
             };
             self.resume(broken).await?;
@@ -215,14 +222,13 @@ impl Flow {
         let position = stream.position();
         self.failures += 1;
         let Inner { origin, described, .. } = &*self.object.0;
-        if self.failures > RESUMES || described.reply.etag.is_empty() {
+        if self.failures.max(self.crawls) > RESUMES || described.reply.etag.is_empty() {
             return Err(broken.into());
         }
         tracing::debug!(key = origin.name(), position, error = %broken, "asking for the rest");
         let object = self.object.clone();
         self.body = object.stored(&(position..self.end)).await?;
         self.surplus = 0;
-        self.came = 0;
         Ok(())
     }
 }

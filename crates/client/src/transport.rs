@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use http_body::Body as _;
 use http_body_util::{BodyDataStream, BodyExt, Empty, Full, StreamBody};
 
-pub(crate) use pulse::{Pulse, coming, going};
+pub(crate) use pulse::{Crawl, Pulse, coming, going};
 pub use throttled::Throttled;
 
 /// A body on its way out or in.

@@ -74,6 +74,11 @@ pub(crate) fn coming(mut reply: http::Response<Body>) -> http::Response<Body> {
     })
 }
 
+/// A body that brought so few bytes that it was given up.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} bytes in {secs} s", secs = WINDOW.as_secs())]
+pub(crate) struct Crawl(u64);
+
 struct Going {
     body: Body,
     pulse: Pulse,
@@ -138,7 +143,7 @@ impl Coming {
             return Ok(());
         }
         if self.came < LEAST {
-            return Err(format!("{} bytes in {} s", self.came, WINDOW.as_secs()).into());
+            return Err(Crawl(self.came).into());
         }
         (self.waited, self.came) = (Duration::ZERO, 0);
         self.since = self.since.map(|_| Instant::now());
