@@ -386,6 +386,15 @@ pub(crate) struct Conformance {
 }
 
 impl Command {
+    /// What to do when it was interrupted.
+    pub(crate) fn way_on(&self) -> Option<&'static str> {
+        match self {
+            Command::Sync(_) => Some("the same command does what is left"),
+            Command::Cp(args) if args.recursive => Some("the same command with --update does what is left"),
+            _ => None,
+        }
+    }
+
     /// Whether the command ends by itself on Ctrl-C.
     pub(crate) fn handles_signals(&self) -> bool {
         matches!(self, Command::Serve(_) | Command::Conformance(_))

@@ -7,6 +7,7 @@ mod locate;
 mod rules;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use osseal::credentials::CredentialSource;
@@ -63,6 +64,8 @@ pub(crate) struct Profile {
     /// Which endpoint of the region, when none is named.
     #[serde(default, deserialize_with = "parsed")]
     pub(crate) network: Option<EndpointKind>,
+    /// Transfers at the same time.
+    pub(crate) jobs: Option<NonZeroU8>,
     /// What transfers may hold together, bytes.
     #[serde(default, deserialize_with = "size")]
     pub(crate) memory: Option<u64>,

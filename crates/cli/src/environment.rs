@@ -11,6 +11,7 @@ pub(crate) const CONFIG: &str = "OSSEAL_CONFIG";
 pub(crate) const PROFILE: &str = "OSSEAL_PROFILE";
 pub(crate) const ENDPOINT: &str = "OSS_ENDPOINT";
 pub(crate) const REGION: &str = "OSS_REGION";
+pub(crate) const TEMPORARY: &str = "TMPDIR";
 pub(crate) const LOG: &str = "OSSEAL_LOG";
 pub(crate) const SCRATCH_BUCKET: &str = "OSSEAL_SCRATCH_BUCKET";
 

@@ -64,7 +64,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     logs::begin(&args.globals.printing)?;
     let context = Arc::new(Context::new(args.globals));
     let mut signals = Signals::catch()?;
-    let has_own_end = args.command.handles_signals();
+    let (has_own_end, way_on) = (args.command.handles_signals(), args.command.way_on());
     let mut task = tokio::spawn({
         let context = context.clone();
         async move { cmd::run(&context, args.command).await }
@@ -73,7 +73,8 @@ async fn run(args: Args) -> Result<(), Failure> {
         ended = &mut task => ended.unwrap_or_else(|error| Err(Failure::local("the command broke down", error))),
         () = signals.next(), if !has_own_end => {
             task.abort();
-            Err(Failure::interrupted())
+            let failure = Failure::interrupted();
+            Err(way_on.into_iter().fold(failure, Failure::hint))
         }
     };
     let cleanup = async {

@@ -1,6 +1,6 @@
 //! From flags, environment and file to a store and a keyring.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -17,10 +17,12 @@ use crate::args::{Globals, Opening, Sealing};
 use crate::config::{Account, Config, LoadedKey, Profile, Rules};
 use crate::environment;
 use crate::exit::Failure;
-use crate::local::Local;
+use crate::local::{self, Local};
 use crate::output::Output;
 use crate::place::{self, Place};
 
+/// Transfers at the same time, unless said.
+const JOBS: u16 = 4;
 /// The profile that is used when none is named.
 const DEFAULT: &str = "default";
 
@@ -168,6 +170,13 @@ impl Context {
         Ok(Session { store: builder.build()?, keys, memory })
     }
 
+    /// How many transfers may be under way: as was said, or as the profile says.
+    pub(crate) fn jobs(&self, said: Option<u16>) -> Result<u16, Failure> {
+        let profile =
+            if said.is_some() || self.globals.local.is_some() { None } else { self.config()?.1.jobs };
+        Ok(said.or(profile.map(NonZeroU8::get).map(u16::from)).unwrap_or(JOBS))
+    }
+
     fn memory(&self, profile: Option<u64>) -> MemoryBudget {
         self.globals.limits.memory.or(profile).map_or_else(MemoryBudget::default, MemoryBudget::new)
     }
@@ -209,6 +218,26 @@ pub(crate) fn state() -> Option<StateDir> {
     };
     let state = StateDir::open(&folder.join("osseal"));
     state.inspect_err(|error| warn(&told(error))).ok()
+}
+
+/// The folder where sealed bytes of standard input are kept while they are sent: that of `TMPDIR`, or one in the user's cache folder, which seldom lies in
+/// memory. None, with a warning, when there can be none.
+pub(crate) fn spool() -> Option<PathBuf> {
+    if let Some(folder) = environment::path(environment::TEMPORARY) {
+        return Some(folder);
+    }
+    let warn = |why: &str| {
+        Output::warn(format_args!(
+            "standard input is sent in one request of at most 5 GiB that cannot be repeated: {why}"
+        ));
+    };
+    let Ok(folders) = etcetera::choose_base_strategy() else {
+        warn("the user's cache folder is not known");
+        return None;
+    };
+    let folder = folders.cache_dir().join("osseal");
+    let made = local::make_folder(&folder);
+    made.inspect_err(|failure| warn(&failure.to_string())).ok().map(|()| folder)
 }
 
 /// An error and what it is due to, in a line.

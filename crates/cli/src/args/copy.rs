@@ -58,9 +58,9 @@ pub(crate) struct Copy {
 /// Which of many objects, and how many at once.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Many {
-    /// Parts of one object, or transfers of -r, at the same time
-    #[arg(long, short, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: u16,
+    /// Parts of one object, or transfers of -r, at the same time [default: the profile's, then 4]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
     /// Of -r, only names that match, such as '*.txt'; may be repeated
     #[arg(long, value_name = "PATTERN", requires = "recursive")]
     pub(crate) include: Vec<String>,

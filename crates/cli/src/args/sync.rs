@@ -31,9 +31,9 @@ pub(crate) struct Sync {
     /// No names that match; may be repeated; goes before --include
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
-    /// Transfers at the same time
-    #[arg(long, short, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: u16,
+    /// Transfers at the same time [default: the profile's, then 4]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
     /// Bytes of a part of a multipart upload, such as 8MiB
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) part_size: Option<u64>,

@@ -36,7 +36,8 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
             single::down(context, &args, &source.with_key()?, &target).await
         }
         (Place::Object(source), Place::Stdio) => {
-            let source = Source::object(context, &source.with_key()?, &args.opening, tuning(&args))?;
+            let source =
+                Source::object(context, &source.with_key()?, &args.opening, tuning(context, &args)?)?;
             cat::to_stdout(&source, reading(&args)).await.map(drop)
         }
         (Place::Url(url), Place::File(target)) => single::down_from_url(context, &args, url, &target).await,
@@ -101,14 +102,14 @@ fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failur
     Ok(())
 }
 
-fn tuning(args: &Copy) -> Tuning {
+fn tuning(context: &Context, args: &Copy) -> Result<Tuning, Failure> {
     // Of many objects, the objects are what is many.
-    let jobs = if args.recursive { 1 } else { args.many.jobs };
-    Tuning {
+    let jobs = if args.recursive { 1 } else { context.jobs(args.many.jobs)? };
+    Ok(Tuning {
         part_size: args.part_size,
         multipart_threshold: args.multipart_threshold,
         jobs: NonZeroU16::new(jobs),
-    }
+    })
 }
 
 fn reading(args: &Copy) -> GetOptions {

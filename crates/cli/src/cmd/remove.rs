@@ -58,7 +58,7 @@ async fn below(context: &Context, args: &Remove, urls: &[ObjectUrl]) -> Result<(
         }
         let mut tally = Tally::default();
         let count = |outcome: Result<(), Failure>| tally.count(outcome.map(|()| Done::Moved(0)));
-        delete(&bucket, url, keys, args.many.jobs, output, count).await;
+        delete(&bucket, url, keys, context.jobs(args.many.jobs)?, output, count).await;
         tally.finish(output, "deleted")?;
     }
     Ok(())

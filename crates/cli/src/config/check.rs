@@ -10,13 +10,14 @@ use crate::config::Found;
 use crate::exit::Failure;
 
 const SECTIONS: [&str; 2] = ["profile", "key"];
-const PROFILE: [&str; 15] = [
+const PROFILE: [&str; 16] = [
     "endpoint",
     "region",
     "network",
     "addressing",
     "credentials",
     "keyring",
+    "jobs",
     "memory",
     "bandwidth",
     "suite",

@@ -196,10 +196,11 @@ fn help_version_and_scripts() {
     assert!(help.lines().all(|line| line.chars().count() <= 120), "{help}");
     assert!(home.run(&["--version"]).text().starts_with("osseal "));
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        assert!(home.run(&["completions", shell]).text().contains("osseal"), "{shell}");
+        assert!(home.run(&["completions", shell]).text().contains("sync"), "{shell}");
     }
     assert!(home.run(&["man"]).text().contains(".TH osseal"));
     assert!(home.run(&["man", "keys", "new"]).text().contains("\\-\\-bits"));
+    assert!(home.run(&["man", "sync"]).text().contains("\\-\\-checksum"));
     home.run(&["man", "keys", "old"]).fails(2, &["no command \"old\" in"]);
     std::fs::create_dir(home.path().join("man")).unwrap();
     home.run(&["man", "--dir", "man"]).ok();

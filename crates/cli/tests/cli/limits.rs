@@ -87,7 +87,7 @@ fn a_profile_has_limits() {
         home.write(&format!("tree/{n}"), ramp(300_000 + n));
     }
     // Less than one part: one after the other.
-    limited("memory = \"4KiB\"\nbandwidth = \"1GiB\"");
+    limited("jobs = 2\nmemory = \"4KiB\"\nbandwidth = \"1GiB\"");
     let parts = ["--part-size", "100KiB", "--multipart-threshold", "100KiB", "-j", "8"];
     home.run(&[&["cp", "-r", "tree", "oss://box/t"], &parts[..]].concat()).ok();
     home.run(&["--memory", "1MiB", "cp", "-r", "oss://box/t", "down"]).ok();
@@ -97,6 +97,7 @@ fn a_profile_has_limits() {
     for (lines, words) in [
         ("memory = \"4KB\"", ["memory", "8MiB"]),
         ("memory = 4096", ["memory", "string"]),
+        ("jobs = 0", ["jobs", "nonzero"]),
         ("bandwidth = \"1KiB\"", ["bandwidth", "at least 8KiB"]),
     ] {
         limited(lines);

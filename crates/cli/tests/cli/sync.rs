@@ -8,7 +8,7 @@ use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
 use serde_json::{Value, json};
 
-use crate::support::{Ended, Home, Store, finish, ramp, until};
+use crate::support::{Ended, Home, Store, finish, ramp, signal, until};
 use crate::trees::{harvest, plant, summary};
 
 const TREE: &str = "oss://box/t";
@@ -316,6 +316,25 @@ fn a_file_that_is_written_meanwhile_is_stored_again() {
     finish(child).ok();
     assert_eq!(store.faults.calls(Operation::PutObject), 8);
     assert_eq!(home.run(&["cat", "oss://box/t/b.log"]).ok(), content);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_says_how_to_go_on() {
+    let (store, home) = world();
+    home.write("tree/big", ramp(1 << 20));
+    age(&home.path().join("tree/big"), 5);
+    store.faults.inject(Fault::new(Action::Hang).on(Operation::UploadPart).skip(1));
+    let parts = ["--part-size", "100KiB", "--multipart-threshold", "100KiB"];
+    let child = home.command(&[&["sync", "-j1", "tree", TREE], &parts[..]].concat()).spawn().unwrap();
+    until("a part is on its way", || (store.faults.calls(Operation::UploadPart) > 1).then_some(()));
+    signal(&child, "INT");
+    finish(child).fails(1, &["interrupted", "the same command does what is left"]);
+    assert_eq!(store.faults.calls(Operation::AbortMultipartUpload), 1);
+    let again = counts(sync(&home, &["tree", TREE]));
+    assert_eq!(again["done"].as_u64().unwrap() + again["skipped"].as_u64().unwrap(), 8);
+    assert!(again["skipped"].as_u64() >= Some(2), "a.txt and b.log went before: {again}");
+    assert_eq!(counts(sync(&home, &["tree", TREE])), counted(0, 8, 0));
 }
 
 #[test]

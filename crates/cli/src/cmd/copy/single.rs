@@ -34,7 +34,7 @@ pub(super) async fn up(
         }
         _ => (None, target),
     };
-    let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(args))?;
+    let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(context, args)?)?;
     if let (true, Some((_, path))) = (args.update, &source)
         && recent::file(path)? <= recent::object(&bucket, &target.key).await?
     {
@@ -42,7 +42,7 @@ pub(super) async fn up(
     }
     let (body, total) = match source {
         Some(((file, length), _)) => (PutBody::file(file, length), Some(length)),
-        None => (PutBody::unknown_length(tokio::io::stdin()), None),
+        None => (standard_input(), None),
     };
     let bar = Bar::new(context.output(), !args.no_progress, total);
     let report = store(&bucket, &target.key, body, args, &bar).await?;
@@ -55,6 +55,15 @@ pub(super) async fn up(
         if report.parts == 1 { "1 request".to_owned() } else { format!("{} parts", report.parts) }
     );
     context.output().report(&stored(&target, &report), format_args!("{words}"))
+}
+
+/// What is piped in, sealed bytes kept on the disk meanwhile: so it may have any size, and a request that fails is repeated.
+fn standard_input() -> PutBody {
+    let body = PutBody::unknown_length(tokio::io::stdin());
+    match session::spool() {
+        Some(folder) => body.spooled_in(folder),
+        None => body,
+    }
 }
 
 pub(super) async fn store(
@@ -80,7 +89,7 @@ pub(super) async fn down(
 ) -> Result<(), Failure> {
     // The target is refused before the store is asked.
     let file = Download::create(target, || source.file_name(), !args.forbid_overwrite)?;
-    let bucket = context.session()?.tuned_bucket(&source.bucket, &args.opening, tuning(args))?;
+    let bucket = context.session()?.tuned_bucket(&source.bucket, &args.opening, tuning(context, args)?)?;
     if args.update && recent::object(&bucket, &source.key).await? <= recent::file(file.target())? {
         return left(context, source);
     }

@@ -32,13 +32,13 @@ pub(super) async fn up(
     let (selection, target, output) =
         (Selection::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
     let files = walk(source, selection)?;
-    let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(args))?;
+    let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(context, args)?)?;
     let existing = if args.update { recent::objects(&bucket, &target.key).await? } else { BTreeMap::new() };
     let total =
         files.iter().flatten().filter_map(|file| file.path.metadata().ok()).map(|found| found.len()).sum();
     let bar = Bar::new(output, !args.no_progress, Some(total));
     let (bucket, existing, target, bar_of) = (&bucket, &existing, &target, &bar);
-    let tally = batch::run(args.many.jobs, batch::known(files), |file| async move {
+    let tally = batch::run(context.jobs(args.many.jobs)?, batch::known(files), |file| async move {
         let to = target.join(&file.name);
         let here = if args.update { recent::file(&file.path)? } else { None };
         if args.update && here <= existing.get(&to.key).copied() {
@@ -69,7 +69,7 @@ pub(super) async fn down(
     if target.exists() && !target.is_dir() {
         return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
     }
-    let bucket = context.session()?.tuned_bucket(&source.bucket, &args.opening, tuning(args))?;
+    let bucket = context.session()?.tuned_bucket(&source.bucket, &args.opening, tuning(context, args)?)?;
     let mut claims = Claims::below(target);
     let objects = chosen(&bucket, &source, &selection).await?.into_iter();
     let objects: Vec<_> =
@@ -79,16 +79,18 @@ pub(super) async fn down(
     let total = objects.iter().flatten().map(|(object, _)| object.stored_size).sum();
     let bar = Bar::new(output, !args.no_progress, Some(total));
     let (bucket, source, bar_of) = (&bucket, &source, &bar);
-    let tally = batch::run(args.many.jobs, batch::known(objects), |(object, name)| async move {
-        let from = ObjectUrl { key: object.key.clone(), ..source.clone() };
-        let written = fetch(context, bucket, args, target, &object, &name, bar_of).await;
-        let Some((path, bytes)) = written.map_err(|failure| failure.about(&from.to_string()))? else {
-            return Ok(Done::Skipped);
-        };
-        let report = json!({ "source": from.to_string(), "target": path.to_string_lossy(), "size": bytes });
-        output.report(&report, format_args!("wrote {}: {}", path.display(), size(bytes)))?;
-        Ok(Done::Moved(bytes))
-    });
+    let tally =
+        batch::run(context.jobs(args.many.jobs)?, batch::known(objects), |(object, name)| async move {
+            let from = ObjectUrl { key: object.key.clone(), ..source.clone() };
+            let written = fetch(context, bucket, args, target, &object, &name, bar_of).await;
+            let Some((path, bytes)) = written.map_err(|failure| failure.about(&from.to_string()))? else {
+                return Ok(Done::Skipped);
+            };
+            let report =
+                json!({ "source": from.to_string(), "target": path.to_string_lossy(), "size": bytes });
+            output.report(&report, format_args!("wrote {}: {}", path.display(), size(bytes)))?;
+            Ok(Done::Moved(bytes))
+        });
     let tally = tally.await;
     drop(bar);
     tally.finish(output, "wrote")
@@ -132,16 +134,17 @@ pub(super) async fn across(
     let existing: BTreeMap<String, Timestamp> =
         if args.update { recent::objects(&to, &target.key).await? } else { BTreeMap::new() };
     let (to, existing, source, target) = (&to, &existing, &source, &target);
-    let tally = batch::run(args.many.jobs, batch::known(objects), |(object, name)| async move {
-        let (from, goal) = (ObjectUrl { key: object.key.clone(), ..source.clone() }, target.join(&name));
-        if args.update && Some(recent::listed(&object)?) <= existing.get(&goal.key).copied() {
-            return Ok(Done::Skipped);
-        }
-        let bytes = single::copy(to, &from, &goal.key, args).await?;
-        let report = json!({ "source": from.to_string(), "target": goal.to_string() });
-        output.report(&report, format_args!("copied {from} to {goal}"))?;
-        Ok(Done::Moved(bytes))
-    });
+    let tally =
+        batch::run(context.jobs(args.many.jobs)?, batch::known(objects), |(object, name)| async move {
+            let (from, goal) = (ObjectUrl { key: object.key.clone(), ..source.clone() }, target.join(&name));
+            if args.update && Some(recent::listed(&object)?) <= existing.get(&goal.key).copied() {
+                return Ok(Done::Skipped);
+            }
+            let bytes = single::copy(to, &from, &goal.key, args).await?;
+            let report = json!({ "source": from.to_string(), "target": goal.to_string() });
+            output.report(&report, format_args!("copied {from} to {goal}"))?;
+            Ok(Done::Moved(bytes))
+        });
     tally.await.finish(output, "copied")
 }
 

@@ -84,7 +84,7 @@ pub(super) async fn run(
             Err(failure) => Some(Err(failure)),
         })
     });
-    let tally = batch::run(args.jobs, in_source, |(name, file, object)| {
+    let tally = batch::run(context.jobs(args.jobs)?, in_source, |(name, file, object)| {
         let down = &down;
         async move {
             let from = down.source.join(&name);

@@ -43,6 +43,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let (selection, output) = (args.selection()?, context.output());
     walk::check(source)?;
+    let jobs = context.jobs(args.jobs)?;
     let session = context.session()?;
     let suite = session.written_suite(&target.bucket, &args.sealing)?;
     let bucket = session.compared_bucket(&target.bucket, &args.sealing, &args.opening, args.tuning())?;
@@ -61,7 +62,7 @@ pub(super) async fn run(
             Err(failure) => Some(Err(failure)),
         })
     });
-    let tally = batch::run(args.jobs, in_source, |(name, file, object)| {
+    let tally = batch::run(jobs, in_source, |(name, file, object)| {
         let up = &up;
         async move { up.store(&name, &file.path, object).await }
     });
@@ -81,7 +82,7 @@ pub(super) async fn run(
         }
     }
     let count = |outcome: Result<(), Failure>| tally.count(outcome.map(|()| Done::Deleted));
-    remove::delete(&bucket, &target, keys, args.jobs, output, count).await;
+    remove::delete(&bucket, &target, keys, jobs, output, count).await;
     tally.finish(output, if args.dry_run { "would store" } else { "stored" })
 }
 
