@@ -26,6 +26,7 @@ use crate::flow::{Flow, Pinned};
 use crate::get::{GetObject, Origin, ask_for, window};
 use crate::info::ObjectInfo;
 use crate::options::{GetOptions, Progress};
+use crate::spans;
 use ordered::Ordered;
 pub use partial::Partial;
 pub(crate) use scattered::{Scattered, Stretch};
@@ -68,7 +69,13 @@ impl EncryptedBucket {
     /// [`jobs`]: crate::EncryptedBucketBuilder::jobs
     pub async fn download(&self, key: &str, options: GetOptions) -> Result<Download, Error> {
         let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
-        self.discover(origin, options).await.map_err(|failure| failure.at(self.scene("get", Some(key))))
+        let begun = async {
+            let download = self.discover(origin, options).await?;
+            let range = download.range();
+            spans::moved(range.end - range.start);
+            Ok(download)
+        };
+        self.scene("get", Some(key)).run(begun).await
     }
 
     async fn discover(&self, origin: Origin, options: GetOptions) -> Result<Download, Failure> {

@@ -16,6 +16,7 @@ use crate::bucket::EncryptedBucket;
 use crate::error::{ErrorKind, Failure};
 use crate::options::{Progress, PutOptions};
 use crate::put::{PutReport, damaged};
+use crate::spans;
 use crate::store::Payload;
 
 /// The service's answer about an upload that has ended, or never was.
@@ -92,7 +93,8 @@ impl Draft {
         };
         let (bucket, key) = (self.bucket.clone(), self.key.clone());
         let envelope = headers.clone();
-        let task = tokio::spawn(async move { initiate(&bucket, &key, object, &envelope).await });
+        let task =
+            tokio::spawn(spans::belonging(async move { initiate(&bucket, &key, object, &envelope).await }));
         let mut initiating =
             Initiating { bucket: self.bucket.clone(), key: self.key.clone(), task: Some(task) };
         let id = initiating.id().await?;

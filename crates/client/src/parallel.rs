@@ -18,6 +18,7 @@ use crate::body::{self, BoxReader, length_in_memory};
 use crate::error::Failure;
 use crate::file::{OpenSource, Spool};
 use crate::multipart::{Begun, joined};
+use crate::spans;
 
 /// Where parts come from.
 pub(crate) enum Parts {
@@ -55,13 +56,13 @@ impl Begun {
             let (held, part) = meanwhile(&mut self.tasks, next).await?;
             wait_for_room(&mut self.tasks, jobs).await?;
             let upload = Arc::clone(&self.upload);
-            self.tasks.spawn(async move {
+            self.tasks.spawn(spans::belonging(async move {
                 let sealed = part.sealed().await?;
                 let sent = upload.send(&sealed).await;
                 drop(sealed);
                 drop(held);
                 sent
-            });
+            }));
         }
         meanwhile(&mut self.tasks, parts.expect_end()).await?;
         wait_for_room(&mut self.tasks, 1).await?;

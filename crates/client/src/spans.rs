@@ -8,7 +8,7 @@
 //! Recorded are names, counts, waits, statuses, codes and the identifiers of requests. Headers, queries, addresses and bodies are not: credentials,
 //! signatures and keys travel in them.
 
-use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
 use tracing::field::Empty;
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Failure, Scene};
 
 tokio::task_local! {
     /// What the operation that is under way has come to, for its span.
-    static NOTES: RefCell<Notes>;
+    static NOTES: Arc<Mutex<Notes>>;
 }
 
 /// What is recorded at the end, once: a field that is recorded again stands in a log twice.
@@ -101,14 +101,21 @@ pub(crate) async fn key_service<T, E>(
 async fn noted<T>(span: Span, work: impl Future<Output = T>) -> T {
     let work = async {
         let outcome = work.await;
-        let Notes { requests, request_id, bytes } = NOTES.with(RefCell::take);
+        let Notes { requests, request_id, bytes } =
+            NOTES.with(|notes| std::mem::take(&mut *notes.lock().unwrap_or_else(PoisonError::into_inner)));
         let span = Span::current();
         span.record("requests", requests);
         span.record("request_id", request_id);
         span.record("bytes", bytes);
         outcome
     };
-    NOTES.scope(RefCell::default(), work).instrument(span).await
+    NOTES.scope(Arc::default(), work).instrument(span).await
+}
+
+/// Work for a task of its own that belongs to the operation that is under way.
+pub(crate) fn belonging<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let notes = NOTES.try_with(Arc::clone).unwrap_or_default();
+    NOTES.scope(notes, work).in_current_span()
 }
 
 /// A request of the operation that is under way was sent.
@@ -130,7 +137,9 @@ pub(crate) fn moved(bytes: u64) {
 
 /// What comes after the end of an operation is in nobody's notes.
 fn note(change: impl FnOnce(&mut Notes)) {
-    NOTES.try_with(|notes| change(&mut notes.borrow_mut())).unwrap_or_default();
+    NOTES
+        .try_with(|notes| change(&mut notes.lock().unwrap_or_else(PoisonError::into_inner)))
+        .unwrap_or_default();
 }
 
 /// The identifier that a reply's head gives, in a header that is named; empty when there is none.
