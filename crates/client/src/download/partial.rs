@@ -27,7 +27,7 @@ use crate::state::{Record, RecordName, StateDir, bytes_of, system};
 /// A download of more parts than so many is worth being gone on with.
 const WORTH: u64 = 4;
 /// The shortest time between two records: each has what came before it synced first.
-const PERIOD: Duration = Duration::from_secs(1);
+const PERIOD: Duration = Duration::from_millis(250);
 /// Bytes that are read back at a time.
 const READ: usize = 1 << 20;
 
