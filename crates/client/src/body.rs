@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::error::{ErrorKind, Failure};
 use crate::file::FileSource;
+use crate::state::StateDir;
 
 /// Bytes asked of a reader at once.
 pub(crate) const STRIDE: usize = 256 << 10;
@@ -17,8 +18,22 @@ pub struct PutBody(pub(crate) Source);
 pub(crate) enum Source {
     Bytes(Bytes),
     File(FileSource),
-    Reader { reader: BoxReader, length: u64 },
-    Endless { reader: BoxReader, spool: Option<PathBuf> },
+    /// The same, of an upload that another process may have to finish.
+    Kept(FileSource, Keep),
+    Reader {
+        reader: BoxReader,
+        length: u64,
+    },
+    Endless {
+        reader: BoxReader,
+        spool: Option<PathBuf>,
+    },
+}
+
+/// Where it is kept how far an upload is, and what file it is of.
+pub(crate) struct Keep {
+    pub(crate) state: StateDir,
+    pub(crate) path: PathBuf,
 }
 
 /// Any reader.
@@ -35,6 +50,18 @@ impl PutBody {
     /// again.
     pub fn file(file: std::fs::File, length: u64) -> PutBody {
         PutBody(Source::File(FileSource { file, length }))
+    }
+
+    /// Lets another process finish what this one does not: where the file is put by parts, `state` keeps what has been sent, and the next put of the file at `path`
+    /// under the same key goes on from there if the file is what it was by device, inode, size and times. Wrapped keys are kept and no others, so it takes a key that
+    /// can unwrap what it wraps; without one, and while another process puts the same, the put starts over and keeps nothing. A source that changes
+    /// meanwhile is put from its beginning, with another data key, up to three times. Other bodies than files stay what they are.
+    #[must_use]
+    pub fn resumable(self, state: &StateDir, path: impl Into<PathBuf>) -> PutBody {
+        PutBody(match self.0 {
+            Source::File(file) => Source::Kept(file, Keep { state: state.clone(), path: path.into() }),
+            other => other,
+        })
     }
 
     /// A reader that ends when it ends. Beyond the multipart threshold it is sent in one request that cannot be repeated, up to 5 GiB when sealed, unless it is
@@ -59,7 +86,7 @@ impl std::fmt::Debug for PutBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let length = match &self.0 {
             Source::Bytes(bytes) => Some(bytes.len() as u64),
-            Source::File(file) => Some(file.length),
+            Source::File(file) | Source::Kept(file, _) => Some(file.length),
             Source::Reader { length, .. } => Some(*length),
             Source::Endless { .. } => None,
         };

@@ -69,6 +69,14 @@ pub enum ErrorKind {
     Service,
 }
 
+impl ErrorKind {
+    /// Whether a transfer that ended so may be gone on with.
+    pub(crate) fn is_passing(self) -> bool {
+        use ErrorKind::{Credentials, Denied, Local, Service, Transient};
+        matches!(self, Transient | Denied | Credentials | Local | Service)
+    }
+}
+
 /// The service's names for a token whose time is over.
 const TOKEN_EXPIRED: [&str; 2] = ["SecurityTokenExpired", "InvalidSecurityToken"];
 

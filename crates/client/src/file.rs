@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 
 use crate::body::{ended_early, goes_on, length_in_memory, unreadable};
 use crate::error::{ErrorKind, Failure};
@@ -25,27 +25,38 @@ pub(crate) struct OpenSource {
     stamp: Stamp,
 }
 
-/// By what a change of a file is noticed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+/// By what a change of a file is noticed, also by another process. Times are seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stamp {
+    /// Device and inode.
+    file: (u64, u64),
     length: u64,
-    modified: Option<SystemTime>,
-    /// Seconds and nanoseconds of the last change of content or attributes, which no program sets.
-    #[cfg(unix)]
+    modified: (i64, i64),
+    /// Of the last change of content or attributes, which no program sets.
     changed: (i64, i64),
 }
 
 impl Stamp {
+    #[cfg(unix)]
     fn of(file: &File) -> io::Result<Stamp> {
-        #[cfg(unix)]
         use std::os::unix::fs::MetadataExt;
         let found = file.metadata()?;
         Ok(Stamp {
+            file: (found.dev(), found.ino()),
             length: found.len(),
-            modified: found.modified().ok(),
-            #[cfg(unix)]
+            modified: (found.mtime(), found.mtime_nsec()),
             changed: (found.ctime(), found.ctime_nsec()),
         })
+    }
+
+    #[cfg(not(unix))]
+    fn of(file: &File) -> io::Result<Stamp> {
+        let found = file.metadata()?;
+        let modified = found.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(modified.as_secs()).unwrap_or(i64::MAX);
+        let modified = (seconds, modified.subsec_nanos().into());
+        Ok(Stamp { file: (0, 0), length: found.len(), modified, changed: (0, 0) })
     }
 }
 
@@ -59,8 +70,31 @@ impl OpenSource {
         .await
     }
 
+    /// The same file as it is by now.
+    pub(crate) async fn again(&self) -> Result<OpenSource, Failure> {
+        let source = self.source.clone();
+        blocking(move || {
+            let stamp = Stamp::of(&source.file).map_err(unreadable)?;
+            let again = OpenSource { source, stamp };
+            if stamp.length < again.length() {
+                return Err(ended_early(again.length() - stamp.length));
+            }
+            again.compare().map(|()| again)
+        })
+        .await
+    }
+
     pub(crate) fn length(&self) -> u64 {
         self.source.length
+    }
+
+    /// Whether it had, when it was opened, the length that was declared.
+    pub(crate) fn has_its_length(&self) -> bool {
+        self.stamp.length == self.source.length
+    }
+
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// Bytes at their place, in a buffer with room for `capacity` bytes.
@@ -84,6 +118,12 @@ impl OpenSource {
         blocking(move || this.compare()).await
     }
 
+    /// Whether it is, by everything that tells, the file that it was when it was opened.
+    pub(crate) async fn is_same(&self) -> Result<bool, Failure> {
+        let (source, stamp) = (self.source.clone(), self.stamp);
+        blocking(move || Ok(Stamp::of(&source.file).map_err(unreadable)? == stamp)).await
+    }
+
     fn compare(&self) -> Result<(), Failure> {
         let FileSource { file, length } = &*self.source;
         match read_exact_at(file, &mut [0], *length) {
@@ -91,12 +131,12 @@ impl OpenSource {
             Err(error) => return Err(unreadable(error)),
             Ok(()) => return Err(goes_on()),
         }
-        if Stamp::of(file).map_err(unreadable)? == self.stamp {
-            return Ok(());
-        }
-        let message = "the source changed while it was read; nothing was stored";
-        Err(Failure::new(ErrorKind::Local, message))
+        if Stamp::of(file).map_err(unreadable)? == self.stamp { Ok(()) } else { Err(changed()) }
     }
+}
+
+pub(crate) fn changed() -> Failure {
+    Failure::new(ErrorKind::Local, "the source changed while it was read; nothing was stored")
 }
 
 impl FileSource {
@@ -155,7 +195,7 @@ fn spool_failed(what: &str, error: io::Error) -> Failure {
 }
 
 /// Runs what waits for disks where it keeps nobody else waiting.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(work).await {

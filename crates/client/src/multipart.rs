@@ -13,7 +13,9 @@ use osseal_wire::oss::{Crc64, Metadata, PutReply};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::bucket::EncryptedBucket;
+use crate::checkpoint::Acknowledged;
 use crate::error::{ErrorKind, Failure};
+use crate::journal::Journal;
 use crate::options::{Progress, PutOptions};
 use crate::put::{PutReport, damaged};
 use crate::spans;
@@ -72,20 +74,15 @@ pub(crate) struct Upload {
     /// The envelope's headers, which every part repeats.
     headers: Metadata,
     /// What the service has, by part.
-    sent: Mutex<Vec<Option<Sent>>>,
-}
-
-struct Sent {
-    etag: String,
-    crc64: u64,
-    length: u64,
+    sent: Mutex<Vec<Option<Acknowledged>>>,
+    /// Where another process finds out how far it is, if one is to.
+    journal: Option<Journal>,
 }
 
 impl Draft {
     /// Begins the upload. Whoever drops this before it is done leaves nothing either.
-    pub(crate) async fn begin(self) -> Result<Begun, Failure> {
-        let headers =
-            Metadata(self.metadata.0.iter().filter(|(name, _)| is_envelope_header(name)).cloned().collect());
+    pub(crate) async fn begin(self, journal: Option<Journal>) -> Result<Begun, Failure> {
+        let headers = self.envelope_headers();
         let object = PutObject {
             metadata: self.metadata.clone(),
             forbid_overwrite: self.forbid_overwrite,
@@ -98,10 +95,36 @@ impl Draft {
         let mut initiating =
             Initiating { bucket: self.bucket.clone(), key: self.key.clone(), task: Some(task) };
         let id = initiating.id().await?;
+        if let Some(journal) = &journal {
+            journal.name(&id);
+        }
+        Ok(self.begun(id, headers, journal))
+    }
+
+    /// Goes on with an upload that a former process began: these parts the service has.
+    pub(crate) fn resume(
+        self,
+        id: String,
+        journal: Journal,
+        acknowledged: impl IntoIterator<Item = (u32, Acknowledged)>,
+    ) -> Begun {
+        let headers = self.envelope_headers();
+        let begun = self.begun(id, headers, Some(journal));
+        for (number, said) in acknowledged {
+            begun.upload.has(number, said);
+        }
+        begun
+    }
+
+    fn begun(self, id: String, headers: Metadata, journal: Option<Journal>) -> Begun {
         let parts = usize::try_from(self.plan.parts()).unwrap_or(usize::MAX);
         let sent = Mutex::new((0..parts).map(|_| None).collect());
-        let upload = Arc::new(Upload { draft: self, id, headers, sent });
-        Ok(Begun { upload, tasks: JoinSet::new(), is_over: false })
+        let upload = Arc::new(Upload { draft: self, id, headers, sent, journal });
+        Begun { upload, tasks: JoinSet::new(), is_over: false }
+    }
+
+    fn envelope_headers(&self) -> Metadata {
+        Metadata(self.metadata.0.iter().filter(|(name, _)| is_envelope_header(name)).cloned().collect())
     }
 }
 
@@ -167,7 +190,7 @@ async fn initiate(
 }
 
 /// Aborts the uploads of an envelope, which nobody else has, but one.
-async fn abort_others(
+pub(crate) async fn abort_others(
     bucket: &EncryptedBucket,
     key: &str,
     headers: &Metadata,
@@ -199,6 +222,10 @@ impl Upload {
         &self.draft
     }
 
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
     /// How many parts there are.
     pub(crate) fn parts(&self) -> u32 {
         u32::try_from(self.draft.plan.parts()).unwrap_or(u32::MAX)
@@ -206,7 +233,7 @@ impl Upload {
 
     /// Sends a part until the service has it as it is.
     pub(crate) async fn send(&self, part: &SealedPart) -> Result<(), Failure> {
-        let Draft { bucket, key, envelope, plan, plain_total, .. } = &self.draft;
+        let Draft { bucket, key, envelope, .. } = &self.draft;
         let length = part.bytes.len() as u64;
         let call = Call::UploadPart(UploadPart {
             upload_id: self.id.clone(),
@@ -217,18 +244,27 @@ impl Upload {
             crc64: Some(part.crc64),
         });
         let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, envelope).await?;
-        let sent = Sent { etag: reply.etag, crc64: part.crc64, length };
+        let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
+        if let Some(journal) = &self.journal {
+            journal.acknowledge(part.number, said.clone());
+        }
+        self.has(part.number, said);
+        Ok(())
+    }
+
+    /// The service has a part.
+    fn has(&self, number: u32, said: Acknowledged) {
+        let Draft { bucket, plan, plain_total, .. } = &self.draft;
         let before = {
             let mut all = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-            let index = (part.number as usize).checked_sub(1);
-            index.and_then(|index| all.get_mut(index)).and_then(|place| place.replace(sent))
+            let index = (number as usize).checked_sub(1);
+            index.and_then(|index| all.get_mut(index)).and_then(|place| place.replace(said))
         };
         if before.is_none() {
             let whole = bucket.0.suite.layout().part_plain(plan);
-            let start = u64::from(part.number.saturating_sub(1)) * whole;
+            let start = u64::from(number.saturating_sub(1)) * whole;
             self.draft.told.add(whole.min(plain_total.saturating_sub(start)));
         }
-        Ok(())
     }
 
     /// The parts that the service does not have.
@@ -247,7 +283,7 @@ impl Upload {
         let Draft { bucket, key, forbid_overwrite, .. } = &self.draft;
         let parts = {
             let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-            let part = |(number, sent): (u32, &Option<Sent>)| {
+            let part = |(number, sent): (u32, &Option<Acknowledged>)| {
                 sent.as_ref().map(|sent| CompletePart { part_number: number, etag: sent.etag.clone() })
             };
             (1..).zip(sent.iter()).filter_map(part).collect()
@@ -282,7 +318,7 @@ impl Upload {
     }
 }
 
-/// An upload that is aborted when this is dropped before its end, after everything that sends for it has stopped.
+/// An upload that is aborted when this is dropped before its end, after everything that sends for it has stopped; one that another process can go on with stays.
 pub(crate) struct Begun {
     pub(crate) upload: Arc<Upload>,
     /// What sends parts.
@@ -319,8 +355,13 @@ impl Begun {
         bucket.report(*plain_total, plan.data_size, upload.parts(), crc64, reply)
     }
 
-    /// Drops the upload and its parts. If even that fails, the error says which upload is left.
+    /// Drops the upload and its parts, unless it may be gone on with. If even that fails, the error says which upload is left.
     pub(crate) async fn abort_after(mut self, mut failure: Failure) -> Failure {
+        if self.upload.journal.as_ref().is_some_and(|journal| journal.keeps(&failure)) {
+            self.tasks.shutdown().await;
+            self.is_over = true;
+            return failure;
+        }
         if let Err(second) = self.abort().await {
             failure.message = format!(
                 "{}; besides, the unfinished upload {} is left and takes up space: abort it ({})",
@@ -345,8 +386,12 @@ impl Drop for Begun {
         if !self.is_over {
             let (upload, mut tasks) = (self.upload.clone(), std::mem::take(&mut self.tasks));
             tasks.abort_all();
+            let is_kept = upload.journal.as_ref().is_some_and(Journal::has_parts);
             self.upload.draft.bucket.0.store.clean_up(async move {
                 tasks.shutdown().await;
+                if is_kept {
+                    return;
+                }
                 abort_or_warn(&upload.draft.bucket, &upload.draft.key, &upload.id).await;
             });
         }
@@ -365,13 +410,13 @@ fn stopped() -> Failure {
     Failure::new(ErrorKind::Local, "the program is ending; nothing was stored")
 }
 
-async fn abort_or_warn(bucket: &EncryptedBucket, key: &str, id: &str) {
+pub(crate) async fn abort_or_warn(bucket: &EncryptedBucket, key: &str, id: &str) {
     if let Err(failure) = abort(bucket, key, id).await {
         tracing::warn!(key, upload_id = id, error = failure.message, "an unfinished upload is left");
     }
 }
 
-async fn abort(bucket: &EncryptedBucket, key: &str, id: &str) -> Result<(), Failure> {
+pub(crate) async fn abort(bucket: &EncryptedBucket, key: &str, id: &str) -> Result<(), Failure> {
     match bucket.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
         Err(failure) if failure.kind != ErrorKind::NotFound => Err(failure),
         _ => Ok(()),

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::body::{self, BoxReader, length_in_memory};
 use crate::error::Failure;
 use crate::file::{OpenSource, Spool};
+use crate::journal::Journal;
 use crate::multipart::{Begun, joined};
 use crate::spans;
 
@@ -43,7 +44,7 @@ impl Begun {
         let bucket = self.upload.draft().bucket.clone();
         let jobs = usize::from(bucket.0.jobs.get());
         let plan = self.upload.draft().plan;
-        for number in 1..=self.upload.parts() {
+        for number in self.upload.missing() {
             if !matches!(parts, Parts::Reader(..)) {
                 wait_for_room(&mut self.tasks, jobs).await?;
             }
@@ -57,7 +58,7 @@ impl Begun {
             wait_for_room(&mut self.tasks, jobs).await?;
             let upload = Arc::clone(&self.upload);
             self.tasks.spawn(spans::belonging(async move {
-                let sealed = part.sealed().await?;
+                let sealed = part.sealed(upload.journal()).await?;
                 let sent = upload.send(&sealed).await;
                 drop(sealed);
                 drop(held);
@@ -68,7 +69,10 @@ impl Begun {
         wait_for_room(&mut self.tasks, 1).await?;
         // After the last byte was read.
         match &parts {
-            Parts::File(file, _) => file.expect_same().await,
+            Parts::File(file, _) => match self.upload.journal() {
+                Some(journal) => journal.expect_same(file).await,
+                None => file.expect_same().await,
+            },
             _ => Ok(()),
         }
     }
@@ -130,10 +134,13 @@ impl Parts {
 }
 
 impl Part {
-    async fn sealed(self) -> Result<SealedPart, Failure> {
+    async fn sealed(self, journal: Option<&Journal>) -> Result<SealedPart, Failure> {
         Ok(match self {
             Part::Read(slot, plain) => slot.seal(plain)?,
             Part::InFile(file, slot, range) => {
+                if let Some(journal) = journal {
+                    return journal.sealed(&file, slot, range).await;
+                }
                 let plain = file.read(range, slot.stored_len()).await?;
                 slot.seal(plain)?
             }

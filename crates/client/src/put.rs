@@ -49,7 +49,7 @@ pub(crate) struct Fresh {
 }
 
 /// A source that can be read from its beginning any number of times.
-enum Replayable {
+pub(crate) enum Replayable {
     Bytes(Bytes),
     File(OpenSource),
 }
@@ -86,10 +86,14 @@ impl EncryptedBucket {
                 if file.length() > threshold {
                     return self.put_parts_again(key, Replayable::File(file), metadata, options).await;
                 }
-                let room = self.room(file.length())?;
-                let _held = self.0.memory.take(room).await;
-                let plain = file.read_whole(room).await?;
-                self.put_single(key, plain, metadata, options).await
+                self.put_file(key, file, metadata, options).await
+            }
+            Source::Kept(file, keep) => {
+                let file = OpenSource::open(file).await?;
+                if file.length() > threshold {
+                    return self.put_resumable(key, file, keep, metadata, options).await;
+                }
+                self.put_file(key, file, metadata, options).await
             }
             Source::Reader { mut reader, length } if length <= threshold => {
                 let room = self.room(length)?;
@@ -117,6 +121,20 @@ impl EncryptedBucket {
         }
     }
 
+    /// Puts a file in one request.
+    async fn put_file(
+        &self,
+        key: &str,
+        file: OpenSource,
+        metadata: Metadata,
+        options: &PutOptions,
+    ) -> Result<PutReport, Failure> {
+        let room = self.room(file.length())?;
+        let _held = self.0.memory.take(room).await;
+        let plain = file.read_whole(room).await?;
+        self.put_single(key, plain, metadata, options).await
+    }
+
     /// Stored bytes of so many plaintext bytes in one request.
     fn room(&self, plain: u64) -> Result<u64, Failure> {
         let overflow = osseal_core::LayoutError::Overflow { plain };
@@ -124,7 +142,7 @@ impl EncryptedBucket {
     }
 
     /// Puts by parts what can be read a second time: if the service forgets the upload, another one with another data key follows, once.
-    async fn put_parts_again(
+    pub(crate) async fn put_parts_again(
         &self,
         key: &str,
         source: Replayable,
@@ -175,7 +193,7 @@ impl EncryptedBucket {
             told: told.clone(),
         };
         let parts = parts(sealer.into_parts(plan)?);
-        let mut begun = draft.begin().await?;
+        let mut begun = draft.begin(None).await?;
         match begun.send_all(parts).await {
             Ok(()) => begun.complete().await,
             Err(failure) => Err(begun.abort_after(failure).await),
@@ -269,18 +287,30 @@ impl EncryptedBucket {
         options: &PutOptions,
         plain_len: Option<u64>,
     ) -> Result<Fresh, Failure> {
-        let keyring = self.keyring()?;
-        let context = SealedContext {
+        let (keyring, context) = (self.keyring()?, self.bound(key, options)?);
+        let (content, envelope) = keyring.new_content(self.0.suite, &context, draw()?, plain_len).await?;
+        Ok(Fresh { sealer: content.sealer(plain_len), envelope })
+    }
+
+    /// The same for an upload that another process may have to finish.
+    pub(crate) async fn fresh_resumable(
+        &self,
+        key: &str,
+        options: &PutOptions,
+        plain_len: u64,
+    ) -> Result<Fresh, Failure> {
+        let (keyring, context) = (self.keyring()?, self.bound(key, options)?);
+        let (content, envelope) =
+            keyring.new_resumable(self.0.suite, &context, draw()?, Some(plain_len)).await?;
+        Ok(Fresh { sealer: content.sealer(Some(plain_len)), envelope })
+    }
+
+    /// What is bound to the content of an object.
+    pub(crate) fn bound(&self, key: &str, options: &PutOptions) -> Result<SealedContext, Failure> {
+        Ok(SealedContext {
             binding: Binding::new(self.0.bind, Place::object(&self.0.bucket, key))?,
             pairs: self.0.context.clone().and(&options.encryption_context)?,
-        };
-        let random =
-            || Failure::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted");
-        let (mut data_key, mut start) = (vec![0; 32], [0; SALT]);
-        rand::fill(&mut data_key).and_then(|()| rand::fill(&mut start)).map_err(|_| random())?;
-        let random = ContentRandom { data_key: Secret::new(data_key), start };
-        let (content, envelope) = keyring.new_content(self.0.suite, &context, random, plain_len).await?;
-        Ok(Fresh { sealer: content.sealer(plain_len), envelope })
+        })
     }
 
     pub(crate) fn report(
@@ -306,6 +336,15 @@ impl EncryptedBucket {
             request_id,
         })
     }
+}
+
+/// Draws a data key and where its key stream starts.
+fn draw() -> Result<ContentRandom, Failure> {
+    let (mut data_key, mut start) = (vec![0; 32], [0; SALT]);
+    rand::fill(&mut data_key).and_then(|()| rand::fill(&mut start)).map_err(|_| {
+        Failure::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted")
+    })?;
+    Ok(ContentRandom { data_key: Secret::new(data_key), start })
 }
 
 pub(crate) fn damaged(what: &str) -> Failure {

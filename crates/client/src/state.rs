@@ -73,7 +73,7 @@ pub(crate) struct Record {
     state: StateDir,
     name: RecordName,
     /// Locked until it is closed.
-    _lock: File,
+    lock: File,
 }
 
 impl RecordName {
@@ -142,13 +142,13 @@ impl StateDir {
                 .symlink_metadata()
                 .is_ok_and(|there| lock.metadata().is_ok_and(|ours| system::is_same(&there, &ours)))
             {
-                return Ok(Some(Record { state: self.clone(), name, _lock: lock }));
+                return Ok(Some(Record { state: self.clone(), name, lock }));
             }
         }
         Ok(None)
     }
 
-    fn file(&self, name: RecordName, kind: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: RecordName, kind: &str) -> PathBuf {
         self.0.path.join(format!("{}.{kind}", HEXLOWER.encode(&name.0)))
     }
 }
@@ -192,7 +192,12 @@ impl Record {
         system::sync_folder(folder)
     }
 
-    /// Takes record and lock away.
+    /// Device and inode of the lock, which stays when the record is replaced: a copy of the directory has another one.
+    pub(crate) fn lock_identity(&self) -> io::Result<(u64, u64)> {
+        Ok(system::identity(&self.lock.metadata()?))
+    }
+
+    /// Takes record and lock away; they are gone from the disk when this returns.
     pub(crate) fn remove(&self) -> io::Result<()> {
         for kind in ["record", "lock"] {
             match std::fs::remove_file(self.state.file(self.name, kind)) {
@@ -200,7 +205,7 @@ impl Record {
                 _ => {}
             }
         }
-        Ok(())
+        system::sync_folder(&self.state.0.path)
     }
 
     fn signed(&self, bytes: &[u8]) -> Vec<u8> {

@@ -156,7 +156,7 @@ impl EncryptedBucket {
             forbid_overwrite: options.forbid_overwrite,
             told,
         };
-        let mut begun = draft.begin().await?;
+        let mut begun = draft.begin(None).await?;
         match begun.send_all(Parts::Spool(spool)).await {
             Ok(()) if begun.upload.crc64() == crc64 => begun.complete().await,
             Ok(()) => {

@@ -127,7 +127,7 @@ impl EncryptedBucket {
             told: Told::new(options),
         };
         let slots = Mutex::new(sealer.into_parts(plan)?);
-        Ok(MultipartUpload { begun: draft.begin().await?, slots })
+        Ok(MultipartUpload { begun: draft.begin(None).await?, slots })
     }
 }
 

@@ -251,7 +251,7 @@ impl Download {
         let object = self.object.clone();
         let outcome = self.go_on(partial).await;
         outcome.map_err(|failure| {
-            if !is_passing(failure.kind) {
+            if !failure.kind.is_passing() {
                 partial.discard();
             }
             object.error(failure)
@@ -272,7 +272,7 @@ impl Download {
         let mut scattered = self.scatter(partial.file.clone(), &there, true);
         let outcome = partial.fill(&mut scattered).await;
         if let Err(failure) = outcome {
-            if is_passing(failure.kind) {
+            if failure.kind.is_passing() {
                 written(partial.save().await)?;
             }
             return Err(failure);
@@ -358,12 +358,6 @@ fn reopen(path: &Path, memo: &Memo) -> io::Result<Option<File>> {
         && system::is_private(&found)
         && system::identity(&found) == (memo.device, memo.inode);
     Ok(is_it.then_some(file))
-}
-
-/// Whether what has come may be gone on with.
-fn is_passing(kind: ErrorKind) -> bool {
-    use ErrorKind::{Credentials, Denied, Local, Service, Transient};
-    matches!(kind, Transient | Denied | Credentials | Local | Service)
 }
 
 fn absent(error: io::Error) -> io::Result<()> {

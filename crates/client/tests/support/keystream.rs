@@ -1,8 +1,12 @@
-//! Asks of everything the server ever received whether one stretch of a key stream hid two texts.
+//! Asks with the tests' keys of everything the server ever received whether one stretch of a key stream hid two texts.
 
 use futures_util::FutureExt;
-use osseal_core::{Envelope, Start, UnwrapKey, UnwrapRequest, Wrapped, WrappedContent};
-use osseal_server::ledger::{BodyRecord, Ledger, conflicts};
+use osseal_core::{Envelope, UnwrapKey, UnwrapRequest, Wrapped, WrappedContent};
+use osseal_server::ledger::Ledger;
+
+mod texts;
+
+pub(crate) use texts::violations_with;
 
 /// Panics when a position of a key stream carried two texts, or a body came without an envelope that the test's keys open.
 pub(crate) fn check(ledger: &Ledger) {
@@ -15,51 +19,6 @@ pub(crate) fn violations(ledger: &Ledger) -> Vec<String> {
     violations_with(ledger, |envelope, wrapped, content| {
         ["test", "old", "other"].into_iter().find_map(|name| unwrap(name, envelope, wrapped, content))
     })
-}
-
-/// The same with other keys; `open` gives what a wrapped value holds, or nothing when no key of the test's opens it.
-pub(crate) fn violations_with(
-    ledger: &Ledger,
-    open: impl Fn(&Envelope, &Wrapped, WrappedContent) -> Option<Vec<u8>>,
-) -> Vec<String> {
-    let mut bodies: Vec<(Vec<u8>, Vec<u8>, BodyRecord)> = Vec::new();
-    let mut found = Vec::new();
-    for record in ledger.records() {
-        if record.envelope.is_empty() {
-            continue;
-        }
-        let pairs = record.envelope.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
-        let Ok(envelope) = Envelope::from_metadata(pairs) else { continue };
-        let (key, iv) = match &envelope.start {
-            Start::WrappedIv(start) => (
-                open(&envelope, &envelope.data_key, WrappedContent::DataKey),
-                open(&envelope, start, WrappedContent::Iv),
-            ),
-            // The chunk key is derived from the data key and all that the start holds.
-            Start::Sealed(_) => {
-                let key = open(&envelope, &envelope.data_key, WrappedContent::SealedDataKey);
-                let mut start = record.envelope.iter().filter(|(name, _)| name.ends_with("-start"));
-                (key, start.next().map(|(_, value)| value.clone()))
-            }
-            _ => continue,
-        };
-        let (Some(key), Some(iv)) = (key, iv) else { continue };
-        for (other_key, other_iv, other) in &bodies {
-            if *other_key != key {
-                continue;
-            }
-            if *other_iv != iv {
-                found.push(format!("one data key with two starts: {} and {}", other.key, record.key));
-            } else if let Some(offset) = conflicts(other, &record) {
-                found.push(format!(
-                    "two texts at byte {offset} of one key stream: {} and {}",
-                    other.key, record.key
-                ));
-            }
-        }
-        bodies.push((key, iv, record));
-    }
-    found
 }
 
 fn unwrap(name: &str, envelope: &Envelope, wrapped: &Wrapped, content: WrappedContent) -> Option<Vec<u8>> {
