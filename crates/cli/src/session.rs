@@ -86,7 +86,7 @@ impl Context {
         self.opened.get()
     }
 
-    /// Remembers a file that stays if the command does not come to its end.
+    /// Remembers a file that may stay if the command does not come to its end.
     pub(crate) fn may_leave(&self, path: &Path) {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
     }
@@ -96,7 +96,7 @@ impl Context {
         let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
         if unfinished.iter().any(|path| path.exists()) {
             return failure.hint(
-                "what has come is kept: the same command goes on from there, and --no-resume starts over",
+                "what was transferred is kept: the same command goes on from there, and --no-resume starts over",
             );
         }
         failure

@@ -72,7 +72,8 @@ fn an_interrupted_upload_leaves_nothing() {
     let store = Store::new();
     let home = home(&store);
     store.faults.inject(Fault::new(Action::Hang).on(Operation::UploadPart).skip(1));
-    let child = home.command(&[&["cp", "f", "oss://box/f"], &IN_PARTS[..]].concat()).spawn().unwrap();
+    let child =
+        home.command(&[&["cp", "f", "oss://box/f", "--no-resume"], &IN_PARTS[..]].concat()).spawn().unwrap();
     until("the second part is on its way", || (store.faults.calls(Operation::UploadPart) > 1).then_some(()));
     signal(&child, "INT");
     finish(child).fails(1, &["interrupted"]);
@@ -85,10 +86,11 @@ fn a_failed_upload_leaves_nothing() {
     let home = home(&store);
     let denied = || Fault::new(Action::refuse(403, "AccessDenied"));
     store.faults.inject(denied().on(Operation::UploadPart).skip(1));
-    home.run(&[&["cp", "f", "oss://box/f"], &IN_PARTS[..]].concat())
+    home.run(&[&["cp", "f", "oss://box/f", "--no-resume"], &IN_PARTS[..]].concat())
         .fails(4, &["oss://box/f", "AccessDenied"]);
     store.faults.inject(denied().on(Operation::CompleteMultipartUpload));
-    home.run(&[&["cp", "f", "oss://box/f"], &IN_PARTS[..]].concat()).fails(4, &["oss://box/f"]);
+    home.run(&[&["cp", "f", "oss://box/f", "--no-resume"], &IN_PARTS[..]].concat())
+        .fails(4, &["oss://box/f"]);
     // Small: a server that refuses before it has read a large body may break the connection instead.
     home.write("small", ramp(1000));
     store.faults.inject(denied().on(Operation::PutObject));

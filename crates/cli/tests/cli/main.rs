@@ -11,6 +11,7 @@ mod headers;
 mod interrupted;
 mod key_files;
 mod keys;
+mod killed_uploads;
 mod kills;
 mod kms;
 mod limits;

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
 use osseal::Credentials;
-use osseal_server::Service;
 use osseal_server::backend::memory::Memory;
 use osseal_server::faults::Faults;
+use osseal_server::ledger::Ledger;
+use osseal_server::{Service, ServiceBuilder};
+
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -202,6 +204,8 @@ pub(crate) fn signal(child: &Child, name: &str) {
 pub(crate) struct Store {
     pub(crate) endpoint: String,
     pub(crate) faults: Faults,
+    /// Everything that it ever received, of a store that is watched.
+    pub(crate) ledger: Ledger,
     back: Service,
     runtime: Runtime,
 }
@@ -209,22 +213,31 @@ pub(crate) struct Store {
 impl Store {
     /// A store with the bucket `box`.
     pub(crate) fn new() -> Store {
-        let (memory, faults) = (Arc::new(Memory::new()), Faults::new());
+        Store::with(|builder, _| builder)
+    }
+
+    /// A store with the bucket `box` and a ledger.
+    pub(crate) fn watched() -> Store {
+        Store::with(|builder, ledger| builder.ledger(ledger.clone()))
+    }
+
+    fn with(more: impl FnOnce(ServiceBuilder, &Ledger) -> ServiceBuilder) -> Store {
+        let (memory, faults, ledger) = (Arc::new(Memory::new()), Faults::new(), Ledger::new());
         let front = Service::builder()
             .backend(memory.clone())
             .credentials(vec![
                 Credentials::new(ID, SECRET.to_owned()),
                 Credentials::new(TEMPORARY, SECRET.to_owned()).with_token(TOKEN.to_owned()),
             ])
-            .faults(faults.clone())
-            .build();
+            .faults(faults.clone());
+        let front = more(front, &ledger).build();
         let back = Service::builder().backend(memory).anonymous().build();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         runtime.spawn(osseal_server::serve(listener, front, std::future::pending()));
-        let store = Store { endpoint, faults, back, runtime };
+        let store = Store { endpoint, faults, ledger, back, runtime };
         store.put("", &[], "");
         store
     }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport};
+use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport, StateDir};
 use serde_json::json;
 
 use super::{reading, stored, tuning};
@@ -41,7 +41,12 @@ pub(super) async fn up(
         return left(context, &target);
     }
     let (body, total) = match source {
-        Some(((file, length), _)) => (PutBody::file(file, length), Some(length)),
+        Some((opened, path)) => {
+            let length = opened.1;
+            let state =
+                if args.no_resume || !bucket.is_worth_resuming(length) { None } else { session::state() };
+            (file_body(context, &bucket, &target.key, opened, &path, state.as_ref()), Some(length))
+        }
         None => (standard_input(), None),
     };
     let bar = Bar::new(context.output(), !args.no_progress, total);
@@ -64,6 +69,24 @@ fn standard_input() -> PutBody {
         Some(folder) => body.spooled_in(folder),
         None => body,
     }
+}
+
+/// A file that was opened; with a state directory, the upload of it goes on where one ended before.
+pub(super) fn file_body(
+    context: &Context,
+    bucket: &EncryptedBucket,
+    key: &str,
+    (file, length): (File, u64),
+    path: &Path,
+    state: Option<&StateDir>,
+) -> PutBody {
+    let body = PutBody::file(file, length);
+    let Some(state) = state.filter(|_| bucket.is_worth_resuming(length)) else { return body };
+    // A path that leads nowhere any more is the put's to tell.
+    if let Ok(record) = bucket.upload_record(state, key, path) {
+        context.may_leave(&record);
+    }
+    body.resumable(state, path)
 }
 
 pub(super) async fn store(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use osseal::{EncryptedBucket, ListedObject, PutBody};
+use osseal::{EncryptedBucket, ListedObject};
 use serde_json::json;
 
 use super::{reading, single, stored, tuning};
@@ -19,7 +19,7 @@ use crate::output::size;
 use crate::progress::Bar;
 use crate::recent;
 use crate::select::Selection;
-use crate::session::Context;
+use crate::session::{self, Context};
 use crate::target::ObjectUrl;
 use crate::walk::{self, Found};
 
@@ -37,7 +37,11 @@ pub(super) async fn up(
     let total =
         files.iter().flatten().filter_map(|file| file.path.metadata().ok()).map(|found| found.len()).sum();
     let bar = Bar::new(output, !args.no_progress, Some(total));
-    let (bucket, existing, target, bar_of) = (&bucket, &existing, &target, &bar);
+    let is_large =
+        |file: &Found| file.path.metadata().is_ok_and(|found| bucket.is_worth_resuming(found.len()));
+    let is_kept = !args.no_resume && files.iter().flatten().any(is_large);
+    let state = if is_kept { session::state() } else { None };
+    let (bucket, existing, target, bar_of, state) = (&bucket, &existing, &target, &bar, state.as_ref());
     let tally = batch::run(context.jobs(args.many.jobs)?, batch::known(files), |file| async move {
         let to = target.join(&file.name);
         let here = if args.update { recent::file(&file.path)? } else { None };
@@ -46,7 +50,7 @@ pub(super) async fn up(
         }
         let shown = file.path.display().to_string();
         let (opened, length) = single::open(&file.path)?;
-        let body = PutBody::file(opened, length);
+        let body = single::file_body(context, bucket, &to.key, (opened, length), &file.path, state);
         let bar = bar_of.file(&file.name, length);
         let report = single::store(bucket, &to.key, body, args, &bar).await;
         let report = report.map_err(|failure| failure.about(&shown))?;
