@@ -225,3 +225,27 @@ async fn small_objects_and_ranges_are_not_worth_it() {
     assert!(worth(0..4 * part + 1).await);
     assert!(!worth(10 * 16_384..10 * 16_384 + 5).await);
 }
+
+#[tokio::test]
+async fn a_partial_file_is_filled_by_the_download_that_it_was_opened_for() {
+    let bench = Bench::new(Suite::Sealed).await;
+    let bucket = bench.world.bucket();
+    let download = bucket.download("k", GetOptions::default()).await.unwrap();
+    let mut partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+    let ranged = bucket.download("k", GetOptions::default().range(1..bench.size)).await.unwrap();
+    assert_eq!(ranged.write_partial(&mut partial).await.unwrap_err().kind(), ErrorKind::Usage);
+    let other: Vec<u8> = ramp(bench.size).iter().map(|byte| byte ^ 1).collect();
+    bucket.put("k2", other.clone(), PutOptions::default()).await.unwrap();
+    let elsewhere = bucket.download("k2", GetOptions::default()).await.unwrap();
+    assert_eq!(elsewhere.write_partial(&mut partial).await.unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(download.write_partial(&mut partial).await.unwrap(), bench.size);
+    assert_eq!(std::fs::read(partial.path()).unwrap(), ramp(bench.size));
+    drop(partial);
+    bucket.put("k", other, PutOptions::default()).await.unwrap();
+    let replacement = bucket.download("k", GetOptions::default()).await.unwrap();
+    let mut fresh = Partial::open(&bench.state(), &replacement, &bench.target()).unwrap().unwrap();
+    assert_eq!(fresh.there(), 0);
+    let (before, after) = (bucket.download("k2", GetOptions::default()).await.unwrap(), replacement);
+    assert_eq!(before.write_partial(&mut fresh).await.unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(after.write_partial(&mut fresh).await.unwrap(), bench.size);
+}

@@ -153,6 +153,12 @@ impl Partial {
         self.record.remove()
     }
 
+    /// Whether it was opened for what this download reads.
+    fn is_of(&self, download: &Download) -> bool {
+        let is_same = Identity::of(&download.object).is_some_and(|object| object == self.memo.object);
+        is_same && self.memo.range == download.range && !self.is_over
+    }
+
     /// Takes file and record away.
     fn discard(&mut self) {
         self.is_over = true;
@@ -246,12 +252,12 @@ impl Download {
     /// is no longer there.
     ///
     /// # Errors
-    /// As [`Download::write_to`].
+    /// As [`Download::write_to`]; and [`ErrorKind::Usage`] when the file was opened for another object or range, which leaves it as it is.
     pub async fn write_partial(self, partial: &mut Partial) -> Result<u64, Error> {
-        let object = self.object.clone();
+        let (object, is_ours) = (self.object.clone(), partial.is_of(&self));
         let outcome = self.go_on(partial).await;
         outcome.map_err(|failure| {
-            if !failure.kind.is_passing() {
+            if !failure.kind.is_passing() && is_ours {
                 partial.discard();
             }
             object.error(failure)
@@ -259,6 +265,10 @@ impl Download {
     }
 
     async fn go_on(self, partial: &mut Partial) -> Result<u64, Failure> {
+        if !partial.is_of(&self) {
+            let message = "the partial file is of another object or range; open one for this download";
+            return Err(Failure::new(ErrorKind::Usage, message));
+        }
         let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
         let (file, base, done) = (partial.file.clone(), range.start, std::mem::take(&mut partial.memo.done));
         let read = tokio::task::spawn_blocking(move || {
