@@ -167,14 +167,17 @@ async fn initiate(
     let begun = async {
         let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
         let attempts = reply.attempts;
-        let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
-        Ok::<_, Failure>((result.upload_id()?.to_owned(), attempts))
+        let read = async {
+            let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
+            Ok::<_, Failure>((result.upload_id()?.to_owned(), attempts))
+        };
+        read.await.map_err(|failure| Failure { attempts: attempts.max(failure.attempts), ..failure })
     };
     let begun = begun.await;
-    // An attempt whose reply was lost or made no sense may have begun an upload that nobody knows.
+    // An attempt whose reply was lost, was cut short or made no sense may have begun an upload that nobody knows.
     let doubtful = match &begun {
         Ok((_, attempts)) => *attempts > 1,
-        Err(failure) => failure.attempts > 1 || failure.kind == ErrorKind::Protocol,
+        Err(failure) => failure.attempts > 1 || failure.is_transient() || failure.kind == ErrorKind::Protocol,
     };
     if doubtful {
         let ours = begun.as_ref().ok().map(|(id, _)| id.as_str());

@@ -3,14 +3,15 @@
 use std::io::{Seek, Write};
 use std::num::NonZeroU16;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use osseal::{ErrorKind, GetOptions, PutBody, PutOptions, Suite};
+use osseal::{EncryptedBucket, ErrorKind, GetOptions, PutBody, PutOptions, RetryPolicy, Suite};
 use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
 
 use crate::parts::watched;
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, World, keyring, ramp};
 use crate::{part_plain, part_stored};
 
 const BIG: u64 = 6 * PART + 33;
@@ -104,6 +105,23 @@ async fn b23_lost_replies_leave_one_object_and_no_upload() {
                 assert!(world.is_empty().await, "{suite:?} {operation:?} {lost}");
             }
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_name_did_not_arrive_is_not_left() {
+    let lost = [0, 1, 50].map(|after| Action::CutReply { after }).into_iter().chain([Action::LoseReply]);
+    for action in lost {
+        let world = World::of(Suite::Sealed).await;
+        let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
+        let store = World::store_with(Arc::new(world.transport()), |builder| builder.retry(once));
+        let bucket = EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).suite(world.suite);
+        let bucket = bucket.part_size(part_stored(world.suite)).build().unwrap();
+        world.order(Operation::InitiateMultipartUpload, action.clone());
+        let error = bucket.put("k", ramp(BIG), PutOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient, "{action:?}");
+        assert_eq!(world.calls(Operation::AbortMultipartUpload), 1, "{action:?}");
+        assert!(world.is_empty().await, "{action:?}");
     }
 }
 
