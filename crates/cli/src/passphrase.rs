@@ -1,7 +1,7 @@
 //! Passphrases: from a file, the environment, a command, or somebody at the terminal. Never from an argument, which others can see.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -24,8 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where a passphrase comes from without anybody being asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// A file, or standard input for `-`.
     File(PathBuf),
+    /// Standard input, which flags alone can name.
+    Stdin,
     /// A variable of this name.
     Environment(String),
     /// A program and its arguments, without a shell; it prints the passphrase.
@@ -36,7 +37,7 @@ impl Source {
     /// Reads it. One line end after it is no part of it: editors and programs leave one.
     pub(crate) fn read(&self, guard: Guard) -> Result<Passphrase, Failure> {
         match self {
-            Source::File(path) if path == Path::new("-") => {
+            Source::Stdin => {
                 text(&smallfile::read_stdin("passphrase", MAX)?, "the passphrase on standard input")
             }
             Source::File(path) => {

@@ -18,6 +18,10 @@ pub(crate) struct PassphraseFrom {
 impl PassphraseFrom {
     pub(crate) fn source(self) -> Option<Source> {
         let variable = self.passphrase_env.map(Source::Environment);
-        self.passphrase_file.map(Source::File).or(variable)
+        let file = self.passphrase_file.map(|path| match path.as_os_str().to_str() {
+            Some("-") => Source::Stdin,
+            _ => Source::File(path),
+        });
+        file.or(variable)
     }
 }

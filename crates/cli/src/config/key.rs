@@ -92,8 +92,7 @@ impl KeyEntry {
             }
             Kind::Aes => aes(&base.folder.join(self.path(name)?), self.guard()),
             Kind::Kms => {
-                let section =
-                    self.kms(base.folder).map_err(|failure| failure.about(&format!("[key.{name}]")))?;
+                let section = self.kms(base).map_err(|failure| failure.about(&format!("[key.{name}]")))?;
                 section.open(base, account).map(|key| Material::Kms(Arc::new(key)))
             }
         };

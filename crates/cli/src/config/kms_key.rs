@@ -1,7 +1,7 @@
 //! `[key.NAME]` of the kind `kms`: a key that the key service keeps.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use osseal::credentials::CredentialSource;
@@ -66,12 +66,6 @@ impl KmsSection<'_> {
             key = key.context(pairs).map_err(|error| refused("context cannot be used", &error))?;
         }
         if let Some(source) = &self.passphrase {
-            if base.is_discovered && matches!(source, Source::Environment(_)) {
-                return Err(Failure::usage(
-                    "passphrase-env of a KMS key is refused: a configuration found in the working directory may not name variables to send away",
-                )
-                .hint("name the file with --config if you trust it"));
-            }
             let passphrase = source.read(self.guard)?;
             key = key
                 .passphrase(&passphrase)
@@ -103,9 +97,12 @@ impl KmsSection<'_> {
 
 impl KeyEntry {
     /// The section of a key of the kind `kms`, which has none of what files are about.
-    pub(super) fn kms(&self, folder: &Path) -> Result<KmsSection<'_>, Failure> {
+    pub(super) fn kms(&self, base: Base<'_>) -> Result<KmsSection<'_>, Failure> {
         if self.private.is_some() || self.public.is_some() || self.file.is_some() || self.padding.is_some() {
             return Err(Failure::usage("a KMS key has id, and neither a key file nor a padding"));
+        }
+        if base.is_discovered {
+            self.sends_nothing_of_others()?;
         }
         let Some(id) = &self.id else {
             return Err(Failure::usage("a KMS key needs id: its id, alias/NAME or ARN"));
@@ -115,11 +112,26 @@ impl KeyEntry {
             region: self.region.as_deref(),
             endpoint: self.endpoint.as_deref(),
             ca: self.ca.as_ref(),
-            passphrase: self.passphrase(folder)?,
+            passphrase: self.passphrase(base.folder)?,
             context: self.context.as_ref(),
             credentials: self.credentials,
             guard: self.guard(),
         })
+    }
+
+    /// Refuses a section that has something of the user's sent to a key service of its own choice: a passphrase is.
+    fn sends_nothing_of_others(&self) -> Result<(), Failure> {
+        let said = [
+            ("passphrase-file", self.passphrase_file.is_some()),
+            ("passphrase-env", self.passphrase_env.is_some()),
+            ("passphrase-command", self.passphrase_command.is_some()),
+            ("allow-shared", self.allow_shared),
+        ];
+        let Some((name, _)) = said.iter().find(|(_, is_said)| *is_said) else { return Ok(()) };
+        Err(Failure::usage(format!(
+            "{name} of a KMS key is refused: a configuration found in the working directory may not name what is sent to a key service"
+        ))
+        .hint("name the file with --config if you trust it"))
     }
 }
 

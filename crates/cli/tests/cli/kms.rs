@@ -204,7 +204,7 @@ fn sections_that_cannot_be_meant_are_refused() {
         ("alias/test", "credentials = \"nobody\"", "a source of credentials is"),
     ] {
         service.configure(&home, "sealed", id, more);
-        home.run(&["cat", "oss://box/f"]).fails(2, &[words]);
+        home.run(&["--config", "osseal.toml", "cat", "oss://box/f"]).fails(2, &[words]);
     }
     home.write(
         "osseal.toml",
@@ -266,19 +266,46 @@ fn objects_of_oss2_open_with_its_passphrase() {
     });
     home.write_secret("passphrase", "some words\n");
     home.write_secret("wrong", "other words\n");
-    let read = |more: &str, flags: &[&str]| {
+    let read = |more: &str| {
         service.configure(&home, "aes-ctr", &service.id, more);
-        home.run(&[flags, &["cat", "oss://box/f"]].concat())
+        home.run(&["--config", "osseal.toml", "cat", "oss://box/f"])
     };
-    assert_eq!(read("passphrase-file = \"passphrase\"", &[]).ok(), ramp(1000));
-    let named = ["--config", "osseal.toml"];
-    assert_eq!(read("passphrase-env = \"WORDS\"", &named).ok(), ramp(1000));
+    let file = "passphrase-file = \"passphrase\"";
+    let variable = "passphrase-env = \"WORDS\"";
     let command = "passphrase-command = [\"/bin/cat\", \"passphrase\"]";
-    assert_eq!(read(command, &named).ok(), ramp(1000));
-    read("passphrase-env = \"WORDS\"", &[]).fails(2, &["may not name variables to send away", "--config"]);
-    read(command, &[]).fails(2, &["may not name commands"]);
-    read("passphrase-file = \"wrong\"", &[]).fails(5, &["does not open"]);
-    read("", &[]).fails(5, &["does not open"]);
+    for source in [file, variable, command] {
+        assert_eq!(read(source).ok(), ramp(1000), "{source}");
+    }
+    read("passphrase-file = \"wrong\"").fails(5, &["does not open"]);
+    read("").fails(5, &["does not open"]);
+}
+
+/// The endpoint of a section is whoever wrote it, and a passphrase is sent there.
+#[test]
+fn a_discovered_configuration_has_nothing_sent_to_a_key_service() {
+    let (store, service) = (Store::new(), KeyService::of(ID));
+    let home = Home::with_store(&store.endpoint).set("WORDS", "some words");
+    home.write("f", ramp(1000));
+    home.write_secret("passphrase", "some words\n");
+    let sent = service.calls(|| {
+        for (more, name) in [
+            ("passphrase-file = \"passphrase\"", "passphrase-file"),
+            ("passphrase-file = \"-\"", "passphrase-file"),
+            ("passphrase-env = \"WORDS\"", "passphrase-env"),
+            ("allow-shared = true", "allow-shared"),
+            ("passphrase-command = [\"/bin/cat\", \"passphrase\"]", "passphrase-command"),
+        ] {
+            service.configure(&home, "sealed", &service.id, more);
+            home.run(&["cp", "f", "oss://box/f"]).fails(2, &[name, "is refused", "--config"]);
+        }
+        // Not standard input, which belongs to the command, but a file of this name.
+        service.configure(&home, "sealed", &service.id, "passphrase-file = \"-\"");
+        let fed = home.feed(&["--config", "osseal.toml", "cp", "-", "oss://box/f"], b"some words");
+        fed.fails(2, &["passphrase file -", "check the path"]);
+    });
+    assert_eq!(sent, 0);
+    service.configure(&home, "sealed", &service.id, "");
+    home.run(&["cp", "f", "oss://box/f"]).ok();
 }
 
 #[test]
