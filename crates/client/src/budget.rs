@@ -15,12 +15,15 @@ const DEFAULT: u64 = 256 << 20;
 #[derive(Clone)]
 pub struct MemoryBudget {
     units: Arc<Semaphore>,
+    /// Half of them, for what is read ahead.
+    ahead: Arc<Semaphore>,
     total: u32,
 }
 
 /// Bytes of a budget in use, given back when dropped.
 pub(crate) struct Permit {
     _units: OwnedSemaphorePermit,
+    _ahead: Option<OwnedSemaphorePermit>,
 }
 
 impl MemoryBudget {
@@ -28,18 +31,27 @@ impl MemoryBudget {
     pub fn new(bytes: u64) -> MemoryBudget {
         // What a semaphore counts is more than any machine has.
         let total = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1);
-        let units = Semaphore::new(usize::try_from(total).unwrap_or(Semaphore::MAX_PERMITS));
-        MemoryBudget { units: Arc::new(units), total }
+        let semaphore =
+            |units: u32| Arc::new(Semaphore::new(usize::try_from(units).unwrap_or(Semaphore::MAX_PERMITS)));
+        MemoryBudget { units: semaphore(total), ahead: semaphore(total / 2), total }
     }
 
     /// Waits until so many bytes are free, and takes them. Who waits longest is first.
     pub(crate) async fn take(&self, bytes: u64) -> Permit {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.total);
         match self.units.clone().acquire_many_owned(units).await {
-            Ok(units) => Permit { _units: units },
+            Ok(units) => Permit { _units: units, _ahead: None },
             // The semaphore is never closed.
             Err(_) => std::future::pending().await,
         }
+    }
+
+    /// The same for what is read before anybody wants it. It never holds more than half of the budget, so that who is to take it may wait for the other half;
+    /// none of what is larger than that.
+    pub(crate) async fn take_ahead(&self, bytes: u64) -> Option<Permit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).ok().filter(|units| *units <= self.total / 2)?;
+        let ahead = self.ahead.clone().acquire_many_owned(units.max(1)).await.ok()?;
+        Some(Permit { _ahead: Some(ahead), ..self.take(bytes).await })
     }
 }
 
@@ -72,6 +84,18 @@ mod tests {
         assert!(budget.take(UNIT + 1).now_or_never().is_none());
         drop(two);
         assert!(budget.take(2 * UNIT).now_or_never().is_some());
+    }
+
+    #[test]
+    fn what_is_read_ahead_leaves_half() {
+        let budget = MemoryBudget::new(4 * UNIT);
+        let ahead = budget.take_ahead(2 * UNIT).now_or_never().expect("room").expect("half");
+        assert!(budget.take_ahead(1).now_or_never().is_none());
+        assert!(budget.take_ahead(3 * UNIT).now_or_never().expect("at once").is_none());
+        let wanted = budget.take(2 * UNIT).now_or_never().expect("the other half");
+        drop(ahead);
+        assert!(budget.take_ahead(1).now_or_never().is_some());
+        drop(wanted);
     }
 
     #[test]

@@ -146,7 +146,7 @@ async fn read_ahead(object: Pinned, queue: Arc<Mutex<Queue>>, places: usize) {
     let mut tasks = JoinSet::new();
     // The semaphore is never closed.
     while let Ok(place) = places.clone().acquire_owned().await {
-        let held = memory.take(room).await;
+        let Some(held) = memory.take_ahead(room).await else { break };
         let (sender, items) = mpsc::unbounded_channel();
         let plain = {
             let mut queue = lock(&queue);
