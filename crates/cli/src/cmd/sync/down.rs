@@ -1,9 +1,11 @@
 //! From a prefix to a folder.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::future::ready;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use futures_util::StreamExt;
@@ -40,6 +42,8 @@ struct Down<'a> {
     suites: Vec<Suite>,
     output: Output,
     bar: Bar,
+    /// What was written, whatever names it goes by: where names fold case, a file that looks superfluous may be one of these.
+    written: Mutex<HashSet<(u64, u64)>>,
 }
 
 pub(super) async fn run(
@@ -54,7 +58,7 @@ pub(super) async fn run(
     }
     let session = context.session()?;
     let suites = session.readable_suites(&source.bucket, &args.opening)?;
-    let bucket = session.reading_bucket(&source.bucket, &args.opening)?;
+    let bucket = session.tuned_bucket(&source.bucket, &args.opening, args.tuning())?;
     let folder = source.clone().into_folder();
     listing::expect_some(&bucket, &folder, &source).await?;
     let files = if target.exists() {
@@ -68,14 +72,26 @@ pub(super) async fn run(
     }
     let mut claims = Claims::below(target);
     let bar = Bar::new(output, !args.no_progress && !args.dry_run, Some(0));
-    let down = Down { context, args, bucket, source: &folder, target, suites, output, bar };
+    let down = Down {
+        context,
+        args,
+        bucket,
+        source: &folder,
+        target,
+        suites,
+        output,
+        bar,
+        written: Mutex::default(),
+    };
     let surplus = Surplus::default();
     let files = files.filter_map(|item| ready(item.map(of_target).transpose()));
     let objects = listing::named(&down.bucket, folder.clone(), &selection);
     let in_source = pairs(files, objects).filter_map(|pair| {
         ready(match pair {
             Ok(Pair { name, object: None, .. }) => {
-                surplus.add(name);
+                if args.delete {
+                    surplus.add(name);
+                }
                 None
             }
             Ok(Pair { name, file, object: Some(object) }) => {
@@ -93,8 +109,12 @@ pub(super) async fn run(
         }
     });
     let mut tally = tally.await.with_deletions();
+    let written = std::mem::take(&mut *down.written.lock().unwrap_or_else(PoisonError::into_inner));
     drop(down);
     for name in surplus.agreed(args, &tally, &format!("files below {}", target.display()))? {
+        if identity(&plain_path(target, &name)?).is_some_and(|file| written.contains(&file)) {
+            continue;
+        }
         tally.count(delete(args, output, target, &name).map(|()| Done::Deleted));
     }
     tally.finish(output, if args.dry_run { "would write" } else { "wrote" })
@@ -134,6 +154,7 @@ impl Down<'_> {
         let modified = last_modified(&opened.info().last_modified)?;
         let (path, bytes) = single::fetch(self.context, true, opened, file, &bar).await?;
         set_modified(&path, modified)?;
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).extend(identity(&path));
         let report = json!({ "source": from.to_string(), "target": path.to_string_lossy(), "size": bytes });
         self.output.report(&report, format_args!("wrote {}: {}", path.display(), size(bytes)))?;
         Ok(Done::Moved(bytes))
@@ -152,6 +173,19 @@ impl Down<'_> {
         let stored = recent::listed(object)?.as_second();
         Ok(look.modified.as_second() == stored && look.modified.subsec_nanosecond() == 0)
     }
+}
+
+/// Device and inode of what is at a path.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = path.symlink_metadata().ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
 }
 
 /// The time in a reply's head.

@@ -1,10 +1,13 @@
 //! From a folder to a prefix.
 
+use std::error::Error as _;
 use std::future::ready;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::StreamExt;
-use osseal::{EncryptedBucket, ListedObject, PutBody, PutOptions, Suite};
+use osseal::{EncryptedBucket, ErrorKind, ListedObject, Progress, PutBody, PutOptions, Suite};
 
 use super::pairs::{Pair, pairs};
 use super::same::{self, Look};
@@ -55,7 +58,9 @@ pub(super) async fn run(
     let in_source = pairs(files, objects).filter_map(|pair| {
         ready(match pair {
             Ok(Pair { name, file: None, .. }) => {
-                surplus.add(name);
+                if args.delete {
+                    surplus.add(name);
+                }
                 None
             }
             Ok(Pair { name, file: Some(file), object }) => Some(Ok((name, file, object))),
@@ -101,14 +106,20 @@ impl Up<'_> {
         }
         self.bar.grow(look.size);
         let bar = self.bar.file(name, look.size);
+        let told = Arc::<AtomicU64>::default();
         for _ in 0..ATTEMPTS {
             let (file, length) = single::open(path)?;
             let before = Look::at_open(&file, path)?;
-            let body = PutBody::reader(tokio::fs::File::from_std(file), length);
-            let options = PutOptions { progress: Some(bar.callback()), ..self.args.headers.put() };
-            let report = self.bucket.put(&to.key, body, options).await;
-            let report = report.map_err(|error| Failure::from(error).about(&path.display().to_string()))?;
-            // What was written meanwhile would look older than the object for ever after.
+            let body = PutBody::file(file, length);
+            let progress = Some(beyond(&told, bar.callback()));
+            let options = PutOptions { progress, ..self.args.headers.put() };
+            let report = match self.bucket.put(&to.key, body, options).await {
+                Ok(report) => report,
+                // The file changed, and nothing was stored; what cannot be read has a source.
+                Err(error) if error.kind() == ErrorKind::Local && error.source().is_none() => continue,
+                Err(error) => return Err(Failure::from(error).about(&path.display().to_string())),
+            };
+            // Another file in its place would look older than the object for ever after.
             if Look::at(path)? == before {
                 let words = format!("stored {to}: {}", size(report.plain_size));
                 self.output.report(&stored(&to, &report), format_args!("{words}"))?;
@@ -117,7 +128,7 @@ impl Up<'_> {
         }
         let text = format!("{} was written while it was read, {ATTEMPTS} times", path.display());
         Err(Failure::new(Exit::Local, text)
-            .hint("what is stored may be a mixture; sync --checksum mends it when the file is left alone"))
+            .hint("no mixture is stored; run sync --checksum when the file is left alone"))
     }
 
     async fn is_same(&self, path: &Path, look: Look, object: &ListedObject) -> Result<bool, Failure> {
@@ -130,6 +141,18 @@ impl Up<'_> {
         }
         Ok(look.modified <= recent::listed(object)?)
     }
+}
+
+/// Tells of what goes beyond the most that an earlier attempt came to.
+fn beyond(told: &Arc<AtomicU64>, progress: Progress) -> Progress {
+    let (told, now) = (told.clone(), AtomicU64::new(0));
+    Arc::new(move |bytes| {
+        let end = now.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        let before = told.fetch_max(end, Ordering::AcqRel);
+        if end > before {
+            progress(end - before);
+        }
+    })
 }
 
 /// Whether something is there by now that a walk takes for a file, or leaves out: such names are not deleted in the target.
