@@ -64,6 +64,7 @@ fn a_command_takes_no_longer_than_it_may() {
         "200KiB",
         "--multipart-threshold",
         "200KiB",
+        "--no-resume",
     ])
     .fails(7, &["not done after 1 s"]);
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
