@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
+use osseal_core::dangerous::AllowPlaintextObjects;
 use osseal_core::{Bind, ContextError, EncryptionContext, Keyring, ReadPolicy, Suite};
 use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, Conditions, GetObject, ListObjects};
@@ -37,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) bucket: String,
     pub(crate) keyring: Option<Keyring>,
     pub(crate) suite: Suite,
+    /// Whether objects are stored as they are.
+    pub(crate) is_plain: bool,
     /// What is required because it is bound when writing is part of it.
     pub(crate) policy: ReadPolicy,
     pub(crate) bind: Bind,
@@ -56,6 +59,7 @@ pub struct EncryptedBucketBuilder {
     bucket: String,
     keyring: Option<Keyring>,
     suite: Suite,
+    is_plain: bool,
     policy: Option<ReadPolicy>,
     bind: Bind,
     context: EncryptionContext,
@@ -77,6 +81,13 @@ impl EncryptedBucketBuilder {
     #[must_use]
     pub fn suite(self, suite: Suite) -> Self {
         EncryptedBucketBuilder { suite, ..self }
+    }
+
+    /// Stores objects as they are and reads such, without keys: for measuring what encryption costs. Whoever holds the store reads and changes them.
+    #[must_use]
+    pub fn without_encryption(self, allow: AllowPlaintextObjects) -> Self {
+        let policy = ReadPolicy::for_writer_of(Suite::AesCtr).with_plaintext(allow);
+        EncryptedBucketBuilder { suite: Suite::AesCtr, is_plain: true, policy: Some(policy), ..self }
     }
 
     /// What may be read; what the suite to write promises, and nothing weaker, unless said.
@@ -163,6 +174,7 @@ impl EncryptedBucketBuilder {
             bucket: self.bucket,
             keyring: self.keyring,
             suite: self.suite,
+            is_plain: self.is_plain,
             threshold,
             single_limit: self.single_limit,
             part_size: self.part_size,
@@ -180,6 +192,7 @@ impl EncryptedBucket {
             bucket: bucket.into(),
             keyring: None,
             suite: Suite::Sealed,
+            is_plain: false,
             policy: None,
             bind: Bind::None,
             context: EncryptionContext::empty(),
@@ -271,6 +284,11 @@ impl EncryptedBucket {
             version_id: version_id.map(str::to_owned),
             ..GetObject::default()
         })
+    }
+
+    /// Fails before anything is asked when nothing could be read.
+    pub(crate) fn check_keyring(&self) -> Result<(), Failure> {
+        if self.0.is_plain { Ok(()) } else { self.keyring().map(drop) }
     }
 
     pub(crate) fn keyring(&self) -> Result<&Keyring, Failure> {

@@ -79,7 +79,7 @@ impl EncryptedBucket {
     }
 
     async fn discover(&self, origin: Origin, options: GetOptions) -> Result<Download, Failure> {
-        self.keyring()?;
+        self.check_keyring()?;
         options.range.check()?;
         let policy = self.policy(options.read_policy.as_ref())?;
         let guess = self.guess(&policy);

@@ -84,7 +84,7 @@ impl EncryptedBucket {
     }
 
     pub(crate) async fn begin(&self, origin: Origin, options: GetOptions) -> Result<GetObject, Failure> {
-        self.keyring()?;
+        self.check_keyring()?;
         options.range.check()?;
         let policy = self.policy(options.read_policy.as_ref())?;
         let (described, reading, body) = self.locate(&origin, &options, &policy).await?;

@@ -30,7 +30,8 @@ pub(crate) struct Draft {
     pub(crate) key: String,
     /// All headers of the object, the envelope among them.
     pub(crate) metadata: Metadata,
-    pub(crate) envelope: Envelope,
+    /// None without encryption.
+    pub(crate) envelope: Option<Envelope>,
     pub(crate) plan: PartPlan,
     pub(crate) plain_total: u64,
     pub(crate) forbid_overwrite: bool,
@@ -246,7 +247,7 @@ impl Upload {
             content_md5: None,
             crc64: Some(part.crc64),
         });
-        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, envelope).await?;
+        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, envelope.as_ref()).await?;
         let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
         if let Some(journal) = &self.journal {
             journal.acknowledge(part.number, said.clone());
@@ -317,7 +318,7 @@ impl Upload {
             return None;
         }
         let Draft { bucket, key, envelope, .. } = &self.draft;
-        bucket.find_ours(key, envelope).await.ok().flatten()
+        bucket.find_ours(key, envelope.as_ref()).await.ok().flatten()
     }
 }
 

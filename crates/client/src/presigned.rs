@@ -157,6 +157,7 @@ impl PresignedReader {
                 bucket: String::new(),
                 keyring: Some(self.keyring.clone()),
                 suite: self.suite,
+                is_plain: false,
                 policy: self.policy.clone(),
                 bind: Bind::None,
                 context: EncryptionContext::empty(),

@@ -3,7 +3,7 @@
 use aws_lc_rs::rand;
 use bytes::{Bytes, BytesMut};
 use osseal_core::{
-    Binding, ContentRandom, Envelope, PartPlan, Place, SALT, SealedContext, Sealer, Secret, Suite,
+    Binding, ContentRandom, Envelope, PartPlan, Place, SALT, SealedContext, Sealer, Secret, Suite, dangerous,
 };
 use osseal_wire::oss::request::{Attributes, Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
@@ -28,9 +28,9 @@ pub struct PutReport {
     pub stored_size: u64,
     /// Parts; 1 for a body that went in one request.
     pub parts: u32,
-    /// The suite of the content.
-    pub suite: Suite,
-    /// The key that wrapped the data key.
+    /// The suite of the content; none without encryption.
+    pub suite: Option<Suite>,
+    /// The key that wrapped the data key; empty without encryption.
     pub key_name: String,
     /// Quoted; empty when the store sent none.
     pub etag: String,
@@ -45,7 +45,8 @@ pub struct PutReport {
 /// An object about to be stored: its data key, used once, and its envelope.
 pub(crate) struct Fresh {
     pub(crate) sealer: Sealer,
-    pub(crate) envelope: Envelope,
+    /// None without encryption.
+    pub(crate) envelope: Option<Envelope>,
 }
 
 /// A source that can be read from its beginning any number of times.
@@ -185,7 +186,7 @@ impl EncryptedBucket {
         let draft = Draft {
             bucket: self.clone(),
             key: key.to_owned(),
-            metadata: with_envelope(metadata, &envelope, Some(plan))?,
+            metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
             envelope,
             plan,
             plain_total: length,
@@ -209,7 +210,7 @@ impl EncryptedBucket {
     ) -> Result<PutReport, Failure> {
         let length = plain.len() as u64;
         let Fresh { mut sealer, envelope } = self.fresh(key, options, Some(length)).await?;
-        let metadata = with_envelope(metadata, &envelope, None)?;
+        let metadata = with_envelope(metadata, envelope.as_ref(), None)?;
         let sealed = sealer.reserve_last(length)?.seal(plain)?;
         let stored = sealed.bytes.len() as u64;
         let call = Call::PutObject(PutObject {
@@ -219,7 +220,7 @@ impl EncryptedBucket {
             crc64: Some(sealed.crc64),
             ..PutObject::default()
         });
-        let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, &envelope).await?;
+        let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await?;
         Told::new(options).add(length);
         self.report(length, stored, 1, sealed.crc64, reply)
     }
@@ -231,7 +232,7 @@ impl EncryptedBucket {
         call: &Call,
         sealed: &Bytes,
         crc64: u64,
-        envelope: &Envelope,
+        envelope: Option<&Envelope>,
     ) -> Result<PutReply, Failure> {
         let bucket = Some(self.0.bucket.as_str());
         for round in 0..2 {
@@ -260,8 +261,10 @@ impl EncryptedBucket {
     pub(crate) async fn find_ours(
         &self,
         key: &str,
-        envelope: &Envelope,
+        envelope: Option<&Envelope>,
     ) -> Result<Option<PutReply>, Failure> {
+        // Nothing tells one object without an envelope from another.
+        let Some(envelope) = envelope else { return Ok(None) };
         match self.describe(key, None).await {
             Ok(found)
                 if found.envelope.as_ref().is_some_and(|theirs| theirs.data_key == envelope.data_key) =>
@@ -287,9 +290,13 @@ impl EncryptedBucket {
         options: &PutOptions,
         plain_len: Option<u64>,
     ) -> Result<Fresh, Failure> {
+        if self.0.is_plain {
+            let sealer = dangerous::plaintext_sealer(dangerous::AllowPlaintextObjects, plain_len);
+            return Ok(Fresh { sealer, envelope: None });
+        }
         let (keyring, context) = (self.keyring()?, self.bound(key, options)?);
         let (content, envelope) = keyring.new_content(self.0.suite, &context, draw()?, plain_len).await?;
-        Ok(Fresh { sealer: content.sealer(plain_len), envelope })
+        Ok(Fresh { sealer: content.sealer(plain_len), envelope: Some(envelope) })
     }
 
     /// The same for an upload that another process may have to finish.
@@ -302,7 +309,7 @@ impl EncryptedBucket {
         let (keyring, context) = (self.keyring()?, self.bound(key, options)?);
         let (content, envelope) =
             keyring.new_resumable(self.0.suite, &context, draw()?, Some(plain_len)).await?;
-        Ok(Fresh { sealer: content.sealer(Some(plain_len)), envelope })
+        Ok(Fresh { sealer: content.sealer(Some(plain_len)), envelope: Some(envelope) })
     }
 
     /// What is bound to the content of an object.
@@ -321,20 +328,15 @@ impl EncryptedBucket {
         crc64: u64,
         reply: PutReply,
     ) -> Result<PutReport, Failure> {
-        let key_name = self.keyring()?.keys().first().map(|key| key.name().to_owned()).unwrap_or_default();
+        let (suite, key_name) = if self.0.is_plain {
+            (None, String::new())
+        } else {
+            let writer = self.keyring()?.keys().first();
+            (Some(self.0.suite), writer.map(|key| key.name().to_owned()).unwrap_or_default())
+        };
         let PutReply { etag, version_id, request_id, .. } = reply;
         spans::moved(plain_size);
-        Ok(PutReport {
-            plain_size,
-            stored_size,
-            parts,
-            suite: self.0.suite,
-            key_name,
-            etag,
-            crc64,
-            version_id,
-            request_id,
-        })
+        Ok(PutReport { plain_size, stored_size, parts, suite, key_name, etag, crc64, version_id, request_id })
     }
 }
 
@@ -363,10 +365,10 @@ pub(crate) fn chosen(options: &PutOptions) -> Result<Metadata, Failure> {
 /// All headers of an object, within the service's 8 KB.
 pub(crate) fn with_envelope(
     mut metadata: Metadata,
-    envelope: &Envelope,
+    envelope: Option<&Envelope>,
     parts: Option<PartPlan>,
 ) -> Result<Metadata, Failure> {
-    for (name, value) in envelope.to_metadata(parts) {
+    for (name, value) in envelope.map(|envelope| envelope.to_metadata(parts)).unwrap_or_default() {
         metadata.push(name, value);
     }
     let too_much = |_| {

@@ -100,7 +100,8 @@ impl EncryptedBucket {
         metadata: Metadata,
         options: &PutOptions,
     ) -> Result<PutReport, Failure> {
-        let can_unwrap = self.keyring()?.keys().first().is_some_and(osseal_core::NamedKey::can_read);
+        let can_unwrap =
+            !self.0.is_plain && self.keyring()?.keys().first().is_some_and(osseal_core::NamedKey::can_read);
         // One that is shorter or longer than declared fails as it would otherwise.
         let taken =
             if can_unwrap && file.has_its_length() { self.take_record(key, keep).await } else { None };
@@ -236,7 +237,7 @@ impl Put<'_> {
         self.told.begin_again();
         let Fresh { sealer, envelope } =
             self.bucket.fresh_resumable(self.key, self.options, file.length()).await?;
-        let checkpoint = self.checkpoint(file, Some(&envelope));
+        let checkpoint = self.checkpoint(file, envelope.as_ref());
         self.journal.begin(checkpoint).await?;
         let parts = Parts::File(file.clone(), sealer.into_parts(self.plan)?);
         let begun = self.draft(envelope, file)?.begin(Some(self.journal.clone())).await?;
@@ -283,7 +284,7 @@ impl Put<'_> {
         checkpoint.forget_acknowledgements(&past);
         self.journal.begin(checkpoint).await?;
         let acknowledged = past.into_iter().filter_map(|(number, _, said)| Some((number, said?)));
-        let begun = self.draft(envelope, file)?.resume(id.clone(), self.journal.clone(), acknowledged);
+        let begun = self.draft(Some(envelope), file)?.resume(id.clone(), self.journal.clone(), acknowledged);
         Ok(Former::GoesOn(begun, Box::new(Parts::File(file.clone(), slots))))
     }
 
@@ -298,7 +299,7 @@ impl Put<'_> {
         if !former.is_whole(self.plan.parts()) {
             return Ok(GONE);
         }
-        let Some(reply) = self.bucket.find_ours(self.key, &envelope).await? else { return Ok(GONE) };
+        let Some(reply) = self.bucket.find_ours(self.key, Some(&envelope)).await? else { return Ok(GONE) };
         let crc64 = former.crc64();
         if reply.crc64.is_some_and(|theirs| theirs != crc64) {
             return Ok(GONE);
@@ -346,11 +347,11 @@ impl Put<'_> {
         envelope.suite == self.bucket.0.suite && is_key && is_bound
     }
 
-    fn draft(&self, envelope: Envelope, file: &OpenSource) -> Result<Draft, Failure> {
+    fn draft(&self, envelope: Option<Envelope>, file: &OpenSource) -> Result<Draft, Failure> {
         Ok(Draft {
             bucket: self.bucket.clone(),
             key: self.key.to_owned(),
-            metadata: with_envelope(self.metadata.clone(), &envelope, Some(self.plan))?,
+            metadata: with_envelope(self.metadata.clone(), envelope.as_ref(), Some(self.plan))?,
             envelope,
             plan: self.plan,
             plain_total: file.length(),

@@ -74,7 +74,7 @@ impl EncryptedBucket {
     ) -> Result<PutReport, Failure> {
         let Fresh { sealer, envelope } = self.fresh(key, options, None).await?;
         let call = Call::PutObject(PutObject {
-            metadata: with_envelope(metadata.clone(), &envelope, None)?,
+            metadata: with_envelope(metadata.clone(), envelope.as_ref(), None)?,
             forbid_overwrite: options.forbid_overwrite,
             ..PutObject::default()
         });
@@ -123,7 +123,7 @@ impl EncryptedBucket {
         let (plain, crc64) = (pump.sealing.plain(), pump.sealing.crc64());
         // The whole body left, so the request may have been done although its reply was lost.
         if is_sent
-            && let Some(reply) = self.find_ours(key, &envelope).await?
+            && let Some(reply) = self.find_ours(key, envelope.as_ref()).await?
             && reply.crc64 == Some(crc64)
         {
             return self.report(plain, pump.sealing.stored(), 1, crc64, reply);
@@ -140,7 +140,7 @@ impl EncryptedBucket {
         spool: Spool,
         (plain_total, crc64): (u64, u64),
         metadata: Metadata,
-        envelope: Envelope,
+        envelope: Option<Envelope>,
         options: &PutOptions,
         told: Told,
     ) -> Result<PutReport, Failure> {
@@ -149,7 +149,7 @@ impl EncryptedBucket {
         let draft = Draft {
             bucket: self.clone(),
             key: key.to_owned(),
-            metadata: with_envelope(metadata, &envelope, Some(plan))?,
+            metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
             envelope,
             plan,
             plain_total,

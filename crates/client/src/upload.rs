@@ -119,7 +119,7 @@ impl EncryptedBucket {
         let draft = Draft {
             bucket: self.clone(),
             key: key.to_owned(),
-            metadata: with_envelope(metadata, &envelope, Some(plan))?,
+            metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
             envelope,
             plan,
             plain_total,

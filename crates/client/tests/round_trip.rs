@@ -349,3 +349,22 @@ async fn a_public_key_writes_and_a_private_one_reads() {
     let error = reader.put("k", ramp(1), PutOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
 }
+
+#[tokio::test]
+async fn without_encryption_objects_are_stored_as_they_are() {
+    let world = World::new().await;
+    let plain = EncryptedBucket::builder(world.store(), "box")
+        .part_size(PART)
+        .without_encryption(osseal::dangerous::AllowPlaintextObjects)
+        .build()
+        .unwrap();
+    for size in [1000, 3 * PART + 5] {
+        let report = plain.put("k", ramp(size), PutOptions::default()).await.unwrap();
+        assert_eq!((report.suite, report.stored_size, &report.key_name[..]), (None, size, ""));
+        assert_eq!(plain.head("k", HeadOptions::default()).await.unwrap().encryption, None);
+        let got = plain.get("k", GetOptions::default()).await.unwrap().bytes().await.unwrap();
+        assert_eq!(got, ramp(size));
+        let error = world.bucket().get("k", GetOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotEncrypted);
+    }
+}

@@ -5,7 +5,7 @@ mod tree;
 
 use std::num::NonZeroU16;
 
-use osseal::{GetOptions, PutReport};
+use osseal::{GetOptions, PutReport, Suite};
 use serde_json::json;
 
 use crate::args::Copy;
@@ -128,7 +128,7 @@ pub(super) fn stored(target: &ObjectUrl, report: &PutReport) -> serde_json::Valu
         "size": report.plain_size,
         "stored_size": report.stored_size,
         "parts": report.parts,
-        "suite": report.suite.name(),
+        "suite": report.suite.map(Suite::name),
         "key_name": report.key_name,
         "etag": report.etag,
         // A string: JSON numbers do not hold 64 bits everywhere.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use osseal::{
     Bind, ByteRange, EncryptedBucket, GetOptions, Keyring, MaterialDescription, NamedKey, PutBody,
-    PutOptions, RsaKey, RsaPadding, WrapKey,
+    PutOptions, RsaKey, RsaPadding, Suite, WrapKey,
 };
 
 use crate::exit::{Exit, Failure};
@@ -40,7 +40,7 @@ pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
         "stored    oss://{BUCKET}/{}: {}, sealed with {}, {}",
         printable(&key),
         size(report.stored_size),
-        report.suite.wire_name(),
+        report.suite.map_or("nothing", Suite::wire_name),
         clock.shown(plain.len())
     ))?;
 

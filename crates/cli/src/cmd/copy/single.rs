@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport, StateDir};
+use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport, StateDir, Suite};
 use serde_json::json;
 
 use super::{reading, stored, tuning};
@@ -55,7 +55,7 @@ pub(super) async fn up(
     let words = format!(
         "stored {target}: {}, sealed with {}, key {}, {}",
         size(report.plain_size),
-        report.suite.name(),
+        report.suite.map_or("nothing", Suite::name),
         report.key_name,
         if report.parts == 1 { "1 request".to_owned() } else { format!("{} parts", report.parts) }
     );

@@ -1,0 +1,202 @@
+"""Measures transfers and writes docs/performance.md: osseal with and without encryption, and the official Python SDKs, on one server and the same files.
+
+Every figure is a median over rounds in which all contestants take turns, so that a machine that changes its speed does so for all of them. A bar is a
+ratio of two such figures of one run; the script ends with 1 when one is missed.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import report
+
+MIB = 1 << 20
+SIZES = {"256 MiB": 256 * MIB, "1 GiB": 1024 * MIB}
+MANY, SMALL = 2000, 16 << 10
+JOBS, PART, MEMORY = 4, 8 * MIB, 256 * MIB
+OURS = ("none", "aes-ctr", "sealed")
+PEERS = ("oss2", "oss-v2")
+LARGE_READS = {"1 GiB": 1 << 30, "10 GiB": 10 << 30}
+
+
+class Bench:
+    def __init__(self, arguments, work):
+        self.arguments, self.work = arguments, work
+        self.jobs, self.part = JOBS, PART
+        self.environment = {
+            **os.environ,
+            "OSS_ACCESS_KEY_ID": "bench",
+            "OSS_ACCESS_KEY_SECRET": secrets.token_hex(16),
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.figures = {}  # (what, contestant) → the reports of its rounds
+        self.aes = work / "aes.key"
+        self.aes.write_text(secrets.token_hex(32))
+        self.aes.chmod(0o600)
+        self.rsa = work / "bench.private_key.pem"
+        self.key_pair()
+
+    def key_pair(self):
+        """An RSA pair under the names that oss2 looks for."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        private = rsa.generate_private_key(65537, 2048)
+        pem = serialization.Encoding.PEM
+        kind = serialization.PrivateFormat.TraditionalOpenSSL
+        self.rsa.write_bytes(private.private_bytes(pem, kind, serialization.NoEncryption()))
+        self.rsa.chmod(0o600)
+        public = private.public_key().public_bytes(pem, serialization.PublicFormat.PKCS1)
+        (self.work / "bench.public_key.pem").write_bytes(public)
+
+    @contextlib.contextmanager
+    def server(self, program, *arguments):
+        """A server, and where it listens."""
+        command = [program, *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.environment, cwd=self.work)
+        try:
+            line = process.stdout.readline()
+            if not line.startswith("listening on "):
+                sys.exit(f"bench: {program} did not say where it listens: {line!r}")
+            yield line.removeprefix("listening on ").strip()
+        finally:
+            process.kill()
+            process.wait()
+
+    def serve(self, *arguments):
+        return self.server(self.arguments.osseal, "serve", "--listen", "127.0.0.1:0", *arguments)
+
+    def make_bucket(self, endpoint):
+        config = self.work / "osseal.toml"
+        config.write_text(f'[profile.default]\nendpoint = "{endpoint}"\nregion = "cn-hangzhou"\n')
+        command = [self.arguments.osseal, "--config", str(config), "mb", "oss://box"]
+        subprocess.run(command, check=True, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def ours(self, what, contestant, **plan):
+        plan = {"bucket": "box", "jobs": JOBS, "part_size": PART, "memory": MEMORY, "key_file": str(self.rsa), **plan}
+        return self.note(what, contestant, [self.arguments.transfer, json.dumps(plan)])
+
+    def peer(self, what, contestant, **plan):
+        plan = {"bucket": "box", "jobs": JOBS, "part_size": PART, "key_folder": str(self.work), "key_name": "bench", **plan}
+        script = pathlib.Path(__file__).with_name("peer.py")
+        return self.note(what, contestant, [sys.executable, str(script), json.dumps(plan)])
+
+    def note(self, what, contestant, command):
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=900)
+        if done.returncode != 0:
+            sys.exit(f"bench: {what}, {contestant}: {done.stderr.strip()[-2000:]}")
+        figures = json.loads(done.stdout.splitlines()[-1])
+        self.figures.setdefault((what, contestant), []).append(figures)
+        print(f"{what:28} {contestant:18} {figures["seconds"]:8.3f} s", file=sys.stderr)
+        return figures
+
+    def run(self):
+        for name, quirk in (("CRC-64", "crc64"), ("MD5", "md5")):
+            with self.serve("--etag", quirk) as endpoint:
+                self.make_bucket(endpoint)
+                for size_name, size in SIZES.items():
+                    self.files(endpoint, name, size_name, size)
+                if quirk == "crc64":
+                    self.many(endpoint)
+        self.memory()
+
+    def files(self, endpoint, etag, size_name, size):
+        """One file up and down. MD5 of the server is measured with ours alone: it weighs on all alike."""
+        source, target = self.work / "source", self.work / "target"
+        with source.open("wb") as file:
+            for _ in range(size // MIB):
+                file.write(os.urandom(MIB))
+        with_peers = etag == "CRC-64"
+        for _ in range(self.arguments.rounds):
+            for suite in OURS:
+                plan = {"endpoint": endpoint, "key": f"{size_name}-{suite}", "suite": suite}
+                self.ours(f"put {size_name}, {etag}", suite, work="put", file=str(source), **plan)
+                self.ours(f"get {size_name}, {etag}", suite, work="get", file=str(target), **plan)
+                self.compare(source, target)
+            for peer in PEERS if with_peers else ():
+                for way in ("simple", "managed"):
+                    plan = {"endpoint": endpoint, "key": f"{size_name}-{peer}", "suite": "aes-ctr", "peer": peer, "way": way}
+                    self.peer(f"put {size_name}, {etag}", f"{peer} {way}", work="put", file=str(source), **plan)
+                    self.peer(f"get {size_name}, {etag}", f"{peer} {way}", work="get", file=str(target), **plan)
+                    self.compare(source, target)
+        source.unlink()
+
+    def compare(self, source, target):
+        """What came back is what was put: a fast wrong answer is no answer."""
+        if subprocess.run(["cmp", "--silent", str(source), str(target)]).returncode != 0:
+            sys.exit("bench: what came back is not what was put")
+        target.unlink()
+
+    def many(self, endpoint):
+        plan = {"endpoint": endpoint, "count": MANY, "size": SMALL}
+        for _ in range(self.arguments.rounds):
+            for jobs in (1, 8):
+                for suite in OURS:
+                    both = {**plan, "key": f"many-{suite}-", "suite": suite, "jobs": jobs}
+                    self.ours(f"put {MANY} small, {jobs} at a time", suite, work="put-many", **both)
+                    self.ours(f"get {MANY} small, {jobs} at a time", suite, work="get-many", **both)
+            for peer in PEERS:
+                both = {**plan, "key": f"many-{peer}-", "suite": "aes-ctr", "peer": peer, "way": "simple"}
+                self.peer(f"put {MANY} small, 1 at a time", peer, work="put-many", **both)
+                self.peer(f"get {MANY} small, 1 at a time", peer, work="get-many", **both)
+            self.ours("unwrap", "sealed", work="unwrap", suite="sealed", key="unwrap", endpoint=endpoint, count=MANY, jobs=2)
+            self.ours("unwrap", "aes-ctr", work="unwrap", suite="aes-ctr", key="unwrap", endpoint=endpoint, count=MANY, jobs=2)
+
+    def memory(self):
+        """Peaks of memory: up to a server that keeps nothing, down from one that makes what it sends."""
+        with self.serve("--etag", "crc64", "--discard") as endpoint:
+            self.make_bucket(endpoint)
+            for name, size in LARGE_READS.items():
+                source = self.work / "sparse"
+                with source.open("wb") as file:
+                    file.truncate(size)
+                for suite in ("aes-ctr", "sealed"):
+                    plan = {"endpoint": endpoint, "key": name, "suite": suite, "key_file": str(self.aes)}
+                    self.ours(f"put {name}, discarded", suite, work="put", cold=True, file=str(source), **plan)
+                source.unlink()
+        for suite in ("aes-ctr", "sealed"):
+            sizes = [str(size) for size in LARGE_READS.values()]
+            with self.server(self.arguments.origin, suite, str(self.aes), *sizes) as endpoint:
+                for name, size in LARGE_READS.items():
+                    plan = {"endpoint": endpoint, "bucket": "origin", "key": str(size), "suite": suite}
+                    self.ours(
+                        f"get {name}, made", suite, work="get", cold=True, file="/dev/null", key_file=str(self.aes), **plan
+                    )
+
+    def median(self, what, contestant, field):
+        return statistics.median(round[field] for round in self.figures[what, contestant])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--osseal", required=True, help="the command, built for release")
+    parser.add_argument("--transfer", required=True, help="the example `transfer`")
+    parser.add_argument("--origin", required=True, help="the example `origin`")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=pathlib.Path, help="where files lie meanwhile; memory, if there is /dev/shm")
+    parser.add_argument("--docs", type=pathlib.Path, help="the folder of performance.md, if it is to be written")
+    arguments = parser.parse_args()
+    folder = arguments.folder or next((p for p in (pathlib.Path("/dev/shm"),) if p.is_dir()), None)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        bench = Bench(arguments, pathlib.Path(work))
+        bench.run()
+    bars = report.bars(bench)
+    text = report.text(bench, bars, datetime.date.today())
+    print(text)
+    if arguments.docs:
+        (arguments.docs / "performance.md").write_text(text, encoding="utf-8")
+        report.plot(bench, arguments.docs / "performance.svg")
+    sys.exit(0 if all(bar.is_held for bar in bars) else 1)
+
+
+if __name__ == "__main__":
+    main()
