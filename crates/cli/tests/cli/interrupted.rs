@@ -100,7 +100,7 @@ fn a_failed_upload_leaves_nothing() {
     let piped = ["cp", "-", "oss://box/f", "--multipart-threshold", "1MiB"];
     home.feed(&piped, &ramp(3 << 20)).ok();
     home.run(&["rm", "oss://box/f"]).ok();
-    store.faults.inject(denied().on(Operation::UploadPart));
+    store.faults.inject(denied().on(Operation::InitiateMultipartUpload));
     home.feed(&piped, &ramp(3 << 20)).fails(4, &["oss://box/f"]);
     assert!(store.was_empty());
 }
