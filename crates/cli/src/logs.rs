@@ -67,12 +67,13 @@ impl MakeWriter<'_> for Aside {
     }
 }
 
-/// Takes a whole line at once.
+/// Takes a whole line at once. What cannot be written is lost, as to a closed pipe or a full disk: logs stop no work, and the subscriber would tell
+/// of it where it cannot be told.
 struct Line;
 
 impl io::Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        progress::aside(|| io::stderr().lock().write_all(line))?;
+        progress::aside(|| io::stderr().lock().write_all(line)).unwrap_or_default();
         Ok(line.len())
     }
 

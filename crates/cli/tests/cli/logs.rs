@@ -66,6 +66,18 @@ fn the_environment_sets_a_level_and_other_crates_have_none() {
     }
 }
 
+#[test]
+fn a_log_that_nobody_takes_stops_no_work() {
+    let store = Store::new();
+    let home = Home::with_store(&store.endpoint);
+    home.write("f", ramp(1000));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = home.command(&["cp", "--quiet", "-vvv", "f", "oss://box/f"]).stderr(writer).status().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(home.run(&["cat", "oss://box/f"]).ok(), ramp(1000));
+}
+
 /// A secret, and the texts that would tell it: as it is, in hexadecimal digits, and in base64 at each of the three places.
 fn tells(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut texts = vec![secret.to_vec(), HEXLOWER.encode(secret).into(), HEXUPPER.encode(secret).into()];
