@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use osseal_core::{ReadPolicy, Secret, WrapAlgorithm, WrappedContent};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// How long unwrapped keys are kept. They are in memory only.
@@ -57,7 +58,8 @@ struct State {
     /// The questions in the order in which their answers came, which is the order in which they go.
     order: BTreeMap<u64, Question>,
     count: u64,
-    is_swept: bool,
+    /// The task that wipes what nobody asks for, which ends with its runtime.
+    sweeper: Option<AbortHandle>,
 }
 
 struct Entry {
@@ -107,32 +109,36 @@ impl Cache {
         let (number, until) = (state.count, now + policy.lifetime);
         state.order.insert(number, question.clone());
         state.entries.insert(question, Entry { secret, number, until, uses: policy.uses });
-        if !state.is_swept
+        if state.sweeper.as_ref().is_none_or(AbortHandle::is_finished)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            state.is_swept = true;
-            runtime.spawn(sweep(Arc::downgrade(&self.0), policy.lifetime));
+            state.sweeper = Some(runtime.spawn(sweep(Arc::downgrade(&self.0))).abort_handle());
         }
     }
 }
 
-/// Sweeps until nothing is left to sweep.
-async fn sweep(shelf: Weak<Shelf>, lifetime: Duration) {
-    loop {
-        tokio::time::sleep(lifetime).await;
-        let Some(shelf) = shelf.upgrade() else { return };
-        let mut state = shelf.state();
-        state.sweep(Instant::now());
-        if state.entries.is_empty() {
-            state.is_swept = false;
-            return;
-        }
+/// Wipes each answer when its time has come, until nothing is left.
+async fn sweep(shelf: Weak<Shelf>) {
+    while let Some(next) = shelf.upgrade().and_then(|shelf| shelf.swept()) {
+        tokio::time::sleep_until(next).await;
     }
 }
 
 impl Shelf {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes what has had its time; gives the time of the next. When there is none, the sweeper is done.
+    fn swept(&self) -> Option<Instant> {
+        let mut state = self.state();
+        state.sweep(Instant::now());
+        let next = state.order.first_key_value().and_then(|(_, oldest)| state.entries.get(oldest));
+        let next = next.map(|entry| entry.until);
+        if next.is_none() {
+            state.sweeper = None;
+        }
+        next
     }
 }
 
@@ -194,6 +200,43 @@ mod tests {
         let again = keep(&cache, 4);
         tokio::time::sleep(Duration::from_secs(21)).await;
         assert!(again.upgrade().is_none(), "swept again after it was empty");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_answer_goes_at_its_own_time() {
+        let policy = CachePolicy { lifetime: Duration::from_secs(10), ..CachePolicy::default() };
+        let cache = Cache::new(policy);
+        let first = keep(&cache, 1);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let second = keep(&cache, 2);
+        tokio::time::sleep(Duration::from_millis(4_990)).await;
+        assert!(first.upgrade().is_some());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(first.upgrade().is_none() && second.upgrade().is_some());
+        tokio::time::sleep(Duration::from_millis(4_980)).await;
+        assert!(second.upgrade().is_some());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(second.upgrade().is_none());
+    }
+
+    #[test]
+    fn another_runtime_sweeps_when_that_of_the_sweeper_has_ended() {
+        let policy = CachePolicy { lifetime: Duration::from_secs(10), ..CachePolicy::default() };
+        let cache = Cache::new(policy);
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .expect("a runtime")
+        };
+        let first = runtime().block_on(async { keep(&cache, 1) });
+        runtime().block_on(async {
+            let second = keep(&cache, 2);
+            assert!(first.upgrade().is_some() && second.upgrade().is_some());
+            tokio::time::sleep(Duration::from_millis(10_010)).await;
+            assert!(first.upgrade().is_none() && second.upgrade().is_none());
+        });
     }
 
     #[tokio::test]
