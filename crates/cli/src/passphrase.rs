@@ -1,9 +1,10 @@
 //! Passphrases: from a file, the environment, a command, or somebody at the terminal. Never from an argument, which others can see.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
@@ -30,7 +31,7 @@ pub(crate) enum Source {
     /// A variable of this name.
     Environment(String),
     /// A program and its arguments, without a shell; it prints the passphrase.
-    Command(Vec<String>),
+    Command(Vec<OsString>),
 }
 
 impl Source {
@@ -95,12 +96,12 @@ fn text(bytes: &[u8], what: &str) -> Result<Passphrase, Failure> {
 }
 
 /// Runs a command and reads what it prints. It gets no input, and what it prints on standard error goes nowhere: it may be the secret.
-fn printed_by(command: &[String]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn printed_by(command: &[OsString]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let [program, arguments @ ..] = command else {
         return Err(Failure::usage("passphrase-command is empty; it names a program, then its arguments"));
     };
     let broken = |reason: &str| {
-        Failure::usage(format!("the passphrase command {program:?} {reason}"))
+        Failure::usage(format!("the passphrase command {:?} {reason}", program.to_string_lossy()))
             .hint("run it by hand to see why; it gets no input")
     };
     let deadline = Instant::now() + PATIENCE;
@@ -116,24 +117,24 @@ fn printed_by(command: &[String]) -> Result<Zeroizing<Vec<u8>>, Failure> {
         // Nobody listens any more when the command was given up.
         std::thread::spawn(move || drop(sender.send(smallfile::bounded(pipe, MAX))));
     }
-    let output = receiver.recv_timeout(PATIENCE);
-    let status = match output {
-        Ok(Ok(_)) => ended(&mut child, deadline),
-        _ => None,
-    };
-    let Some(status) = status else {
-        // It may have ended meanwhile, which is as good.
-        drop(child.kill());
-        drop(child.wait());
-        return Err(broken("did not end within 60 s and was stopped"));
-    };
-    if !status.success() {
-        return Err(broken(&format!("failed ({status})")));
-    }
-    match output {
+    let late = || broken("did not end within 60 s and was stopped");
+    let output = match receiver.recv_timeout(PATIENCE) {
+        // What it prints beyond that finds no reader, so that how it ends says nothing.
         Ok(Ok(bytes)) if bytes.len() > MAX => Err(broken("prints more than 4 KiB")),
-        Ok(Ok(bytes)) => Ok(bytes),
-        _ => Err(broken("cannot be read")),
+        Ok(Ok(bytes)) => ended(&mut child, deadline).map(|status| (status, bytes)).ok_or_else(late),
+        Ok(Err(error)) => Err(broken("prints what cannot be read").caused_by(&error)),
+        Err(RecvTimeoutError::Timeout) => Err(late()),
+        Err(RecvTimeoutError::Disconnected) => Err(broken("prints nothing that can be read")),
+    };
+    match output {
+        Ok((status, bytes)) if status.success() => Ok(bytes),
+        Ok((status, _)) => Err(broken(&format!("failed ({status})"))),
+        Err(failure) => {
+            // It may have ended meanwhile, which is as good.
+            drop(child.kill());
+            drop(child.wait());
+            Err(failure)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[key.NAME]`: wrapping keys and their files.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -114,7 +115,16 @@ impl KeyEntry {
     pub(super) fn passphrase(&self, folder: &Path) -> Result<Option<Source>, Failure> {
         let file = self.passphrase_file.as_ref().map(|path| Source::File(folder.join(path)));
         let variable = self.passphrase_env.clone().map(Source::Environment);
-        let command = self.passphrase_command.clone().map(Source::Command);
+        let command = self.passphrase_command.as_ref().map(|command| {
+            let mut command: Vec<OsString> = command.iter().map(OsString::from).collect();
+            // A bare name is looked up in PATH; what names a place starts from where all paths do.
+            if let Some(program) = command.first_mut()
+                && Path::new(program).components().nth(1).is_some()
+            {
+                *program = folder.join(&*program).into_os_string();
+            }
+            Source::Command(command)
+        });
         let mut said = file.into_iter().chain(variable).chain(command);
         match (said.next(), said.next()) {
             (source, None) => Ok(source),

@@ -118,12 +118,27 @@ fn a_configuration_names_where_the_passphrase_comes_from() {
         .fails(2, &["the passphrase does not open the key"]);
 }
 
+/// The folder of the file, not the one that somebody happens to be in.
+#[cfg(unix)]
+#[test]
+fn a_program_with_a_place_starts_from_the_folder_of_the_file() {
+    let home = home();
+    std::os::unix::fs::symlink("/bin/cat", home.path().join("say")).unwrap();
+    home.write("elsewhere/say", "not to be run");
+    let (config, passphrase) = (home.path().join("osseal.toml"), home.path().join("passphrase"));
+    configure(&home, &format!("passphrase-command = [\"./say\", {passphrase:?}]"));
+    let mut check = home.command(&["--config", config.to_str().unwrap(), "keys", "check"]);
+    let checked = check.current_dir(home.path().join("elsewhere")).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}
+
 #[test]
 fn sources_that_give_nothing_are_named() {
     let home = home();
     home.write_secret("empty", "\n");
     home.write_secret("binary", [0xff, 0xfe]);
     home.write_secret("large", vec![b'x'; 5000]);
+    home.write_secret("larger than a pipe", vec![b'x'; 1 << 20]);
     home.write("open", PASSPHRASE);
     for (source, words) in [
         ("passphrase-file = \"missing\"", &["passphrase file missing", "No such file"][..]),
@@ -137,6 +152,7 @@ fn sources_that_give_nothing_are_named() {
         ("passphrase-command = [\"/nowhere/program\"]", &["/nowhere/program", "cannot be started"]),
         ("passphrase-command = [\"/bin/false\"]", &["/bin/false", "failed", "exit status: 1"]),
         ("passphrase-command = [\"/bin/cat\", \"large\"]", &["/bin/cat", "more than 4 KiB"]),
+        ("passphrase-command = [\"/bin/cat\", \"larger than a pipe\"]", &["/bin/cat", "more than 4 KiB"]),
         ("passphrase-command = [\"/bin/cat\", \"empty\"]", &["the command printed is empty"]),
         ("passphrase-file = \"passphrase\"\npassphrase-env = \"A\"", &["one of them"]),
     ] {
