@@ -24,6 +24,7 @@ mod prove;
 mod put;
 mod resumable;
 mod retry;
+mod skew;
 mod spans;
 mod state;
 mod store;

@@ -6,7 +6,7 @@ mod versioning;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use osseal_wire::oss::Endpoint;
@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Scene};
 use crate::retry::{Budget, RetryPolicy};
+use crate::skew::Skew;
 use crate::transport::Transport;
 
 pub use builder::{SignatureVersion, StoreBuilder};
@@ -40,8 +41,7 @@ struct Inner {
     retry: RetryPolicy,
     budget: Budget,
     clock: Clock,
-    /// Seconds to add to our clock to have the service's.
-    skew: AtomicI64,
+    skew: Skew,
     cleaning: AtomicUsize,
     cleaned: Notify,
 }

@@ -1,7 +1,6 @@
 //! Putting a [`Kms`] together.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +11,7 @@ use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::limiter::Limiter;
 use crate::retry::{Budget, RetryPolicy};
+use crate::skew::Skew;
 use crate::store::Clock;
 use crate::transport::{Https, Transport};
 
@@ -98,7 +98,7 @@ impl KmsBuilder {
             retry: self.retry,
             budget: Budget::default(),
             clock: self.clock,
-            skew: AtomicI64::new(0),
+            skew: Skew::default(),
             counters: Counters::default(),
         })))
     }

@@ -2,18 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
-use http::HeaderMap;
 use http_body_util::BodyExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use osseal_core::KeyError;
 use osseal_wire::acs3;
 use osseal_wire::kms::json::MAX_DOCUMENT;
 use osseal_wire::kms::{Call, ErrorClass, JsonError, KmsError, REQUEST_ID};
-use osseal_wire::oss::{Credentials, Endpoint, parse_http_date};
+use osseal_wire::oss::{Credentials, Endpoint};
 use tokio::time::{Instant, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -21,6 +20,7 @@ use super::builder::KmsLimits;
 use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentials};
 use crate::limiter::Limiter;
 use crate::retry::{Budget, RetryPolicy};
+use crate::skew::Skew;
 use crate::spans;
 use crate::store::Clock;
 use crate::transport::{self, Body, BoxError, Transport, TransportError};
@@ -38,8 +38,7 @@ pub(super) struct Inner {
     pub(super) budget: Budget,
     pub(super) limiter: Limiter,
     pub(super) clock: Clock,
-    /// Seconds that the service's clock is ahead of this one, as far as it said.
-    pub(super) skew: AtomicI64,
+    pub(super) skew: Skew,
     pub(super) counters: Counters,
 }
 
@@ -203,6 +202,12 @@ impl Kms {
                 continue;
             }
             if failed.again == Again::Corrected && !corrected {
+                tracing::debug!(
+                    call = call.name(),
+                    attempt = attempts,
+                    error = failed.trouble.message(),
+                    "asking again with the clock corrected"
+                );
                 corrected = true;
                 attempts += 1;
                 count(&inner.counters.retries);
@@ -282,7 +287,8 @@ impl Kms {
             count(&inner.counters.throttled);
         }
         let refused = Attempt::of_refusal(&error);
-        if error.is_clock_skewed() && inner.learn_time(&head.headers) {
+        let learned = || inner.skew.learn(&head.headers, (inner.clock)());
+        if error.is_clock_skewed() && learned().is_some_and(Skew::believes) {
             return Err(Attempt { again: Again::Corrected, ..refused });
         }
         Err(refused)
@@ -292,15 +298,7 @@ impl Kms {
 impl Inner {
     /// The service's time, as far as we know it.
     fn now(&self) -> Timestamp {
-        (self.clock)() + SignedDuration::from_secs(self.skew.load(Ordering::Relaxed))
-    }
-
-    /// Takes the service's time from a reply, if the reply has it.
-    fn learn_time(&self, headers: &HeaderMap) -> bool {
-        let date = headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
-        let Some(theirs) = date.and_then(parse_http_date) else { return false };
-        self.skew.store(theirs.duration_since((self.clock)()).as_secs(), Ordering::Relaxed);
-        true
+        self.skew.corrected((self.clock)())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Putting a [`Store`] together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 
 use jiff::Timestamp;
 use osseal_wire::oss::Endpoint;
@@ -11,6 +11,7 @@ use super::{Clock, Inner, Store};
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::retry::{Budget, RetryPolicy};
+use crate::skew::Skew;
 use crate::transport::{Https, Transport};
 
 /// Puts a [`Store`] together.
@@ -144,7 +145,7 @@ impl StoreBuilder {
             retry: self.retry,
             budget: Budget::default(),
             clock: self.clock,
-            skew: AtomicI64::new(0),
+            skew: Skew::default(),
             cleaning: AtomicUsize::new(0),
             cleaned: Notify::new(),
         })))

@@ -1,7 +1,6 @@
 //! One call: signing, sending, repeating.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,9 +11,7 @@ use osseal_wire::grant::Grant;
 use osseal_wire::oss::reply::{REQUEST_ID, ReplyError};
 use osseal_wire::oss::request::{Call, Request};
 use osseal_wire::oss::xml::{MAX_DOCUMENT, XmlError};
-use osseal_wire::oss::{
-    Credentials, ServiceError, SignError, Subject, parse_http_date, presign_v4, sign_v1, sign_v4,
-};
+use osseal_wire::oss::{Credentials, ServiceError, SignError, Subject, presign_v4, sign_v1, sign_v4};
 use tokio::time::Instant;
 
 use super::{SignatureVersion, Store};
@@ -175,10 +172,7 @@ impl Store {
             if streams {
                 return Err(failure);
             }
-            if failure.code == "RequestTimeTooSkewed"
-                && !corrected
-                && self.0.skew.load(Ordering::Relaxed) != 0
-            {
+            if failure.code == "RequestTimeTooSkewed" && !corrected && self.0.skew.is_known() {
                 corrected = true;
                 again("asking again with the clock corrected", Duration::ZERO);
                 continue;
@@ -287,7 +281,7 @@ impl Store {
 
     /// The service's time, as far as we know it.
     fn now(&self) -> Timestamp {
-        (self.0.clock)() + SignedDuration::from_secs(self.0.skew.load(Ordering::Relaxed))
+        self.0.skew.corrected((self.0.clock)())
     }
 
     async fn refused(&self, status: StatusCode, headers: &HeaderMap, body: Body) -> Failure {
@@ -306,13 +300,9 @@ impl Store {
         }
         let mut failure = Failure::from(error);
         if failure.code == "RequestTimeTooSkewed"
-            && let Some(theirs) =
-                headers.get("date").and_then(|date| date.to_str().ok()).and_then(parse_http_date)
+            && let Some(ahead) = self.0.skew.learn(headers, (self.0.clock)())
         {
-            let ours = (self.0.clock)();
-            let skew = theirs.duration_since(ours).as_secs();
-            self.0.skew.store(skew, Ordering::Relaxed);
-            failure.message = format!("{} (it is {} minutes off)", failure.message, skew.abs() / 60);
+            failure.message = format!("{} (it is {} minutes off)", failure.message, ahead.as_mins().abs());
         }
         failure
     }
