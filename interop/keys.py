@@ -46,6 +46,7 @@ class RsaKey:
         private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         pem = serialization.Encoding.PEM
         clear = serialization.NoEncryption()
+        self.private.touch(0o600)
         self.private.write_bytes(private.private_bytes(pem, serialization.PrivateFormat.PKCS8, clear))
         public = private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.public.write_bytes(public)
@@ -78,6 +79,7 @@ class AesKey:
 
     def make(self):
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.file.touch(0o600)
         self.file.write_text(secrets.token_hex(32))
         return self
 
