@@ -204,7 +204,9 @@ def check_osseal(osseal, work, store, kms, passphrase):
 
     def run(*arguments):
         environment = {"HOME": str(folder), "OSS_ACCESS_KEY_ID": ID, "OSS_ACCESS_KEY_SECRET": SECRET}
-        done = subprocess.run([osseal, *arguments], env=environment, cwd=folder, capture_output=True, timeout=60)
+        # Named, because a configuration that merely lies in the working directory sends no passphrase.
+        command = [osseal, "--config", "osseal.toml", *arguments]
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, timeout=60)
         return done.returncode, done.stdout, done.stderr.decode()
 
     data, name = bytes(i % 251 for i in range(70_001)), f"for-osseal-{passphrase}"
