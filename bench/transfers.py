@@ -27,6 +27,12 @@ PEERS = ("oss2", "oss-v2")
 LARGE_READS = {"1 GiB": 1 << 30, "10 GiB": 10 << 30}
 
 
+def in_turn(contestants, turn):
+    """Another one begins in every round."""
+    turn %= len(contestants)
+    return contestants[turn:] + contestants[:turn]
+
+
 class Bench:
     def __init__(self, arguments, work):
         self.arguments, self.work = arguments, work
@@ -96,7 +102,8 @@ class Bench:
             sys.exit(f"bench: {what}, {contestant}: {done.stderr.strip()[-2000:]}")
         figures = json.loads(done.stdout.splitlines()[-1])
         self.figures.setdefault((what, contestant), []).append(figures)
-        print(f"{what:28} {contestant:18} {figures["seconds"]:8.3f} s", file=sys.stderr)
+        seconds = figures["seconds"]
+        print(f"{what:28} {contestant:18} {seconds:8.3f} s", file=sys.stderr)
         return figures
 
     def run(self):
@@ -116,8 +123,8 @@ class Bench:
             for _ in range(size // MIB):
                 file.write(os.urandom(MIB))
         with_peers = etag == "CRC-64"
-        for _ in range(self.arguments.rounds):
-            for suite in OURS:
+        for turn in range(self.arguments.rounds):
+            for suite in in_turn(OURS, turn):
                 plan = {"endpoint": endpoint, "key": f"{size_name}-{suite}", "suite": suite}
                 self.ours(f"put {size_name}, {etag}", suite, work="put", file=str(source), **plan)
                 self.ours(f"get {size_name}, {etag}", suite, work="get", file=str(target), **plan)
@@ -138,9 +145,9 @@ class Bench:
 
     def many(self, endpoint):
         plan = {"endpoint": endpoint, "count": MANY, "size": SMALL}
-        for _ in range(self.arguments.rounds):
+        for turn in range(self.arguments.rounds):
             for jobs in (1, 8):
-                for suite in OURS:
+                for suite in in_turn(OURS, turn):
                     both = {**plan, "key": f"many-{suite}-", "suite": suite, "jobs": jobs}
                     self.ours(f"put {MANY} small, {jobs} at a time", suite, work="put-many", **both)
                     self.ours(f"get {MANY} small, {jobs} at a time", suite, work="get-many", **both)
