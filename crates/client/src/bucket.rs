@@ -11,6 +11,7 @@ use osseal_wire::oss::xml::ListObjectsResult;
 use osseal_wire::oss::{Page, RangeSpec};
 
 use crate::budget::MemoryBudget;
+use crate::computing;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::info::{Described, ObjectInfo};
 use crate::options::{HeadOptions, ListOptions};
@@ -172,7 +173,7 @@ impl EncryptedBucketBuilder {
             context: self.context,
             store: self.store,
             bucket: self.bucket,
-            keyring: self.keyring,
+            keyring: self.keyring.map(computing::aside),
             suite: self.suite,
             is_plain: self.is_plain,
             threshold,

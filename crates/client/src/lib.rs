@@ -4,6 +4,7 @@ mod body;
 mod bucket;
 mod budget;
 mod checkpoint;
+mod computing;
 mod copy;
 pub mod credentials;
 mod download;

@@ -15,6 +15,7 @@ use osseal_wire::oss::{Addressing, Endpoint, RangeSpec, bucket_of_host, escape};
 
 use crate::bucket::{EncryptedBucket, Inner};
 use crate::budget::MemoryBudget;
+use crate::computing;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::get::{GetObject, Origin};
 use crate::options::GetOptions;
@@ -108,6 +109,7 @@ impl PresignedReader {
     /// A reader with these keys; what it may read is what `suite`'s writers promise, and nothing weaker.
     pub fn new(keyring: Keyring, suite: Suite) -> PresignedReader {
         let policy = ReadPolicy::for_writer_of(suite);
+        let keyring = computing::aside(keyring);
         PresignedReader { keyring, suite, policy, transport: OnceLock::new(), allow_plain_http: false }
     }
 

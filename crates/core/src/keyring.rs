@@ -215,6 +215,15 @@ impl Keyring {
         Ok(Keyring { keys })
     }
 
+    /// The same keys, unwrapping through what is made of them: on other threads, say, or watched.
+    #[must_use]
+    pub fn map_unwrapping(mut self, through: impl Fn(Arc<dyn UnwrapKey>) -> Arc<dyn UnwrapKey>) -> Keyring {
+        for key in &mut self.keys {
+            key.unwrap = key.unwrap.take().map(&through);
+        }
+        self
+    }
+
     /// All keys, the writing one first.
     pub fn keys(&self) -> &[NamedKey] {
         &self.keys

@@ -218,6 +218,11 @@ pub trait UnwrapKey: Send + Sync {
     /// Whatever is wrong with the wrapped bytes, the error is [`KeyError::UnwrapFailed`].
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret>;
 
+    /// Whether unwrapping is a millisecond or so of computing rather than of waiting. Whoever has threads gives such a key one.
+    fn computes(&self) -> bool {
+        false
+    }
+
     /// What this request was answered with is not the key of its object. Whoever keeps answers asks anew the next time.
     fn forget(&self, _request: UnwrapRequest<'_>) {}
 }

@@ -229,4 +229,8 @@ impl UnwrapKey for RsaKey {
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret> {
         Box::pin(async move { on_wiped_stack(|| self.decrypt(request.wrapped)) })
     }
+
+    fn computes(&self) -> bool {
+        true
+    }
 }
