@@ -8,6 +8,10 @@ check:
 bench:
     scripts/bench.sh
 
+# Transfers beside the official SDKs; writes docs/performance.md.
+bench-transfers:
+    scripts/bench-transfers.sh
+
 # The README's commands in a fresh clone.
 fresh-clone:
     scripts/fresh-clone.sh
