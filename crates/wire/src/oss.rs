@@ -27,7 +27,7 @@ pub use crc64::Crc64;
 pub use credentials::{Credentials, SignError, Subject};
 pub use endpoint::{Addressing, Endpoint, EndpointError, Kind as EndpointKind, bucket_of_host};
 pub use error::{Obstacle, ServiceError, printable};
-pub use listing::{ListedObject, Page};
+pub use listing::{ListedObject, ListedUpload, Page, UploadMarker, UploadPage};
 pub use meta::Metadata;
 pub use names::NameError;
 pub use range::{ContentRange, RangeSpec};

@@ -3,11 +3,12 @@
 
 use http::{HeaderMap, StatusCode};
 use osseal_wire::oss::reply::{ReplyError, late_error};
-use osseal_wire::oss::request::ListObjects;
+use osseal_wire::oss::request::{ListObjects, ListUploads};
 use osseal_wire::oss::xml::{
     CompleteRequest, CompleteResult, InitiateResult, ListBucketsResult, ListObjectsResult, ListPartsResult,
-    MAX_DEPTH, MAX_DOCUMENT, XmlError,
+    ListUploadsResult, MAX_DEPTH, MAX_DOCUMENT, XmlError,
 };
+use osseal_wire::oss::{UploadMarker, UploadPage};
 
 fn initiate(document: &[u8]) -> Result<InitiateResult, XmlError> {
     InitiateResult::from_xml(document)
@@ -202,6 +203,77 @@ fn x10_part_listings() {
         ListPartsResult { is_truncated: true, next_part_number_marker: 3, ..ListPartsResult::default() };
     assert!(truncated.checked(3).is_err());
     assert_eq!(truncated.checked(2), Ok(()));
+}
+
+#[test]
+fn x04_x05_pages_of_uploads_fit_their_request() {
+    let document = |inside: &str| {
+        let text =
+            format!("<ListMultipartUploadsResult><Bucket>box</Bucket>{inside}</ListMultipartUploadsResult>");
+        ListUploadsResult::from_xml(text.as_bytes()).unwrap()
+    };
+    let entries = |lines: &[&str]| -> String {
+        let entry = |line: &&str| {
+            let (key, id) = line.split_once(' ').unwrap();
+            format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")
+        };
+        lines.iter().map(entry).collect()
+    };
+    let reason = |answer: Result<UploadPage, ReplyError>| match answer {
+        Err(ReplyError::Listing { reason }) => reason,
+        other => panic!("{other:?}"),
+    };
+    let all = ListUploads::default();
+    let below = ListUploads { prefix: "p/".into(), ..all.clone() };
+    let after = ListUploads { key_marker: "k".into(), ..all.clone() };
+    let within = ListUploads { upload_id_marker: "5".into(), ..after.clone() };
+    // Of one key, in any order.
+    let page = document(&entries(&["a 2", "a 1", "b 1"])).checked("box", &all).unwrap();
+    let names: Vec<_> =
+        page.uploads.iter().map(|upload| format!("{}{}", upload.key, upload.upload_id)).collect();
+    assert_eq!(names, ["a2", "a1", "b1"]);
+    assert_eq!(document(&entries(&["k 4", "k 6", "l 5"])).checked("box", &within).unwrap().uploads.len(), 3);
+    for (lines, request, wanted) in [
+        (&["q 1"][..], &below, "a key lies outside the prefix"),
+        (&[" 1"], &all, "a key lies outside the prefix"),
+        (&["b 1", "a 1"], &all, "uploads are repeated or out of order"),
+        (&["a 1", "a 1"], &all, "uploads are repeated or out of order"),
+        (&["j 1"], &after, "uploads are repeated or out of order"),
+        (&["k 1"], &after, "uploads are repeated or out of order"),
+        (&["k 5"], &within, "uploads are repeated or out of order"),
+        (&["a "], &all, "an upload has no usable identifier"),
+    ] {
+        assert_eq!(reason(document(&entries(lines)).checked("box", request)), wanted, "{lines:?}");
+    }
+    assert_eq!(reason(document("").checked("other", &all)), "it is of another bucket");
+    let group = document("<CommonPrefixes><Prefix>q/</Prefix></CommonPrefixes>");
+    assert_eq!(reason(group.checked("box", &below)), "a group lies outside the prefix");
+    let encoded = document(
+        "<EncodingType>url</EncodingType><Upload><Key>a%20%2B%C3%BC</Key><UploadId>1</UploadId></Upload>",
+    );
+    assert_eq!(encoded.checked("box", &all).unwrap().uploads[0].key, "a +ü");
+    let unknown =
+        document("<EncodingType>rot13</EncodingType><Upload><Key>a</Key><UploadId>1</UploadId></Upload>");
+    assert_eq!(reason(unknown.checked("box", &all)), "its encoding type is unknown");
+    let next = |key: &str, id: &str, lines: &[&str], request: &ListUploads| {
+        let inside = format!(
+            "{}<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>",
+            entries(lines)
+        );
+        document(&inside).checked("box", request)
+    };
+    for (key, id, lines, request) in [
+        ("", "", &["a 1"][..], &all),
+        ("a", "1", &["b 1"], &all),
+        ("j", "1", &[], &after),
+        ("k", "5", &[], &within),
+        ("k", "", &[], &within),
+    ] {
+        let wanted = "its continuation is missing or leads nowhere";
+        assert_eq!(reason(next(key, id, lines, request)), wanted, "{key} {id}");
+    }
+    let wanted = UploadMarker { key: "k".into(), upload_id: "6".into() };
+    assert_eq!(next("k", "6", &["k 6"], &within).unwrap().next, Some(wanted));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Pages of a listing, checked against the request that asked for them.
 
+use std::collections::HashSet;
+
 use super::escape;
 use super::range::digits;
-use super::reply::ReplyError;
-use super::request::ListObjects;
-use super::xml::{ListObjectsResult, ListPartsResult};
+use super::reply::{ReplyError, is_upload_id};
+use super::request::{ListObjects, ListUploads};
+use super::xml::{ListObjectsResult, ListPartsResult, ListUploadsResult};
 
 /// A name as `encoding-type=url` has it.
 pub fn url_encode(name: &str) -> String {
@@ -39,6 +41,39 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// One unfinished multipart upload of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedUpload {
+    /// The key that it is to be stored under, decoded.
+    pub key: String,
+    /// Its identifier. Opaque.
+    pub upload_id: String,
+    /// When it was begun, ISO 8601 as the service wrote it; may be empty.
+    pub initiated: String,
+    /// Such as `Standard`.
+    pub storage_class: String,
+}
+
+/// A page that fits its request: every key has the prefix, and every upload comes after the page before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadPage {
+    /// Uploads by key, those of one key in the order in which the service has them.
+    pub uploads: Vec<ListedUpload>,
+    /// Beginnings of keys that the delimiter cuts off.
+    pub prefixes: Vec<String>,
+    /// Where the next page begins; none when this was the last.
+    pub next: Option<UploadMarker>,
+}
+
+/// A place in a listing of uploads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadMarker {
+    /// The last key.
+    pub key: String,
+    /// The last upload of that key; empty when the listing goes on with the next key.
+    pub upload_id: String,
+}
+
 impl ListObjectsResult {
     /// Checks the page against its request. `last` is the last key of the page before.
     ///
@@ -55,11 +90,7 @@ impl ListObjectsResult {
         if !self.name.is_empty() && self.name != bucket {
             return Err(untrue("it is of another bucket"));
         }
-        let decode = |text: &str| match self.encoding_type.as_str() {
-            "" => Ok(text.to_owned()),
-            "url" => escape::decode_query(text).ok_or(untrue("a name is not UTF-8")),
-            _ => Err(untrue("its encoding type is unknown")),
-        };
+        let decode = |text: &str| decode(&self.encoding_type, text).map_err(untrue);
         let mut page = Page::default();
         let mut before = last.map(str::to_owned);
         for entry in &self.contents {
@@ -104,6 +135,81 @@ impl ListObjectsResult {
             page.next = Some(next);
         }
         Ok(page)
+    }
+}
+
+impl ListUploadsResult {
+    /// Checks the page against its request.
+    ///
+    /// # Errors
+    /// [`ReplyError::Listing`]: another bucket, a key or prefix outside the prefix, keys out of order, uploads that are doubled or come before the page, an
+    /// identifier that is none, a name that is not decodable, a continuation that is missing or leads nowhere.
+    pub fn checked(&self, bucket: &str, request: &ListUploads) -> Result<UploadPage, ReplyError> {
+        let untrue = |reason| ReplyError::Listing { reason };
+        if !self.bucket.is_empty() && self.bucket != bucket {
+            return Err(untrue("it is of another bucket"));
+        }
+        let decode = |text: &str| decode(&self.encoding_type, text).map_err(untrue);
+        let mut page = UploadPage::default();
+        for entry in &self.uploads {
+            page.uploads.push(ListedUpload {
+                key: decode(&entry.key)?,
+                upload_id: entry.upload_id.clone(),
+                initiated: entry.initiated.clone(),
+                storage_class: entry.storage_class.clone(),
+            });
+        }
+        for group in &self.common_prefixes {
+            page.prefixes.push(decode(&group.prefix)?);
+        }
+        if page.prefixes.iter().any(|group| !group.starts_with(&request.prefix)) {
+            return Err(untrue("a group lies outside the prefix"));
+        }
+        check_uploads(&page.uploads, request).map_err(untrue)?;
+        if self.is_truncated {
+            let next = UploadMarker {
+                key: decode(&self.next_key_marker)?,
+                upload_id: self.next_upload_id_marker.clone(),
+            };
+            let last = page.uploads.last().map_or("", |upload| upload.key.as_str());
+            let stays = next.key == request.key_marker
+                && (next.upload_id.is_empty() || next.upload_id == request.upload_id_marker);
+            if next.key.is_empty() || next.key < request.key_marker || next.key.as_str() < last || stays {
+                return Err(untrue("its continuation is missing or leads nowhere"));
+            }
+            page.next = Some(next);
+        }
+        Ok(page)
+    }
+}
+
+/// Uploads of one key have no order that would be promised.
+fn check_uploads(uploads: &[ListedUpload], request: &ListUploads) -> Result<(), &'static str> {
+    let (mut seen, mut before) = (HashSet::new(), request.key_marker.as_str());
+    for upload in uploads {
+        let (key, id) = (upload.key.as_str(), upload.upload_id.as_str());
+        if key.is_empty() || !key.starts_with(&request.prefix) {
+            return Err("a key lies outside the prefix");
+        }
+        if !is_upload_id(id) {
+            return Err("an upload has no usable identifier");
+        }
+        let repeats_marker = key == request.key_marker
+            && (request.upload_id_marker.is_empty() || id == request.upload_id_marker);
+        if key < before || repeats_marker || !seen.insert((key, id)) {
+            return Err("uploads are repeated or out of order");
+        }
+        before = key;
+    }
+    Ok(())
+}
+
+/// A name as the encoding type says that it is written.
+pub(super) fn decode(encoding_type: &str, text: &str) -> Result<String, &'static str> {
+    match encoding_type {
+        "" => Ok(text.to_owned()),
+        "url" => escape::decode_query(text).ok_or("a name is not UTF-8"),
+        _ => Err("its encoding type is unknown"),
     }
 }
 

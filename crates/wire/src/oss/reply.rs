@@ -275,9 +275,12 @@ impl InitiateResult {
     /// The upload's identifier, if it is one: 1 to 1,024 bytes without control characters.
     pub fn upload_id(&self) -> Result<&str, ReplyError> {
         let id = self.upload_id.as_str();
-        let usable = !id.is_empty() && id.len() <= MAX_UPLOAD_ID && !id.chars().any(char::is_control);
-        usable.then_some(id).ok_or(ReplyError::UploadId)
+        is_upload_id(id).then_some(id).ok_or(ReplyError::UploadId)
     }
+}
+
+pub(super) fn is_upload_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= MAX_UPLOAD_ID && !id.chars().any(char::is_control)
 }
 
 impl CompleteResult {

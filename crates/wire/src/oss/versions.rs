@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use http::HeaderMap;
 
-use super::escape;
+use super::listing::decode;
 use super::meta::InvalidHeader;
 use super::range::digits;
 use super::reply::{ReplyError, Strict, set};
@@ -170,14 +170,6 @@ fn check_entries(versions: &[ListedVersion], request: &ListVersions) -> Result<(
 
 fn is_version_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_VERSION_ID && !id.chars().any(char::is_control)
-}
-
-fn decode(encoding_type: &str, text: &str) -> Result<String, &'static str> {
-    match encoding_type {
-        "" => Ok(text.to_owned()),
-        "url" => escape::decode_query(text).ok_or("a name is not UTF-8"),
-        _ => Err("its encoding type is unknown"),
-    }
 }
 
 /// Head of the answer to DeleteObject, and what DeleteMultipleObjects says of one object.
