@@ -30,6 +30,7 @@ mod spans;
 mod state;
 mod store;
 mod stream;
+mod told;
 pub mod transport;
 mod upload;
 mod versions;
@@ -54,6 +55,7 @@ pub use put::PutReport;
 pub use retry::RetryPolicy;
 pub use state::{StateDir, StateError};
 pub use store::{BucketEntry, Clock, SignatureVersion, Store, StoreBuilder};
+pub use told::Told;
 pub use upload::{MultipartUpload, UploadPart};
 pub use versions::{DeleteOutcome, DeleteReport};
 

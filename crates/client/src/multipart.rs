@@ -1,6 +1,5 @@
 //! One upload by parts: the calls that it takes, and what is left of it when it does not end well, which is nothing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use osseal_core::{Envelope, PartPlan, SealedPart, is_envelope_header};
@@ -16,10 +15,10 @@ use crate::bucket::EncryptedBucket;
 use crate::checkpoint::Acknowledged;
 use crate::error::{ErrorKind, Failure};
 use crate::journal::Journal;
-use crate::options::{Progress, PutOptions};
 use crate::put::{PutReport, damaged};
 use crate::spans;
 use crate::store::Payload;
+use crate::told::Told;
 
 /// The service's answer about an upload that has ended, or never was.
 pub(crate) const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
@@ -36,35 +35,6 @@ pub(crate) struct Draft {
     pub(crate) plain_total: u64,
     pub(crate) forbid_overwrite: bool,
     pub(crate) told: Told,
-}
-
-/// Who is told how much has been stored, each byte once however often an upload begins again.
-#[derive(Clone, Default)]
-pub(crate) struct Told {
-    progress: Option<Progress>,
-    /// Bytes that were told of before, and bytes of this beginning.
-    counts: Arc<(AtomicU64, AtomicU64)>,
-}
-
-impl Told {
-    pub(crate) fn new(options: &PutOptions) -> Told {
-        Told { progress: options.progress.clone(), counts: Arc::default() }
-    }
-
-    /// So many more bytes are stored.
-    pub(crate) fn add(&self, bytes: u64) {
-        let (before, now) = &*self.counts;
-        let end = now.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        let told = before.fetch_max(end, Ordering::AcqRel);
-        if let Some(progress) = self.progress.as_ref().filter(|_| end > told) {
-            progress(end - told);
-        }
-    }
-
-    /// Nothing is stored any more.
-    pub(crate) fn begin_again(&self) {
-        self.counts.1.store(0, Ordering::Release);
-    }
 }
 
 /// An upload that the service knows.

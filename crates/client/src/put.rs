@@ -13,11 +13,12 @@ use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::file::OpenSource;
 use crate::headers;
-use crate::multipart::{Draft, NO_SUCH_UPLOAD, Told};
+use crate::multipart::{Draft, NO_SUCH_UPLOAD};
 use crate::options::PutOptions;
 use crate::parallel::Parts;
 use crate::spans;
 use crate::store::Payload;
+use crate::told::Told;
 
 /// What was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

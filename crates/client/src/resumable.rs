@@ -21,11 +21,12 @@ use crate::checkpoint::{Checkpoint, UploadPlace};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::file::{OpenSource, blocking};
 use crate::journal::Journal;
-use crate::multipart::{Begun, Draft, NO_SUCH_UPLOAD, Told, abort_or_warn, abort_others};
+use crate::multipart::{Begun, Draft, NO_SUCH_UPLOAD, abort_or_warn, abort_others};
 use crate::options::PutOptions;
 use crate::parallel::Parts;
 use crate::put::{Fresh, PutReport, Replayable, with_envelope};
 use crate::state::{Record, RecordName, StateDir, bytes_of};
+use crate::told::Told;
 
 /// How often an upload begins, the resumed one not counted.
 const BEGINNINGS: u32 = 3;

@@ -23,11 +23,12 @@ use crate::bucket::EncryptedBucket;
 use crate::budget::Permit;
 use crate::error::{ErrorKind, Failure};
 use crate::file::Spool;
-use crate::multipart::{Draft, Told};
+use crate::multipart::Draft;
 use crate::options::PutOptions;
 use crate::parallel::Parts;
 use crate::put::{Fresh, PutReport, damaged, with_envelope};
 use crate::store::Payload;
+use crate::told::Told;
 use crate::transport::{self, BoxError};
 
 /// Seals a source as it is read. Whoever drops one of its futures can go on with another.

@@ -9,9 +9,10 @@ use osseal_core::{PartSlots, SealedPart};
 use crate::body::length_in_memory;
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure, Scene};
-use crate::multipart::{Begun, Draft, Told};
+use crate::multipart::{Begun, Draft};
 use crate::options::PutOptions;
 use crate::put::{Fresh, PutReport, chosen, with_envelope};
+use crate::told::Told;
 
 /// An encrypted object that is uploaded part by part, in any order and any number of parts at a time.
 ///
