@@ -129,6 +129,23 @@ impl Checkpoint {
         differences.into_iter().find_map(|(differs, why)| differs.then_some(why))
     }
 
+    /// Whether the same put, made now, would go on with this as far as this machine can tell: by lock, source, and what was sent.
+    pub(crate) fn is_ready(&self, lock: (u64, u64), source: Option<Stamp>) -> bool {
+        let is_begun = self.upload_id.is_some() && self.has_parts();
+        is_begun && self.lock == lock && source == Some(self.source)
+    }
+
+    /// How the object is cut into parts.
+    pub(crate) fn plan(&self) -> PartPlan {
+        PartPlan { data_size: self.data_size, part_size: self.part_size }
+    }
+
+    /// How many parts the service has acknowledged, and their stored bytes.
+    pub(crate) fn sent(&self) -> (u64, u64) {
+        let said = self.parts.values().filter_map(|part| part.acknowledged.as_ref());
+        said.fold((0, 0), |(parts, bytes), said| (parts + 1, bytes.saturating_add(said.length)))
+    }
+
     /// Whether a part may have left.
     pub(crate) fn has_parts(&self) -> bool {
         !self.parts.is_empty()
@@ -180,7 +197,7 @@ impl Checkpoint {
     /// What became of the parts, if what the store lists is of this upload and no newer than this: every part it has was recorded, has the size
     /// that it should have, and is what was acknowledged.
     pub(crate) fn reconcile(&self, listed: &[PartEntry]) -> Result<Vec<Past>, &'static str> {
-        let plan = PartPlan { data_size: self.data_size, part_size: self.part_size };
+        let plan = self.plan();
         let length = |number: u32| {
             let start = u64::from(number.saturating_sub(1)) * plan.part_size;
             plan.part_size.min(plan.data_size.saturating_sub(start))

@@ -1,8 +1,9 @@
 //! Files that are read, and written, at positions: by several tasks at a time, without a position that they would share.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -38,10 +39,19 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    #[cfg(unix)]
     fn of(file: &File) -> io::Result<Stamp> {
+        Stamp::read(&file.metadata()?)
+    }
+
+    /// Of what lies at a path, links followed.
+    pub(crate) fn at(path: &Path) -> io::Result<Stamp> {
+        Stamp::read(&path.metadata()?)
+    }
+
+    #[cfg(unix)]
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    fn read(found: &Metadata) -> io::Result<Stamp> {
         use std::os::unix::fs::MetadataExt;
-        let found = file.metadata()?;
         Ok(Stamp {
             file: (found.dev(), found.ino()),
             length: found.len(),
@@ -51,8 +61,7 @@ impl Stamp {
     }
 
     #[cfg(not(unix))]
-    fn of(file: &File) -> io::Result<Stamp> {
-        let found = file.metadata()?;
+    fn read(found: &Metadata) -> io::Result<Stamp> {
         let modified = found.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let seconds = i64::try_from(modified.as_secs()).unwrap_or(i64::MAX);
         let modified = (seconds, modified.subsec_nanos().into());

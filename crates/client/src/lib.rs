@@ -32,6 +32,7 @@ mod store;
 mod stream;
 mod told;
 pub mod transport;
+mod unfinished;
 mod upload;
 mod versions;
 
@@ -46,8 +47,8 @@ pub use headers::{HeaderChange, ObjectHeaders};
 pub use info::{Authenticity, Encryption, ObjectInfo};
 pub use kms::{Kms, KmsKey};
 pub use options::{
-    CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListVersionsOptions, Progress,
-    PutOptions,
+    CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListUploadsOptions,
+    ListVersionsOptions, Progress, PutOptions,
 };
 pub use presigned::{PresignOptions, PresignedReader, PresignedUrl};
 pub use prove::Proof;
@@ -56,6 +57,7 @@ pub use retry::RetryPolicy;
 pub use state::{StateDir, StateError};
 pub use store::{BucketEntry, Clock, SignatureVersion, Store, StoreBuilder};
 pub use told::Told;
+pub use unfinished::{KeptUpload, Outlook, Unfinished, Uploaded};
 pub use upload::{MultipartUpload, UploadPart};
 pub use versions::{DeleteOutcome, DeleteReport};
 
@@ -67,6 +69,7 @@ pub use osseal_core::{
 };
 pub use osseal_wire::kms::{KeyId, KeyIdError};
 pub use osseal_wire::oss::{
-    Acl, Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedVersion, Page,
-    StorageClass, StoredVersion, UnknownName, VersionMarker, VersionPage, Versioning,
+    Acl, Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedUpload,
+    ListedVersion, Page, StorageClass, StoredVersion, UnknownName, UploadMarker, UploadPage, VersionMarker,
+    VersionPage, Versioning,
 };

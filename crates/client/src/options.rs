@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use osseal_core::{ByteRange, EncryptionContext, ReadPolicy};
-use osseal_wire::oss::{Acl, StorageClass, VersionMarker};
+use osseal_wire::oss::{Acl, StorageClass, UploadMarker, VersionMarker};
 
 use crate::headers::{HeaderChange, ObjectHeaders};
 
@@ -97,6 +97,17 @@ pub struct ListVersionsOptions {
     pub after: Option<VersionMarker>,
     /// Most entries in a page, 1 to 1,000.
     pub max_keys: Option<u32>,
+}
+
+/// For [`EncryptedBucket::list_uploads`](crate::EncryptedBucket::list_uploads). Empty means not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ListUploadsOptions {
+    /// Only uploads of keys that begin so.
+    pub prefix: String,
+    /// Where the page begins: `next` of the page before.
+    pub after: Option<UploadMarker>,
+    /// Most entries in a page, 1 to 1,000.
+    pub max_uploads: Option<u32>,
 }
 
 /// For [`EncryptedBucket::delete_many`](crate::EncryptedBucket::delete_many): an object, or one version of it.

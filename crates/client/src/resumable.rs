@@ -155,12 +155,12 @@ impl EncryptedBucket {
         }
     }
 
-    /// The parts that the store says it has of an upload, and whether all it says is of this envelope.
-    async fn parts_of(
+    /// The parts that the store says it has of an upload, and whether all it says is of this envelope, if it is to be of one.
+    pub(crate) async fn parts_of(
         &self,
         key: &str,
         id: &str,
-        of: &Checkpoint,
+        of: Option<&Checkpoint>,
     ) -> Result<(Vec<PartEntry>, bool), Failure> {
         let (mut parts, mut marker) = (Vec::new(), 0);
         for _ in 0..MAX_PAGES {
@@ -173,7 +173,7 @@ impl EncryptedBucket {
             let page = self.document(Some(key), Call::ListParts(list)).await?;
             let page = ListPartsResult::from_xml(&page).map_err(ReplyError::Xml)?;
             page.checked(marker)?;
-            if !of.is_of(&page) {
+            if of.is_some_and(|of| !of.is_of(&page)) {
                 return Ok((parts, false));
             }
             parts.extend(page.parts);
@@ -256,7 +256,7 @@ impl Put<'_> {
         let (Some(id), true) = (&former.upload_id, former.has_parts()) else {
             return Ok(Former::Over("nothing had been sent"));
         };
-        let (listed, is_ours) = match self.bucket.parts_of(self.key, id, former).await {
+        let (listed, is_ours) = match self.bucket.parts_of(self.key, id, Some(former)).await {
             Ok(listed) => listed,
             Err(failure) if failure.code == NO_SUCH_UPLOAD => {
                 return self.find_done(former, envelope, file).await;

@@ -9,11 +9,14 @@
 //! The directory is the user's and has mode 0700. A record is written under a temporary name, synced, renamed, and its directory synced. One that is cut,
 //! changed, of another name, too long, or a file of somebody else counts as absent.
 
+pub(crate) mod system;
+
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::hmac;
@@ -32,6 +35,8 @@ const KEY: &str = "key";
 const KEY_LEN: usize = 32;
 /// How often a lock is tried for whose file is taken away meanwhile.
 const ATTEMPTS: u32 = 16;
+/// How long somebody holds a lock, at the most, who only looks whether it is held.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A directory with records of transfers, and the key that authenticates them. Clones share it.
 #[derive(Clone)]
@@ -89,9 +94,20 @@ impl RecordName {
         RecordName(name)
     }
 
+    /// The name that the file of a record has.
+    fn parse(file: &OsStr) -> Option<RecordName> {
+        let digits = file.to_str()?.strip_suffix(".record")?;
+        HEXLOWER.decode(digits.as_bytes()).ok()?.try_into().ok().map(RecordName)
+    }
+
     /// 32 hexadecimal digits.
     pub(crate) fn short(&self) -> String {
         HEXLOWER.encode(&self.0[..16])
+    }
+
+    /// What a tag is of.
+    fn signed(&self, bytes: &[u8]) -> Vec<u8> {
+        [&self.0[..], bytes].concat()
     }
 }
 
@@ -130,11 +146,17 @@ impl StateDir {
     /// Takes a record for this process alone; none while another one uses it.
     pub(crate) fn take(&self, name: RecordName) -> io::Result<Option<Record>> {
         let path = self.file(name, "lock");
+        let mut has_waited = false;
         for _ in 0..ATTEMPTS {
             let lock = system::open(OpenOptions::new().write(true).create(true).truncate(false), &path)?;
             match lock.try_lock() {
                 Ok(()) => {}
-                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+                Err(std::fs::TryLockError::WouldBlock) if has_waited => return Ok(None),
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    has_waited = true;
+                    std::thread::sleep(LOOK);
+                    continue;
+                }
                 Err(std::fs::TryLockError::Error(error)) => return Err(error),
             }
             // Who had it before may have taken the file away, and another may have made it again.
@@ -151,6 +173,55 @@ impl StateDir {
     pub(crate) fn file(&self, name: RecordName, kind: &str) -> PathBuf {
         self.0.path.join(format!("{}.{kind}", HEXLOWER.encode(&name.0)))
     }
+
+    /// The names of all records, in no order. Some may be gone, or count as absent.
+    pub(crate) fn names(&self) -> io::Result<Vec<RecordName>> {
+        let entries = std::fs::read_dir(&self.0.path)?;
+        let names = entries.filter_map(|entry| match entry {
+            Ok(entry) => RecordName::parse(&entry.file_name()).map(Ok),
+            Err(error) => Some(Err(error)),
+        });
+        names.collect()
+    }
+
+    /// What was stored last under a name, if that is there and authentic. Whoever uses the record may store something else at any time.
+    pub(crate) fn load(&self, name: RecordName) -> io::Result<Option<Vec<u8>>> {
+        let Some(bytes) = read(&self.file(name, "record"), HEAD + MAX_CONTENT + TAG)? else {
+            return Ok(None);
+        };
+        let content = || {
+            let (signed, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
+            let rest = signed.strip_prefix(MAGIC)?.strip_prefix(&[VERSION])?;
+            let (length, content) = rest.split_first_chunk::<4>()?;
+            hmac::verify(&self.0.key, &name.signed(signed), tag).ok()?;
+            (usize::try_from(u32::from_be_bytes(*length)).ok()? == content.len()).then(|| content.to_vec())
+        };
+        Ok(content())
+    }
+
+    /// When a record was stored; none when it is gone.
+    pub(crate) fn stored(&self, name: RecordName) -> io::Result<Option<SystemTime>> {
+        match self.file(name, "record").symlink_metadata() {
+            Ok(found) => found.modified().map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Device and inode of a record's lock, and whether a process has it. None when there is no lock, and so nobody who has it.
+    pub(crate) fn lock(&self, name: RecordName) -> io::Result<Option<((u64, u64), bool)>> {
+        let lock = match system::open(OpenOptions::new().write(true), &self.file(name, "lock")) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let identity = system::identity(&lock.metadata()?);
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(Some((identity, false))),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(Some((identity, true))),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
 }
 
 impl std::fmt::Debug for StateDir {
@@ -162,17 +233,7 @@ impl std::fmt::Debug for StateDir {
 impl Record {
     /// What was stored last, if that is there and authentic.
     pub(crate) fn load(&self) -> io::Result<Option<Vec<u8>>> {
-        let Some(bytes) = read(&self.state.file(self.name, "record"), HEAD + MAX_CONTENT + TAG)? else {
-            return Ok(None);
-        };
-        let content = || {
-            let (signed, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
-            let rest = signed.strip_prefix(MAGIC)?.strip_prefix(&[VERSION])?;
-            let (length, content) = rest.split_first_chunk::<4>()?;
-            hmac::verify(&self.state.0.key, &self.signed(signed), tag).ok()?;
-            (usize::try_from(u32::from_be_bytes(*length)).ok()? == content.len()).then(|| content.to_vec())
-        };
-        Ok(content())
+        self.state.load(self.name)
     }
 
     /// Stores it in place of what was there; it is on the disk when this returns.
@@ -181,7 +242,7 @@ impl Record {
         let length = length.ok_or(io::ErrorKind::FileTooLarge)?;
         let head = [MAGIC, &[VERSION], &length.to_be_bytes()].concat();
         let signed = [&head, content].concat();
-        let tag = hmac::sign(&self.state.0.key, &self.signed(&signed));
+        let tag = hmac::sign(&self.state.0.key, &self.name.signed(&signed));
         let folder = &self.state.0.path;
         // Made with mode 0600.
         let mut file = NamedTempFile::new_in(folder)?;
@@ -206,10 +267,6 @@ impl Record {
             }
         }
         system::sync_folder(&self.state.0.path)
-    }
-
-    fn signed(&self, bytes: &[u8]) -> Vec<u8> {
-        [&self.name.0[..], bytes].concat()
     }
 }
 
@@ -254,103 +311,6 @@ fn make_key(folder: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 /// The name of a file below its folder, for messages and digests.
 pub(crate) fn bytes_of(path: &Path) -> &[u8] {
     OsStr::as_encoded_bytes(path.as_os_str())
-}
-
-/// What takes knowledge of the system: owners, modes, links.
-#[cfg(unix)]
-pub(crate) mod system {
-    use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-    use std::io;
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-    use std::path::Path;
-
-    use rustix::fs::OFlags;
-
-    pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)
-    }
-
-    /// Opens a file that is no link; one that is made is the user's alone.
-    pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-        options
-            .mode(0o600)
-            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-            .open(path)
-    }
-
-    pub(crate) fn is_ours(found: &Metadata) -> bool {
-        found.uid() == rustix::process::geteuid().as_raw()
-    }
-
-    pub(crate) fn is_private(found: &Metadata) -> bool {
-        let of_others = 0o077;
-        found.mode() & of_others == 0
-    }
-
-    pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
-        identity(one) == identity(other)
-    }
-
-    /// Device and inode.
-    pub(crate) fn identity(found: &Metadata) -> (u64, u64) {
-        (found.dev(), found.ino())
-    }
-
-    pub(crate) fn is_link_refused(path: &Path) -> bool {
-        path.symlink_metadata().is_ok_and(|found| found.is_symlink())
-    }
-
-    pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-        File::open(folder)?.sync_all()
-    }
-
-    pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-    }
-}
-
-/// Elsewhere owners and modes are not told, so that nothing is remembered.
-#[cfg(not(unix))]
-pub(crate) mod system {
-    use std::fs::{File, Metadata, OpenOptions};
-    use std::io;
-    use std::path::Path;
-
-    pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(path)
-    }
-
-    pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-        options.open(path)
-    }
-
-    pub(crate) fn is_ours(_: &Metadata) -> bool {
-        false
-    }
-
-    pub(crate) fn is_private(_: &Metadata) -> bool {
-        false
-    }
-
-    pub(crate) fn is_same(_: &Metadata, _: &Metadata) -> bool {
-        false
-    }
-
-    pub(crate) fn identity(_: &Metadata) -> (u64, u64) {
-        (0, 0)
-    }
-
-    pub(crate) fn is_link_refused(_: &Path) -> bool {
-        false
-    }
-
-    pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(crate) fn read_exact_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
 }
 
 #[cfg(all(test, unix))]
@@ -398,10 +358,31 @@ mod tests {
             let found = state.0.path.join::<PathBuf>(file).metadata().expect("there");
             assert_eq!(found.permissions().mode() & 0o777, 0o600);
         }
+        assert_eq!(state.names().expect("readable"), [name("a")]);
         record.remove().expect("removable");
+        assert_eq!(state.names().expect("readable"), []);
         assert_eq!(taken(&state, "a").load().expect("readable"), None);
         let long = taken(&state, "a").store(&vec![0; MAX_CONTENT + 1]);
         assert_eq!(long.expect_err("too long").kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn a_look_at_a_lock_hinders_nobody() {
+        let (_folder, state) = state();
+        assert_eq!(state.lock(name("a")).expect("readable"), None);
+        let record = taken(&state, "a");
+        let ours = record.lock_identity().expect("readable");
+        assert_eq!(state.lock(name("a")).expect("readable"), Some((ours, true)));
+        drop(record);
+        assert_eq!(state.lock(name("a")).expect("readable"), Some((ours, false)));
+        let looking = File::open(state.file(name("a"), "lock")).expect("there");
+        looking.lock_shared().expect("free");
+        let late = std::thread::spawn(move || {
+            std::thread::sleep(LOOK / 4);
+            drop(looking);
+        });
+        assert!(state.take(name("a")).expect("no trouble").is_some(), "waits for who looks");
+        late.join().expect("no panic");
     }
 
     #[test]
