@@ -6,6 +6,9 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::exit::{Exit, Failure};
 
+/// How the name of a file begins that is made to find out whether case matters; a walk leaves such files out.
+const PROBE: &str = ".osseal-case-";
+
 /// Where a key lies below the folder of a recursive download: a plain relative path.
 ///
 /// # Errors
@@ -41,19 +44,22 @@ pub(crate) fn make_folders(root: &Path, below: &Path) -> Result<PathBuf, Failure
         let found = folder.symlink_metadata();
         let found = found
             .map_err(|error| Failure::local(format!("cannot use the folder {}", folder.display()), error))?;
+        if found.is_symlink() {
+            return Err(link(&folder));
+        }
         if !found.is_dir() {
-            let what =
-                if found.is_symlink() { "a symbolic link, which may lead elsewhere" } else { "not a folder" };
-            return Err(Failure::new(Exit::Local, format!("{} is {what}", folder.display())));
+            return Err(Failure::new(Exit::Local, format!("{} is not a folder", folder.display())));
         }
     }
     if target.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
-        let text = format!("{} is a symbolic link, which may lead elsewhere", target.display());
-        return Err(
-            Failure::new(Exit::Local, text).hint("copy the object by itself to write through the link")
-        );
+        return Err(link(&target).hint("copy the object by itself to write through the link"));
     }
     Ok(target)
+}
+
+/// Refuses to go through a link.
+pub(crate) fn link(path: &Path) -> Failure {
+    Failure::new(Exit::Local, format!("{} is a symbolic link, which may lead elsewhere", path.display()))
 }
 
 /// Files that keys have asked for, in the order of the keys: two that would be one are found before either is written.
@@ -95,7 +101,7 @@ impl Claims {
 /// Whether names that differ in case alone are the same file below a folder.
 fn folds_case(root: &Path) -> bool {
     let Some(there) = root.ancestors().find(|folder| folder.is_dir()) else { return false };
-    let probe = tempfile::Builder::new().prefix(".osseal-case-").rand_bytes(12).tempfile_in(there);
+    let probe = tempfile::Builder::new().prefix(PROBE).rand_bytes(12).tempfile_in(there);
     let Ok(probe) = probe else { return false };
     let name = probe.path().file_name().map(OsStr::to_ascii_uppercase).unwrap_or_default();
     probe.path().with_file_name(name).symlink_metadata().is_ok()

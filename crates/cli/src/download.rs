@@ -3,12 +3,13 @@
 //! One that is large lands under a name that the next run finds again, see [`osseal::Partial`].
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 
 use osseal::{Partial, StateDir};
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::confine;
 use crate::exit::{Exit, Failure};
 use crate::keys::{folder_of, sync_folder};
 use crate::output::Output;
@@ -36,6 +37,21 @@ impl Download {
         let into_folder = target.is_dir() || ends_with_separator(target);
         let target = if into_folder { target.join(name()?) } else { target.to_owned() };
         let (target, replaced) = resolve(target)?;
+        Download::begin(target, replaced.as_ref(), may_replace)
+    }
+
+    /// Begins a download to a path that is no folder and no link. A link that takes the path later is replaced, not followed.
+    pub(crate) fn create_file(target: &Path, may_replace: bool) -> Result<Download, Failure> {
+        let replaced = match target.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Failure::local(format!("cannot write {}", target.display()), error)),
+            Ok(found) if found.is_symlink() => return Err(confine::link(target)),
+            Ok(found) => Some(replaceable(target, found)?),
+        };
+        Download::begin(target.to_owned(), replaced.as_ref(), may_replace)
+    }
+
+    fn begin(target: PathBuf, replaced: Option<&Metadata>, may_replace: bool) -> Result<Download, Failure> {
         if replaced.is_some() && !may_replace {
             return Err(exists(&target));
         }
@@ -44,17 +60,9 @@ impl Download {
         };
         let mut builder = tempfile::Builder::new();
         builder.prefix(UNFINISHED);
-        permit(&mut builder, replaced.as_ref());
+        permit(&mut builder, replaced);
         let temporary = builder.tempfile_in(folder_of(&target)).map_err(failed)?;
         Ok(Download { target, temporary, may_replace })
-    }
-
-    /// Begins a download to a path that is no folder and no link.
-    pub(crate) fn create_file(target: &Path, may_replace: bool) -> Result<Download, Failure> {
-        if target.is_dir() {
-            return Err(Failure::new(Exit::Local, format!("{} is a directory", target.display())));
-        }
-        Download::create(target, || Ok(""), may_replace)
     }
 
     /// The file that it will be.
@@ -90,7 +98,13 @@ impl Download {
         let mut temporary = NamedTempFile::from_parts(partial.file().try_clone().map_err(failed)?, path);
         temporary.disable_cleanup(true);
         temporary.as_file().set_permissions(permissions).map_err(failed)?;
-        let target = Download { target, temporary, may_replace }.place()?;
+        let target = match (Download { target, temporary, may_replace }).place() {
+            Ok(target) => target,
+            Err(misplaced) => {
+                keep(&mut partial, &misplaced);
+                return Err(misplaced.into());
+            }
+        };
         if let Err(error) = partial.complete() {
             Output::warn(format_args!("a record of the finished download is left: {error}"));
         }
@@ -98,18 +112,19 @@ impl Download {
     }
 
     /// Puts the file in its place, when all bytes are on the disk.
-    fn place(self) -> Result<PathBuf, Failure> {
-        self.temporary.as_file().sync_all().map_err(|error| self.failed(error))?;
+    fn place(self) -> Result<PathBuf, Misplaced> {
+        self.temporary.as_file().sync_all().map_err(|error| Misplaced::Failed(self.failed(error)))?;
         let Download { target, temporary, may_replace } = self;
         let placed =
             if may_replace { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };
         match placed {
             Ok(_) => {}
             Err(error) if !may_replace && error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(exists(&target));
+                return Err(Misplaced::Exists(target));
             }
             Err(error) => {
-                return Err(Failure::local(format!("cannot write {}", target.display()), error.error));
+                let text = format!("cannot write {}", target.display());
+                return Err(Misplaced::Failed(Failure::local(text, error.error)));
             }
         }
         sync_folder(folder_of(&target));
@@ -121,6 +136,31 @@ impl Download {
     }
 }
 
+/// Why a file whose bytes are all there has not got its name.
+enum Misplaced {
+    /// Another one has it, and is not to be replaced.
+    Exists(PathBuf),
+    Failed(Failure),
+}
+
+impl From<Misplaced> for Failure {
+    fn from(misplaced: Misplaced) -> Failure {
+        match misplaced {
+            Misplaced::Exists(target) => exists(&target),
+            Misplaced::Failed(failure) => failure,
+        }
+    }
+}
+
+/// Leaves a partial file as the next run needs it, if that run can end otherwise.
+fn keep(partial: &mut Partial, misplaced: &Misplaced) {
+    if matches!(misplaced, Misplaced::Exists(_)) {
+        partial.discard();
+    } else if let Err(error) = make_private(partial.file()) {
+        Output::warn(format_args!("{} cannot be gone on with: {error}", partial.path().display()));
+    }
+}
+
 fn exists(target: &Path) -> Failure {
     Failure::new(Exit::NotThere, format!("{} exists", target.display()))
         .hint("leave --forbid-overwrite out to replace it")
@@ -128,7 +168,6 @@ fn exists(target: &Path) -> Failure {
 
 /// Follows symbolic links and refuses what must not be replaced by a file. Gives what is there.
 fn resolve(target: PathBuf) -> Result<(PathBuf, Option<Metadata>), Failure> {
-    let refused = |text: String| Err(Failure::new(Exit::Local, text));
     let link = match target.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((target, None)),
         Err(error) => return Err(Failure::local(format!("cannot write {}", target.display()), error)),
@@ -141,16 +180,23 @@ fn resolve(target: PathBuf) -> Result<(PathBuf, Option<Metadata>), Failure> {
     } else {
         target
     };
-    let shown = resolved.display();
     match resolved.metadata() {
-        Err(error) => Err(Failure::local(format!("cannot write {shown}"), error)),
-        Ok(metadata) if metadata.is_dir() => refused(format!("{shown} is a directory")),
-        Ok(metadata) if !metadata.is_file() => {
-            Err(Failure::new(Exit::Local, format!("{shown} is not a regular file"))
-                .hint("write to - and redirect standard output instead"))
-        }
-        Ok(metadata) => Ok((resolved, Some(metadata))),
+        Err(error) => Err(Failure::local(format!("cannot write {}", resolved.display()), error)),
+        Ok(metadata) => replaceable(&resolved, metadata).map(|metadata| (resolved, Some(metadata))),
     }
+}
+
+/// What a file may take the place of.
+fn replaceable(path: &Path, found: Metadata) -> Result<Metadata, Failure> {
+    let shown = path.display();
+    if found.is_dir() {
+        return Err(Failure::new(Exit::Local, format!("{shown} is a directory")));
+    }
+    if !found.is_file() {
+        return Err(Failure::new(Exit::Local, format!("{shown} is not a regular file"))
+            .hint("write to - and redirect standard output instead"));
+    }
+    Ok(found)
 }
 
 /// Gives the file the permissions of the one that it replaces, else what the user's mask leaves of reading and writing.
@@ -161,10 +207,55 @@ fn permit(builder: &mut tempfile::Builder<'_, '_>, replaced: Option<&Metadata>) 
     builder.permissions(std::fs::Permissions::from_mode(mode));
 }
 
+/// For its owner alone, as one has to be that is gone on with.
+#[cfg(unix)]
+fn make_private(file: &File) -> std::io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &File) -> std::io::Result<()> {
+    Ok(())
+}
+
 #[cfg(not(unix))]
 fn permit(_: &mut tempfile::Builder<'_, '_>, _: Option<&Metadata>) {}
 
 fn ends_with_separator(path: &Path) -> bool {
     let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
     OsStr::as_encoded_bytes(path.as_os_str()).last().is_some_and(is_separator)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn one_of_many_follows_no_link_however_late_it_comes() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (target, secret) = (folder.path().join("a"), outside.path().join("secret"));
+        std::fs::write(&secret, "not ours").unwrap();
+        symlink(&secret, &target).unwrap();
+        assert!(Download::create_file(&target, true).is_err());
+        std::fs::remove_file(&target).unwrap();
+        for may_replace in [true, false] {
+            let mut download = Download::create_file(&target, may_replace).unwrap();
+            download.temporary.write_all(b"new").unwrap();
+            symlink(&secret, &target).unwrap();
+            assert_eq!(download.place().is_ok(), may_replace);
+            assert_eq!(std::fs::read(&secret).unwrap(), b"not ours");
+            assert_eq!(target.is_symlink(), !may_replace);
+            std::fs::remove_file(&target).unwrap();
+        }
+        // The control: a single one goes where the link leads.
+        symlink(&secret, &target).unwrap();
+        let mut download = Download::create(&target, || Ok("a"), true).unwrap();
+        download.temporary.write_all(b"new").unwrap();
+        download.place().ok().unwrap();
+        assert_eq!(std::fs::read(&secret).unwrap(), b"new");
+    }
 }

@@ -1,6 +1,7 @@
 //! Regular files below a folder, in the order that keys have in a listing.
 
 use std::cmp::Ordering;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use futures_util::stream::{self, Stream};
@@ -61,6 +62,12 @@ pub(crate) fn below(
     let entries = WalkDir::new(&folder).sort_by(in_key_order).into_iter();
     entries.filter_map(move |entry| match entry {
         Ok(entry) => wanted(&folder, &selection, entry).map(Ok),
+        // They come and go beside a walk.
+        Err(error)
+            if is_gone(&error) && error.path().and_then(Path::file_name).is_some_and(is_unfinished) =>
+        {
+            None
+        }
         Err(error) => Some(Err(Failure::local(format!("cannot read all of {}", folder.display()), error))),
     })
 }
@@ -89,6 +96,11 @@ fn wanted(folder: &Path, selection: &Selection, entry: DirEntry) -> Option<Item>
     if entry.file_type().is_dir() {
         return None;
     }
+    let left_out = |what| Output::warn(format_args!("{} is {what} and is left out", entry.path().display()));
+    if is_unfinished(entry.file_name()) {
+        left_out("an unfinished download");
+        return None;
+    }
     let below = entry.path().strip_prefix(folder).ok()?;
     let parts: Option<Vec<_>> = below.iter().map(|part| part.to_str()).collect();
     let Some(name) = parts.map(|parts| parts.join("/")) else {
@@ -97,17 +109,22 @@ fn wanted(folder: &Path, selection: &Selection, entry: DirEntry) -> Option<Item>
     if !selection.takes(&name) {
         return None;
     }
-    let left_out = |what| Output::warn(format_args!("{} is {what} and is left out", entry.path().display()));
     if entry.file_type().is_symlink() {
         left_out("a symbolic link");
     } else if !entry.file_type().is_file() {
         left_out("not a regular file");
-    } else if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
-        left_out("an unfinished download");
     } else {
         return Some(Item::File(Found { path: entry.into_path(), name }));
     }
     None
+}
+
+fn is_gone(error: &walkdir::Error) -> bool {
+    error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn is_unfinished(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
 /// The order of whole names: a folder stands where its name with the slash does.

@@ -66,6 +66,47 @@ fn an_interrupted_download_leaves_nothing() {
     }
 }
 
+/// Everything has come, and the target's name is not to be had.
+#[cfg(unix)]
+#[test]
+fn a_download_without_a_place_is_kept_for_the_next_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let store = Store::new();
+    let home = home(&store);
+    home.run(&["cp", "f", "oss://box/f"]).ok();
+    let command = ["cp", "oss://box/f", "into/f", "--part-size", "100KiB", "--jobs", "1"];
+    let target = home.path().join("into/f");
+    let gets = || store.faults.calls(Operation::GetObject);
+    let disturbed = |more: &[&str], disturb: &dyn Fn()| {
+        let before = gets();
+        let wait = Action::Delay(Duration::from_millis(500));
+        store.faults.inject(Fault::new(wait).on(Operation::GetObject).skip(20));
+        let child = home.command(&[&command[..], more].concat()).spawn().unwrap();
+        until("nearly all has come", || (gets() > before + 20).then_some(()));
+        disturb();
+        finish(child)
+    };
+    disturbed(&[], &|| std::fs::create_dir(&target).unwrap())
+        .fails(1, &["cannot write", "goes on from there"]);
+    let left: Vec<_> = home.names("into").into_iter().filter(|name| name != "f").collect();
+    let [partial] = &left[..] else { panic!("{left:?}") };
+    let mode = home.path().join("into").join(partial).metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    std::fs::remove_dir(&target).unwrap();
+    let before = gets();
+    home.run(&command).ok();
+    assert_eq!(gets() - before, 1, "all of it was there");
+    assert_eq!(home.read("into/f"), ramp(3 << 20));
+    std::fs::remove_file(&target).unwrap();
+    // A file that is not to be replaced will be in the way of the next run, too.
+    let ended = disturbed(&["--forbid-overwrite"], &|| std::fs::write(&target, "first").unwrap());
+    let words = ended.fails(3, &["into/f exists", "--forbid-overwrite"]);
+    assert!(!words.contains("goes on"), "{words}");
+    assert_eq!((home.names("into"), home.read("into/f")), (vec!["f".to_owned()], b"first".to_vec()));
+    let state = home.names(".local/state/osseal");
+    assert!(!state.iter().any(|name| name.ends_with(".record")), "{state:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_upload_leaves_nothing() {

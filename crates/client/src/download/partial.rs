@@ -159,8 +159,8 @@ impl Partial {
         is_same && self.memo.range == download.range && !self.is_over
     }
 
-    /// Takes file and record away.
-    fn discard(&mut self) {
+    /// Takes file and record away: nothing is gone on with.
+    pub fn discard(&mut self) {
         self.is_over = true;
         for gone in [std::fs::remove_file(&self.path), self.record.remove()] {
             if let Err(error) = gone.or_else(absent) {

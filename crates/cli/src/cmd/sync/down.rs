@@ -61,6 +61,8 @@ pub(super) async fn run(
     let bucket = session.tuned_bucket(&source.bucket, &args.opening, args.tuning())?;
     let folder = source.clone().into_folder();
     listing::expect_some(&bucket, &folder, &source).await?;
+    // Its probe is a file in the target, which the walk must not meet.
+    let mut claims = Claims::below(target);
     let files = if target.exists() {
         walk::stream(target.to_owned(), selection.clone()).boxed()
     } else {
@@ -70,7 +72,6 @@ pub(super) async fn run(
         std::fs::create_dir_all(target)
             .map_err(|error| Failure::local(format!("cannot make the folder {}", target.display()), error))?;
     }
-    let mut claims = Claims::below(target);
     let bar = Bar::new(output, !args.no_progress && !args.dry_run, Some(0));
     let down = Down {
         context,
@@ -234,8 +235,7 @@ fn plain_path(root: &Path, name: &str) -> Result<PathBuf, Failure> {
     for part in &confine::relative(name)? {
         path.push(part);
         if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
-            let text = format!("{} is a symbolic link, which may lead elsewhere", path.display());
-            return Err(Failure::new(Exit::Local, text));
+            return Err(confine::link(&path));
         }
     }
     Ok(path)
