@@ -2,49 +2,30 @@
 
 mod copy;
 mod limits;
+mod objects;
 mod passphrase;
+mod refusal;
 mod sealing;
 mod signer;
 mod sync;
+mod transfer;
 pub(crate) mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use osseal::ByteRange;
 
-use crate::exit::{self, Failure};
+use crate::exit;
 
-pub(crate) use copy::{Copy, Headers, Many};
+pub(crate) use copy::Copy;
 pub(crate) use limits::Limits;
+pub(crate) use objects::{Cat, List, Presign, Remove, SetMeta, Stat, Verify};
 pub(crate) use passphrase::PassphraseFrom;
+pub(crate) use refusal::parse;
 pub(crate) use sealing::{Opening, Sealing};
 pub(crate) use signer::Signer;
 pub(crate) use sync::Sync;
-
-/// Longest piece of an argument that an error repeats, in characters.
-const SHOWN: usize = 400;
-
-/// Commands of ossutil that cannot be here, or have another name.
-const INSTEAD: [(&[&str], &str); 5] = [
-    (
-        &["append", "append-object", "appendfromfile", "append-from-file"],
-        "encrypted objects are not appended to: a key stream may be used once; write the whole object, or a further one",
-    ),
-    (
-        &["process", "process-object", "image-process"],
-        "the service sees ciphertext and can process nothing; read the object with cat and process the plaintext",
-    ),
-    (
-        &["select", "select-object", "select-object-content"],
-        "the service sees ciphertext and can select nothing; read the object with cat and filter the plaintext",
-    ),
-    (&["sign"], "the command is presign"),
-    (&["du"], "ls -r --json lists stored sizes, and with --plain plaintext sizes, to add up"),
-];
 
 /// Client-side encryption for Alibaba Cloud OSS.
 ///
@@ -188,103 +169,6 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Cat {
-    /// The object, oss://bucket/key, or a presigned URL (url-file:FILE reads one from a file, url-file:- from standard input)
-    pub(crate) object: OsString,
-    /// Plaintext bytes FIRST-LAST (both included), FIRST- (to the end) or -COUNT (the last ones)
-    #[arg(long, value_name = "RANGE", value_parser = values::range, allow_hyphen_values = true)]
-    pub(crate) range: Option<ByteRange>,
-    /// Version of the object
-    #[arg(long, value_name = "ID")]
-    pub(crate) version_id: Option<String>,
-    #[command(flatten)]
-    pub(crate) opening: Opening,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Presign {
-    /// The object, oss://bucket/key
-    pub(crate) object: OsString,
-    /// How long the URL is good, such as 90s, 15m, 12h or 7d, which is the longest
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = values::duration)]
-    pub(crate) expires_duration: Duration,
-    /// Version of the object
-    #[arg(long, value_name = "ID")]
-    pub(crate) version_id: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Stat {
-    /// The object, oss://bucket/key
-    pub(crate) object: OsString,
-    /// Version of the object
-    #[arg(long, value_name = "ID")]
-    pub(crate) version_id: Option<String>,
-    /// Prove what the store claims: with "end" key, context and size of a sealed object, by its last bytes; with "all" every byte
-    #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "end")]
-    pub(crate) verify: Option<Verify>,
-    #[command(flatten)]
-    pub(crate) opening: Opening,
-}
-
-/// How much of an object is read to verify it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Verify {
-    End,
-    All,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Remove {
-    /// The objects, oss://bucket/key; with -r everything whose key begins so
-    #[arg(required = true)]
-    pub(crate) objects: Vec<OsString>,
-    /// Delete everything below the prefixes
-    #[arg(long, short)]
-    pub(crate) recursive: bool,
-    /// With -r, ask nothing
-    #[arg(long, short)]
-    pub(crate) force: bool,
-    /// Delete this version of one object for good
-    #[arg(long, value_name = "ID", conflicts_with = "recursive")]
-    pub(crate) version_id: Option<String>,
-    #[command(flatten)]
-    pub(crate) many: Many,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct SetMeta {
-    /// The object, oss://bucket/key
-    pub(crate) object: OsString,
-    #[command(flatten)]
-    pub(crate) headers: Headers,
-    /// A header or the name of a pair of metadata to take away; may be repeated
-    #[arg(long, value_name = "NAME", conflicts_with = "replace")]
-    pub(crate) remove: Vec<String>,
-    /// Take everything away that is not given, the envelope apart
-    #[arg(long)]
-    pub(crate) replace: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct List {
-    /// A bucket or a prefix, oss://bucket[/prefix]; without it, the buckets are listed
-    pub(crate) place: Option<OsString>,
-    /// List all keys instead of grouping them by /
-    #[arg(long, short)]
-    pub(crate) recursive: bool,
-    /// Show plaintext sizes, which takes a request for each object
-    #[arg(long)]
-    pub(crate) plain: bool,
-    /// List all versions and delete markers, newest first, instead of the latest objects
-    #[arg(long, requires = "place", conflicts_with = "plain")]
-    pub(crate) all_versions: bool,
-    /// Requests at the same time, of --plain
-    #[arg(long, short, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: u16,
-}
-
-#[derive(Debug, clap::Args)]
 pub(crate) struct Man {
     /// The command that the page is about, such as cp or keys new [default: osseal itself]
     pub(crate) command: Vec<String>,
@@ -404,68 +288,6 @@ impl Command {
 /// The command as a whole, for completions and the manual.
 pub(crate) fn command() -> clap::Command {
     Args::command()
-}
-
-/// Reads the arguments. Help and refusals are printed here.
-pub(crate) fn parse() -> Result<Args, ExitCode> {
-    let error = match Args::try_parse() {
-        Ok(args) => {
-            args.globals.printing.color.apply();
-            args.globals.signer.warn();
-            return Ok(args);
-        }
-        Err(error) => error,
-    };
-    if !error.use_stderr() {
-        // Help and version: a closed pipe is no failure of ours.
-        drop(error.print());
-        return Err(ExitCode::SUCCESS);
-    }
-    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        drop(error.print());
-        return Err(ExitCode::from(exit::Exit::Usage as u8));
-    }
-    Err(refusal(&error).report())
-}
-
-/// One line that names the argument, and what the parser proposes instead.
-fn refusal(error: &clap::Error) -> Failure {
-    let text = error.render().to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or("the arguments are not understood");
-    let mut message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
-    let mut hint = None;
-    for line in lines {
-        if let Some(tip) = line.strip_prefix("tip: ") {
-            hint = Some(tip.to_owned());
-        } else if line.starts_with("Usage:") || line.starts_with("For more information") {
-            break;
-        } else {
-            message = format!("{message} {line}");
-        }
-    }
-    let hint = instead_of(error)
-        .map(str::to_owned)
-        .or(hint)
-        .unwrap_or_else(|| "osseal --help shows what is understood".to_owned());
-    Failure::usage(shortened(&message)).hint(shortened(&hint))
-}
-
-/// What to say about a command that ossutil has and this one has not.
-fn instead_of(error: &clap::Error) -> Option<&'static str> {
-    let Some(clap::error::ContextValue::String(name)) =
-        error.get(clap::error::ContextKind::InvalidSubcommand)
-    else {
-        return None;
-    };
-    INSTEAD.iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, advice)| *advice)
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
 }
 
 impl Color {

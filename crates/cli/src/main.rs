@@ -9,6 +9,7 @@ mod confirm;
 mod download;
 mod environment;
 mod exit;
+mod folders;
 mod keys;
 mod listing;
 mod local;

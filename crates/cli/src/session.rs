@@ -4,8 +4,6 @@ use std::num::{NonZeroU8, NonZeroU16};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use etcetera::BaseStrategy as _;
-
 use osseal::credentials::{CredentialChain, CredentialSource, Environment};
 use osseal::transport::{Https, Throttled, Transport};
 use osseal::{
@@ -17,7 +15,8 @@ use crate::args::{Globals, Opening, Sealing};
 use crate::config::{Account, Config, LoadedKey, Profile, Rules};
 use crate::environment;
 use crate::exit::Failure;
-use crate::local::{self, Local};
+use crate::folders;
+use crate::local::Local;
 use crate::output::Output;
 use crate::place::{self, Place};
 
@@ -33,6 +32,8 @@ pub(crate) struct Context {
     opened: OnceLock<Store>,
     /// Where transfers of large objects keep what has come.
     unfinished: Mutex<Vec<PathBuf>>,
+    /// Where they are remembered, once somebody has asked for it.
+    state: OnceLock<Option<StateDir>>,
 }
 
 /// Sizes of transfers, when they are not to be the library's.
@@ -74,7 +75,7 @@ enum KeySource {
 
 impl Context {
     pub(crate) fn new(globals: Globals) -> Context {
-        Context { globals, opened: OnceLock::new(), unfinished: Mutex::default() }
+        Context { globals, opened: OnceLock::new(), unfinished: Mutex::default(), state: OnceLock::new() }
     }
 
     pub(crate) fn output(&self) -> Output {
@@ -84,6 +85,11 @@ impl Context {
     /// The store, once [`Context::session`] has opened it.
     pub(crate) fn opened(&self) -> Option<&Store> {
         self.opened.get()
+    }
+
+    /// Where transfers are remembered; none, with one warning, when they cannot be.
+    pub(crate) fn state(&self) -> Option<&StateDir> {
+        self.state.get_or_init(folders::state).as_ref()
     }
 
     /// Remembers a file that may stay if the command does not come to its end.
@@ -205,46 +211,6 @@ impl Context {
     /// The flags of all commands.
     pub(crate) fn globals(&self) -> &Globals {
         &self.globals
-    }
-}
-
-/// The folder where transfers are remembered; none, with a warning, when there can be none.
-pub(crate) fn state() -> Option<StateDir> {
-    let folder = etcetera::choose_base_strategy().ok().and_then(|folders| folders.state_dir());
-    let warn = |why: &str| Output::warn(format_args!("if this breaks off it starts over: {why}"));
-    let Some(folder) = folder else {
-        warn("the user's state folder is not known");
-        return None;
-    };
-    let state = StateDir::open(&folder.join("osseal"));
-    state.inspect_err(|error| warn(&told(error))).ok()
-}
-
-/// The folder where sealed bytes of standard input are kept while they are sent: that of `TMPDIR`, or one in the user's cache folder, which seldom lies in
-/// memory. None, with a warning, when there can be none.
-pub(crate) fn spool() -> Option<PathBuf> {
-    if let Some(folder) = environment::path(environment::TEMPORARY) {
-        return Some(folder);
-    }
-    let warn = |why: &str| {
-        Output::warn(format_args!(
-            "standard input is sent in one request of at most 5 GiB that cannot be repeated: {why}"
-        ));
-    };
-    let Ok(folders) = etcetera::choose_base_strategy() else {
-        warn("the user's cache folder is not known");
-        return None;
-    };
-    let folder = folders.cache_dir().join("osseal");
-    let made = local::make_folder(&folder);
-    made.inspect_err(|failure| warn(&failure.to_string())).ok().map(|()| folder)
-}
-
-/// An error and what it is due to, in a line.
-fn told(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::copy::Headers;
-use super::sealing::{Opening, Sealing};
-use super::values;
+use super::transfer::Transfer;
 
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
@@ -34,19 +32,6 @@ pub(crate) struct Sync {
     /// Transfers at the same time [default: the profile's, then 4]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
-    /// Bytes of a part of a multipart upload, such as 8MiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) part_size: Option<u64>,
-    /// Upload in parts above this size, such as 100MiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) multipart_threshold: Option<u64>,
     #[command(flatten)]
-    pub(crate) headers: Headers,
-    #[command(flatten)]
-    pub(crate) sealing: Sealing,
-    #[command(flatten)]
-    pub(crate) opening: Opening,
-    /// Show no progress
-    #[arg(long)]
-    pub(crate) no_progress: bool,
+    pub(crate) transfer: Transfer,
 }

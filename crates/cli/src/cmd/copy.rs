@@ -3,8 +3,6 @@
 pub(super) mod single;
 mod tree;
 
-use std::num::NonZeroU16;
-
 use osseal::{GetOptions, PutReport, Suite};
 use serde_json::json;
 
@@ -36,13 +34,19 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
             single::down(context, &args, &source.with_key()?, &target).await
         }
         (Place::Object(source), Place::Stdio) => {
-            let source =
-                Source::object(context, &source.with_key()?, &args.opening, tuning(context, &args)?)?;
+            let source = Source::object(
+                context,
+                &source.with_key()?,
+                &args.transfer.opening,
+                tuning(context, &args)?,
+            )?;
             cat::to_stdout(&source, reading(&args)).await.map(drop)
         }
         (Place::Url(url), Place::File(target)) => single::down_from_url(context, &args, url, &target).await,
         (Place::Url(url), Place::Stdio) => {
-            cat::to_stdout(&Source::url(context, url, &args.opening)?, reading(&args)).await.map(drop)
+            cat::to_stdout(&Source::url(context, url, &args.transfer.opening)?, reading(&args))
+                .await
+                .map(drop)
         }
         (Place::Url(_), Place::Object(_)) => {
             Err(Failure::usage("a presigned URL is read into a file, not into another object")
@@ -61,24 +65,24 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
 fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failure> {
     let from_store = matches!(source, Place::Object(_) | Place::Url(_));
     let to_store = matches!(target, Place::Object(_));
-    if from_store && args.multipart_threshold.is_some() {
+    if from_store && args.transfer.multipart_threshold.is_some() {
         return Err(Failure::usage("--multipart-threshold is for uploads"));
     }
-    if args.part_size.is_some() && ((from_store && to_store) || matches!(source, Place::Url(_))) {
+    if args.transfer.part_size.is_some() && ((from_store && to_store) || matches!(source, Place::Url(_))) {
         return Err(Failure::usage("--part-size is for uploads, and for downloads that are no URL's"));
     }
-    if args.headers.is_given() && !to_store {
+    if args.transfer.headers.is_given() && !to_store {
         return Err(Failure::usage("headers, tags, storage class and access control are for what is stored")
             .hint("leave --content-type, --meta and the like out of downloads"));
     }
-    if args.sealing.is_given() && (from_store || !to_store) {
+    if args.transfer.sealing.is_given() && (from_store || !to_store) {
         return Err(Failure::usage("--suite, --context, --bind and --key are for uploads")
             .hint("a copy by the service keeps its source's; --require-context is for reading"));
     }
-    if !from_store && args.opening.is_given() {
+    if !from_store && args.transfer.opening.is_given() {
         return Err(Failure::usage("--require-context and --allow-… are for what is read from the store"));
     }
-    if from_store && to_store && !args.headers.tags.is_empty() {
+    if from_store && to_store && !args.transfer.headers.tags.is_empty() {
         return Err(Failure::usage("a copy has the tags of its source").hint("leave --tag out"));
     }
     if args.if_match.is_some() && (to_store || !from_store) {
@@ -105,11 +109,7 @@ fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failur
 fn tuning(context: &Context, args: &Copy) -> Result<Tuning, Failure> {
     // Of many objects, the objects are what is many.
     let jobs = if args.recursive { 1 } else { context.jobs(args.many.jobs)? };
-    Ok(Tuning {
-        part_size: args.part_size,
-        multipart_threshold: args.multipart_threshold,
-        jobs: NonZeroU16::new(jobs),
-    })
+    Ok(args.transfer.tuning(jobs))
 }
 
 fn reading(args: &Copy) -> GetOptions {

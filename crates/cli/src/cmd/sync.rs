@@ -7,7 +7,6 @@ mod same;
 mod up;
 
 use std::fmt::Display;
-use std::num::NonZeroU16;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
@@ -31,17 +30,17 @@ pub(super) async fn run(context: &Context, args: &Sync) -> Result<(), Failure> {
     }
     match (source, target) {
         (Place::File(source), Place::Object(target)) => {
-            if args.opening.is_given() && !args.checksum {
+            if args.transfer.opening.is_given() && !args.checksum {
                 let text = "--require-context and --allow-… are for what is read from the store";
                 return Err(Failure::usage(text).hint("--checksum reads objects to compare them"));
             }
             up::run(context, args, &source, target.into_folder()).await
         }
         (Place::Object(source), Place::File(target)) => {
-            let sizes = args.part_size.is_some() || args.multipart_threshold.is_some();
-            if args.headers.is_given() || args.sealing.is_given() || sizes {
+            let is_large = args.transfer.multipart_threshold.is_some();
+            if args.transfer.headers.is_given() || args.transfer.sealing.is_given() || is_large {
                 return Err(Failure::usage(
-                    "headers, --suite, --context, --bind and sizes of parts are for what is stored",
+                    "headers, --suite, --context, --bind and --multipart-threshold are for what is stored",
                 ));
             }
             down::run(context, args, source, &target).await
@@ -89,8 +88,7 @@ impl Sync {
 
     fn tuning(&self) -> Tuning {
         // The files are what is many.
-        let jobs = NonZeroU16::new(1);
-        Tuning { jobs, part_size: self.part_size, multipart_threshold: self.multipart_threshold }
+        self.transfer.tuning(1)
     }
 }
 

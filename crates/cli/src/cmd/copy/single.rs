@@ -3,17 +3,18 @@
 use std::fs::File;
 use std::path::Path;
 
-use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport, StateDir, Suite};
+use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport, Suite};
 use serde_json::json;
 
 use super::{reading, stored, tuning};
 use crate::args::Copy;
 use crate::download::{Download, Written};
 use crate::exit::Failure;
+use crate::folders;
 use crate::output::size;
 use crate::progress::Bar;
 use crate::recent;
-use crate::session::{self, Context};
+use crate::session::Context;
 use crate::source::Source;
 use crate::target::{ObjectUrl, Place, SignedUrl};
 
@@ -34,7 +35,8 @@ pub(super) async fn up(
         }
         _ => (None, target),
     };
-    let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(context, args)?)?;
+    let bucket =
+        context.session()?.writing_bucket(&target.bucket, &args.transfer.sealing, tuning(context, args)?)?;
     if let (true, Some((_, path))) = (args.update, &source)
         && recent::file(path)? <= recent::object(&bucket, &target.key).await?
     {
@@ -43,13 +45,11 @@ pub(super) async fn up(
     let (body, total) = match source {
         Some((opened, path)) => {
             let length = opened.1;
-            let state =
-                if args.no_resume || !bucket.is_worth_resuming(length) { None } else { session::state() };
-            (file_body(context, &bucket, &target.key, opened, &path, state.as_ref()), Some(length))
+            (file_body(context, &bucket, &target.key, opened, &path, !args.transfer.no_resume), Some(length))
         }
         None => (standard_input(), None),
     };
-    let bar = Bar::new(context.output(), !args.no_progress, total);
+    let bar = Bar::new(context.output(), !args.transfer.no_progress, total);
     let report = store(&bucket, &target.key, body, args, &bar).await?;
     drop(bar);
     let words = format!(
@@ -65,23 +65,26 @@ pub(super) async fn up(
 /// What is piped in, sealed bytes kept on the disk meanwhile: so it may have any size, and a request that fails is repeated.
 fn standard_input() -> PutBody {
     let body = PutBody::unknown_length(tokio::io::stdin());
-    match session::spool() {
+    match folders::spool() {
         Some(folder) => body.spooled_in(folder),
         None => body,
     }
 }
 
-/// A file that was opened; with a state directory, the upload of it goes on where one ended before.
-pub(super) fn file_body(
+/// A file that was opened; a large one that may be resumed goes on where an upload of it ended before.
+pub(in crate::cmd) fn file_body(
     context: &Context,
     bucket: &EncryptedBucket,
     key: &str,
     (file, length): (File, u64),
     path: &Path,
-    state: Option<&StateDir>,
+    may_resume: bool,
 ) -> PutBody {
     let body = PutBody::file(file, length);
-    let Some(state) = state.filter(|_| bucket.is_worth_resuming(length)) else { return body };
+    if !may_resume || !bucket.is_worth_resuming(length) {
+        return body;
+    }
+    let Some(state) = context.state() else { return body };
     // A path that leads nowhere any more is the put's to tell.
     if let Ok(record) = bucket.upload_record(state, key, path) {
         context.may_leave(&record);
@@ -99,7 +102,7 @@ pub(super) async fn store(
     let options = PutOptions {
         forbid_overwrite: args.forbid_overwrite,
         progress: Some(bar.callback()),
-        ..args.headers.put()
+        ..args.transfer.headers.put()
     };
     Ok(bucket.put(key, body, options).await?)
 }
@@ -112,7 +115,8 @@ pub(super) async fn down(
 ) -> Result<(), Failure> {
     // The target is refused before the store is asked.
     let file = Download::create(target, || source.file_name(), !args.forbid_overwrite)?;
-    let bucket = context.session()?.tuned_bucket(&source.bucket, &args.opening, tuning(context, args)?)?;
+    let bucket =
+        context.session()?.tuned_bucket(&source.bucket, &args.transfer.opening, tuning(context, args)?)?;
     if args.update && recent::object(&bucket, &source.key).await? <= recent::file(file.target())? {
         return left(context, source);
     }
@@ -130,7 +134,7 @@ pub(super) async fn down_from_url(
     let nameless = || Err(Failure::usage("a file made of a URL needs a name").hint("name the target file"));
     let file = Download::create(target, nameless, !args.forbid_overwrite)?;
     let shown = url.to_string();
-    write(context, args, &Source::url(context, url, &args.opening)?, &shown, file).await
+    write(context, args, &Source::url(context, url, &args.transfer.opening)?, &shown, file).await
 }
 
 async fn write(
@@ -140,9 +144,9 @@ async fn write(
     shown: &str,
     file: Download,
 ) -> Result<(), Failure> {
-    let bar = Bar::new(context.output(), !args.no_progress, Some(0));
+    let bar = Bar::new(context.output(), !args.transfer.no_progress, Some(0));
     let (target, written) =
-        fetch(context, !args.no_resume, source.download(reading(args)).await?, file, &bar).await?;
+        fetch(context, !args.transfer.no_resume, source.download(reading(args)).await?, file, &bar).await?;
     drop(bar);
     let report = json!({ "source": shown, "target": target.to_string_lossy(), "size": written });
     context.output().report(&report, format_args!("wrote {}: {}", target.display(), size(written)))
@@ -158,9 +162,9 @@ pub(in crate::cmd) async fn fetch(
 ) -> Result<Written, Failure> {
     bar.expect(object.range().end - object.range().start);
     let object = object.progress(bar.callback());
-    let state = if may_resume && object.is_worth_resuming() { session::state() } else { None };
+    let state = if may_resume && object.is_worth_resuming() { context.state() } else { None };
     let Some(state) = state else { return file.fetch(object).await };
-    match file.fetch_resumable(object, &state, |path| context.may_leave(path)).await? {
+    match file.fetch_resumable(object, state, |path| context.may_leave(path)).await? {
         Ok(written) => Ok(written),
         Err((file, object)) => {
             let words =
@@ -182,7 +186,7 @@ pub(super) async fn across(
         target.key.push_str(source.file_name()?);
     }
     let session = context.session()?;
-    let bucket = session.copied_bucket(&target.bucket, &args.opening)?;
+    let bucket = session.copied_bucket(&target.bucket, &args.transfer.opening)?;
     if args.update {
         let from = session.closed_bucket(&source.bucket)?;
         if recent::object(&from, &source.key).await? <= recent::object(&bucket, &target.key).await? {
@@ -208,8 +212,8 @@ pub(super) async fn copy(
     };
     let options = CopyOptions {
         forbid_overwrite: args.forbid_overwrite,
-        allow_moved: args.opening.allow_moved,
-        ..args.headers.copy()
+        allow_moved: args.transfer.opening.allow_moved,
+        ..args.transfer.headers.copy()
     };
     Ok(bucket.copy(source, key, options).await?.plain_size)
 }

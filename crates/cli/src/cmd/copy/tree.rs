@@ -19,7 +19,7 @@ use crate::output::size;
 use crate::progress::Bar;
 use crate::recent;
 use crate::select::Selection;
-use crate::session::{self, Context};
+use crate::session::Context;
 use crate::target::ObjectUrl;
 use crate::walk::{self, Found};
 
@@ -32,16 +32,14 @@ pub(super) async fn up(
     let (selection, target, output) =
         (Selection::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
     let files = walk(source, selection)?;
-    let bucket = context.session()?.writing_bucket(&target.bucket, &args.sealing, tuning(context, args)?)?;
+    let bucket =
+        context.session()?.writing_bucket(&target.bucket, &args.transfer.sealing, tuning(context, args)?)?;
     let existing = if args.update { recent::objects(&bucket, &target.key).await? } else { BTreeMap::new() };
     let total =
         files.iter().flatten().filter_map(|file| file.path.metadata().ok()).map(|found| found.len()).sum();
-    let bar = Bar::new(output, !args.no_progress, Some(total));
-    let is_large =
-        |file: &Found| file.path.metadata().is_ok_and(|found| bucket.is_worth_resuming(found.len()));
-    let is_kept = !args.no_resume && files.iter().flatten().any(is_large);
-    let state = if is_kept { session::state() } else { None };
-    let (bucket, existing, target, bar_of, state) = (&bucket, &existing, &target, &bar, state.as_ref());
+    let bar = Bar::new(output, !args.transfer.no_progress, Some(total));
+    let (bucket, existing, target, bar_of) = (&bucket, &existing, &target, &bar);
+    let may_resume = !args.transfer.no_resume;
     let tally = batch::run(context.jobs(args.many.jobs)?, batch::known(files), |file| async move {
         let to = target.join(&file.name);
         let here = if args.update { recent::file(&file.path)? } else { None };
@@ -50,7 +48,7 @@ pub(super) async fn up(
         }
         let shown = file.path.display().to_string();
         let (opened, length) = single::open(&file.path)?;
-        let body = single::file_body(context, bucket, &to.key, (opened, length), &file.path, state);
+        let body = single::file_body(context, bucket, &to.key, (opened, length), &file.path, may_resume);
         let bar = bar_of.file(&file.name, length);
         let report = single::store(bucket, &to.key, body, args, &bar).await;
         let report = report.map_err(|failure| failure.about(&shown))?;
@@ -73,7 +71,8 @@ pub(super) async fn down(
     if target.exists() && !target.is_dir() {
         return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
     }
-    let bucket = context.session()?.tuned_bucket(&source.bucket, &args.opening, tuning(context, args)?)?;
+    let bucket =
+        context.session()?.tuned_bucket(&source.bucket, &args.transfer.opening, tuning(context, args)?)?;
     let mut claims = Claims::below(target);
     let objects = chosen(&bucket, &source, &selection).await?.into_iter();
     let objects: Vec<_> =
@@ -81,7 +80,7 @@ pub(super) async fn down(
     std::fs::create_dir_all(target)
         .map_err(|error| Failure::local(format!("cannot make the folder {}", target.display()), error))?;
     let total = objects.iter().flatten().map(|(object, _)| object.stored_size).sum();
-    let bar = Bar::new(output, !args.no_progress, Some(total));
+    let bar = Bar::new(output, !args.transfer.no_progress, Some(total));
     let (bucket, source, bar_of) = (&bucket, &source, &bar);
     let tally =
         batch::run(context.jobs(args.many.jobs)?, batch::known(objects), |(object, name)| async move {
@@ -117,7 +116,7 @@ async fn fetch(
     let file = Download::create_file(&path, !args.forbid_overwrite)?;
     let object = bucket.download(&listed.key, reading(args)).await?;
     let bar = bar.file(name, listed.stored_size);
-    single::fetch(context, !args.no_resume, object, file, &bar).await.map(Some)
+    single::fetch(context, !args.transfer.no_resume, object, file, &bar).await.map(Some)
 }
 
 pub(super) async fn across(
@@ -132,8 +131,10 @@ pub(super) async fn across(
         return Err(Failure::usage(format!("{target} is below {source}; the copies would be copied again")));
     }
     let session = context.session()?;
-    let (from, to) =
-        (session.closed_bucket(&source.bucket)?, session.copied_bucket(&target.bucket, &args.opening)?);
+    let (from, to) = (
+        session.closed_bucket(&source.bucket)?,
+        session.copied_bucket(&target.bucket, &args.transfer.opening)?,
+    );
     let objects = chosen(&from, &source, &selection).await?;
     let existing: BTreeMap<String, Timestamp> =
         if args.update { recent::objects(&to, &target.key).await? } else { BTreeMap::new() };

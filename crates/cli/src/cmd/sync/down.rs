@@ -57,8 +57,8 @@ pub(super) async fn run(
         return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
     }
     let session = context.session()?;
-    let suites = session.readable_suites(&source.bucket, &args.opening)?;
-    let bucket = session.tuned_bucket(&source.bucket, &args.opening, args.tuning())?;
+    let suites = session.readable_suites(&source.bucket, &args.transfer.opening)?;
+    let bucket = session.tuned_bucket(&source.bucket, &args.transfer.opening, args.tuning())?;
     let folder = source.clone().into_folder();
     listing::expect_some(&bucket, &folder, &source).await?;
     // Its probe is a file in the target, which the walk must not meet.
@@ -72,7 +72,7 @@ pub(super) async fn run(
         std::fs::create_dir_all(target)
             .map_err(|error| Failure::local(format!("cannot make the folder {}", target.display()), error))?;
     }
-    let bar = Bar::new(output, !args.no_progress && !args.dry_run, Some(0));
+    let bar = Bar::new(output, !args.transfer.no_progress && !args.dry_run, Some(0));
     let down = Down {
         context,
         args,
@@ -153,7 +153,8 @@ impl Down<'_> {
         let bar = self.bar.file(name, object.stored_size);
         let opened = self.bucket.download(&object.key, GetOptions::default()).await?;
         let modified = last_modified(&opened.info().last_modified)?;
-        let (path, bytes) = single::fetch(self.context, true, opened, file, &bar).await?;
+        let (path, bytes) =
+            single::fetch(self.context, !self.args.transfer.no_resume, opened, file, &bar).await?;
         set_modified(&path, modified)?;
         self.written.lock().unwrap_or_else(PoisonError::into_inner).extend(identity(&path));
         let report = json!({ "source": from.to_string(), "target": path.to_string_lossy(), "size": bytes });

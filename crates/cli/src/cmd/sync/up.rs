@@ -3,11 +3,9 @@
 use std::error::Error as _;
 use std::future::ready;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::StreamExt;
-use osseal::{EncryptedBucket, ErrorKind, ListedObject, Progress, PutBody, PutOptions, Suite};
+use osseal::{EncryptedBucket, ErrorKind, ListedObject, PutOptions, Suite, Told};
 
 use super::pairs::{Pair, pairs};
 use super::same::{self, Look};
@@ -30,6 +28,7 @@ const ATTEMPTS: u32 = 3;
 
 /// What all files have in common.
 struct Up<'a> {
+    context: &'a Context,
     args: &'a Sync,
     bucket: EncryptedBucket,
     target: &'a ObjectUrl,
@@ -48,10 +47,15 @@ pub(super) async fn run(
     walk::check(source)?;
     let jobs = context.jobs(args.jobs)?;
     let session = context.session()?;
-    let suite = session.written_suite(&target.bucket, &args.sealing)?;
-    let bucket = session.compared_bucket(&target.bucket, &args.sealing, &args.opening, args.tuning())?;
-    let bar = Bar::new(output, !args.no_progress && !args.dry_run, Some(0));
-    let up = Up { args, bucket, target: &target, suite, output, bar };
+    let suite = session.written_suite(&target.bucket, &args.transfer.sealing)?;
+    let bucket = session.compared_bucket(
+        &target.bucket,
+        &args.transfer.sealing,
+        &args.transfer.opening,
+        args.tuning(),
+    )?;
+    let bar = Bar::new(output, !args.transfer.no_progress && !args.dry_run, Some(0));
+    let up = Up { context, args, bucket, target: &target, suite, output, bar };
     let surplus = Surplus::default();
     let files = walk::stream(source.to_owned(), selection.clone()).map(|item| item?.named());
     let objects = listing::named(&up.bucket, target.clone(), &selection);
@@ -106,13 +110,14 @@ impl Up<'_> {
         }
         self.bar.grow(look.size);
         let bar = self.bar.file(name, look.size);
-        let told = Arc::<AtomicU64>::default();
+        let (told, may_resume) = (Told::from(bar.callback()), !self.args.transfer.no_resume);
         for _ in 0..ATTEMPTS {
             let (file, length) = single::open(path)?;
             let before = Look::at_open(&file, path)?;
-            let body = PutBody::file(file, length);
-            let progress = Some(beyond(&told, bar.callback()));
-            let options = PutOptions { progress, ..self.args.headers.put() };
+            let body =
+                single::file_body(self.context, &self.bucket, &to.key, (file, length), path, may_resume);
+            told.begin_again();
+            let options = PutOptions { progress: Some(told.progress()), ..self.args.transfer.headers.put() };
             let report = match self.bucket.put(&to.key, body, options).await {
                 Ok(report) => report,
                 // The file changed, and nothing was stored; what cannot be read has a source.
@@ -141,18 +146,6 @@ impl Up<'_> {
         }
         Ok(look.modified <= recent::listed(object)?)
     }
-}
-
-/// Tells of what goes beyond the most that an earlier attempt came to.
-fn beyond(told: &Arc<AtomicU64>, progress: Progress) -> Progress {
-    let (told, now) = (told.clone(), AtomicU64::new(0));
-    Arc::new(move |bytes| {
-        let end = now.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        let before = told.fetch_max(end, Ordering::AcqRel);
-        if end > before {
-            progress(end - before);
-        }
-    })
 }
 
 /// Whether something is there by now that a walk takes for a file, or leaves out: such names are not deleted in the target.

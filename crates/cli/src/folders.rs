@@ -1,0 +1,54 @@
+//! Folders of the user's in which something outlives a command, or is kept aside while it runs.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy as _;
+use osseal::StateDir;
+
+use crate::environment;
+use crate::local;
+use crate::output::Output;
+
+/// The folder where transfers are remembered; none, with a warning, when there can be none.
+pub(crate) fn state() -> Option<StateDir> {
+    let warn = |why: &str| Output::warn(format_args!("if this breaks off it starts over: {why}"));
+    let Some(folder) = state_folder() else {
+        warn("the user's state folder is not known");
+        return None;
+    };
+    let state = StateDir::open(&folder);
+    state.inspect_err(|error| warn(&told(error))).ok()
+}
+
+fn state_folder() -> Option<PathBuf> {
+    let folders = etcetera::choose_base_strategy().ok()?;
+    folders.state_dir().map(|folder| folder.join("osseal"))
+}
+
+/// The folder where sealed bytes of standard input are kept while they are sent: that of `TMPDIR`, or one in the user's cache folder, which seldom lies in
+/// memory. None, with a warning, when there can be none.
+pub(crate) fn spool() -> Option<PathBuf> {
+    if let Some(folder) = environment::path(environment::TEMPORARY) {
+        return Some(folder);
+    }
+    let warn = |why: &str| {
+        Output::warn(format_args!(
+            "standard input is sent in one request of at most 5 GiB that cannot be repeated: {why}"
+        ));
+    };
+    let Ok(folders) = etcetera::choose_base_strategy() else {
+        warn("the user's cache folder is not known");
+        return None;
+    };
+    let folder = folders.cache_dir().join("osseal");
+    let made = local::make_folder(&folder);
+    made.inspect_err(|failure| warn(&failure.to_string())).ok().map(|()| folder)
+}
+
+/// An error and what it is due to, in a line.
+fn told(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
