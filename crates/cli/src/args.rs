@@ -9,6 +9,7 @@ mod sealing;
 mod signer;
 mod sync;
 mod transfer;
+mod uploads;
 pub(crate) mod values;
 
 use std::ffi::OsString;
@@ -26,6 +27,7 @@ pub(crate) use refusal::parse;
 pub(crate) use sealing::{Opening, Sealing};
 pub(crate) use signer::Signer;
 pub(crate) use sync::Sync;
+pub(crate) use uploads::{AbortUploads, ListUploads, Uploads};
 
 /// Client-side encryption for Alibaba Cloud OSS.
 ///
@@ -129,6 +131,9 @@ pub(crate) enum Command {
     Stat(Stat),
     /// Delete objects
     Rm(Remove),
+    /// List and abort uploads that were begun and have not come to their end
+    #[command(subcommand)]
+    Uploads(Uploads),
     /// Change the headers and metadata of an object, on the service's side
     SetMeta(SetMeta),
     /// Print a URL with which anybody gets an object, encrypted as it is stored

@@ -15,6 +15,7 @@ mod set_meta;
 mod small;
 mod stat;
 mod sync;
+mod uploads;
 
 use crate::args::{Command, command};
 use crate::exit::{Exit, Failure};
@@ -41,6 +42,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Ls(args) => list::run(context, args).await,
         Command::Stat(args) => stat::run(context, args).await,
         Command::Rm(args) => remove::run(context, args).await,
+        Command::Uploads(args) => uploads::run(context, args).await,
         Command::SetMeta(args) => set_meta::run(context, args).await,
         Command::Presign(args) => presign::run(context, args).await,
         Command::Mb { bucket } => small::make_bucket(context, &bucket).await,

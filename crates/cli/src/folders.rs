@@ -1,11 +1,13 @@
 //! Folders of the user's in which something outlives a command, or is kept aside while it runs.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy as _;
 use osseal::StateDir;
 
 use crate::environment;
+use crate::exit::Failure;
 use crate::local;
 use crate::output::Output;
 
@@ -18,6 +20,16 @@ pub(crate) fn state() -> Option<StateDir> {
     };
     let state = StateDir::open(&folder);
     state.inspect_err(|error| warn(&told(error))).ok()
+}
+
+/// The same as it is: none when nothing was ever remembered.
+pub(crate) fn former_state() -> Result<Option<StateDir>, Failure> {
+    let Some(folder) = state_folder() else { return Ok(None) };
+    if folder.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let failed = |error| Failure::local("what this machine keeps of transfers cannot be read", error);
+    StateDir::open(&folder).map(Some).map_err(failed)
 }
 
 fn state_folder() -> Option<PathBuf> {

@@ -28,4 +28,5 @@ mod soak;
 mod support;
 mod sync;
 mod trees;
+mod uploads;
 mod versions;

@@ -363,6 +363,8 @@ fn a_large_file_that_is_written_meanwhile_is_no_mixture() {
     assert_eq!(status.code(), Some(1));
     finish(child).fails(1, &["was written while it was read", "no mixture"]);
     assert!(home.run(&["cat", "oss://box/t/big"]).ok() == former);
+    let left = home.run(&["--json", "uploads", "list", "oss://box"]).text();
+    assert_eq!(left, "", "nothing is left of it");
 }
 
 /// Where names fold, what was just written looks like a file that no object has. A hard link stands in for the other name.
@@ -416,6 +418,7 @@ fn an_interrupted_run_goes_on() {
     assert!((7..=8).contains(&(sent() - before)), "{}", sent() - before);
     assert_eq!(counts(home.run(&run(&[]))), counted(0, 8, 0));
     assert_eq!(home.run(&["cat", "oss://box/t/big"]).ok(), ramp(1 << 20));
+    assert_eq!(home.run(&["uploads", "list", "oss://box"]).text(), "");
 }
 
 #[test]

@@ -1,0 +1,27 @@
+//! `uploads`: what was begun and has not come to its end, listed and aborted.
+
+mod abort;
+mod list;
+
+use osseal::Outlook;
+
+use crate::args::Uploads;
+use crate::exit::Failure;
+use crate::session::Context;
+
+pub(super) async fn run(context: &Context, args: Uploads) -> Result<(), Failure> {
+    match args {
+        Uploads::List(args) => list::run(context, &args).await,
+        Uploads::Abort(args) => abort::run(context, &args).await,
+    }
+}
+
+/// An outlook in a word; none of what this machine knows nothing of.
+fn word(outlook: Outlook) -> Option<&'static str> {
+    match outlook {
+        Outlook::InUse => Some("in-use"),
+        Outlook::GoesOn => Some("goes-on"),
+        Outlook::StartsOver => Some("starts-over"),
+        _ => None,
+    }
+}
