@@ -6,7 +6,7 @@ use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
 use serde_json::Value;
 
-use crate::support::{Home, Store, ramp};
+use crate::support::{Home, Store, ramp, until};
 
 #[test]
 fn bandwidth_is_kept_and_progress_is_told() {
@@ -84,17 +84,38 @@ fn a_profile_has_limits() {
             profile.replace("[profile.default]\n", &format!("[profile.default]\n{lines}\n")),
         );
     };
-    for n in 0..8 {
-        home.write(&format!("tree/{n}"), ramp(300_000 + n));
-    }
+    home.write("f", ramp(2 << 20));
+    let parts = ["--part-size", "100KiB", "--multipart-threshold", "100KiB", "--no-resume"];
+    // Every part hangs: as many as may be on their way at a time arrive, and no more.
+    let arrive = |lines: &str, more: &[&str], wanted: u64| {
+        limited(lines);
+        store.faults.inject(Fault::new(Action::Hang).on(Operation::UploadPart).always());
+        let before = store.faults.calls(Operation::UploadPart);
+        let arrived = || store.faults.calls(Operation::UploadPart) - before;
+        let mut child =
+            home.command(&[&["cp", "f", "oss://box/f"], &parts[..], more].concat()).spawn().unwrap();
+        until("parts have arrived", || (arrived() >= wanted).then_some(()));
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(arrived(), wanted, "{lines} {more:?}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        store.faults.clear();
+    };
+    arrive("jobs = 2", &[], 2);
+    arrive("jobs = 2", &["-j", "8"], 8);
     // Less than one part: one after the other.
+    arrive("jobs = 8\nmemory = \"4KiB\"", &[], 1);
+    arrive("jobs = 8\nmemory = \"4KiB\"", &["--memory", "1GiB"], 8);
+    // It comes to its end all the same, up and down.
     limited("jobs = 2\nmemory = \"4KiB\"\nbandwidth = \"1GiB\"");
-    let parts = ["--part-size", "100KiB", "--multipart-threshold", "100KiB", "-j", "8"];
-    home.run(&[&["cp", "-r", "tree", "oss://box/t"], &parts[..]].concat()).ok();
-    home.run(&["--memory", "1MiB", "cp", "-r", "oss://box/t", "down"]).ok();
-    for n in 0..8 {
-        assert_eq!(home.read(&format!("down/{n}")), ramp(300_000 + n));
-    }
+    home.run(&[&["cp", "f", "oss://box/f"], &parts[..]].concat()).ok();
+    home.run(&["cp", "oss://box/f", "down", "--part-size", "100KiB"]).ok();
+    assert_eq!(home.read("down"), ramp(2 << 20));
+    // A second's worth: what the profile allows is kept.
+    limited("bandwidth = \"2MiB\"");
+    let begin = Instant::now();
+    home.run(&["cp", "f", "oss://box/f"]).ok();
+    assert!(begin.elapsed() > Duration::from_millis(800), "{:?}", begin.elapsed());
     for (lines, words) in [
         ("memory = \"4KB\"", ["memory", "8MiB"]),
         ("memory = 4096", ["memory", "string"]),

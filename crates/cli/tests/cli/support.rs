@@ -1,7 +1,7 @@
 //! A home of its own for every test, the command in it, and stores to point it at.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use osseal::Credentials;
 use osseal_server::backend::memory::Memory;
 use osseal_server::faults::Faults;
 use osseal_server::ledger::Ledger;
+use osseal_server::quirks::{Etag, Quirks};
 use osseal_server::{Service, ServiceBuilder};
 
 use tempfile::TempDir;
@@ -44,9 +45,23 @@ impl Home {
         Home { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
 
+    /// A home for large files, which do not reach a disk where the system has memory for them.
+    pub(crate) fn large() -> Home {
+        let memory = Path::new("/dev/shm");
+        if !memory.is_dir() {
+            return Home::new();
+        }
+        Home { folder: tempfile::tempdir_in(memory).unwrap(), variables: Vec::new() }
+    }
+
     /// A home whose profile leads to a store, with an AES key called `backup`.
     pub(crate) fn with_store(endpoint: &str) -> Home {
-        let home = Home::new()
+        Home::new().at_store(endpoint)
+    }
+
+    /// The same of a home that is there.
+    pub(crate) fn at_store(self, endpoint: &str) -> Home {
+        let home = self
             .set("OSS_ACCESS_KEY_ID", ID)
             .set("OSS_ACCESS_KEY_SECRET", SECRET)
             .set("OSS_ENDPOINT", endpoint);
@@ -81,6 +96,18 @@ impl Home {
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path().join(name)).unwrap()
+    }
+
+    /// Whether a file holds these bytes; it is not read as a whole.
+    pub(crate) fn holds(&self, name: &str, content: &[u8]) -> bool {
+        let mut file = std::fs::File::open(self.path().join(name)).unwrap();
+        let mut buffer = vec![0; 1 << 20];
+        file.metadata().unwrap().len() == content.len() as u64
+            && content.chunks(buffer.len()).all(|piece| {
+                let buffer = &mut buffer[..piece.len()];
+                file.read_exact(buffer).unwrap();
+                buffer == piece
+            })
     }
 
     /// What lies in a folder of it.
@@ -175,7 +202,7 @@ pub(crate) fn finish(mut child: Child) -> Ended {
     Ended { code, stdout, stderr }.check()
 }
 
-fn drain(mut pipe: impl std::io::Read) -> Vec<u8> {
+fn drain(mut pipe: impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     pipe.read_to_end(&mut bytes).unwrap();
     bytes
@@ -216,9 +243,14 @@ impl Store {
         Store::with(|builder, _| builder)
     }
 
-    /// A store with the bucket `box` and a ledger.
-    pub(crate) fn watched() -> Store {
-        Store::with(|builder, ledger| builder.ledger(ledger.clone()))
+    /// The same without MD5, which would take longer than everything else; with a ledger if it is watched.
+    pub(crate) fn for_large(is_watched: bool) -> Store {
+        let mut quirks = Quirks::default();
+        quirks.etag = Etag::Crc64;
+        Store::with(|builder, ledger| {
+            let builder = builder.quirks(quirks);
+            if is_watched { builder.ledger(ledger.clone()) } else { builder }
+        })
     }
 
     fn with(more: impl FnOnce(ServiceBuilder, &Ledger) -> ServiceBuilder) -> Store {
