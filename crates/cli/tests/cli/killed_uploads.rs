@@ -1,5 +1,5 @@
 //! Uploads that are killed at any instant: the next run of the same command ends with the object, sends nothing twice that the service has, and hides no
-//! second text under the first one's key. `scripts/soak-transfers.sh` kills more often, and larger ones.
+//! second text under the first one's key. `scripts/soak-transfers.sh` kills more often.
 #![cfg(unix)]
 
 #[path = "../../../client/tests/support/keystream/texts.rs"]

@@ -1,5 +1,5 @@
 //! Downloads that are killed at any instant: the next run of the same command ends with the object, and does not fetch all of it again.
-//! `scripts/soak-transfers.sh` kills more often, and larger ones.
+//! `scripts/soak-transfers.sh` kills more often.
 
 use std::time::{Duration, Instant};
 
