@@ -26,7 +26,7 @@ use crate::flow::{Flow, Pinned};
 use crate::get::{GetObject, Origin, ask_for, window};
 use crate::info::ObjectInfo;
 use crate::options::{GetOptions, Progress};
-use crate::spans;
+use crate::spans::{self, Operation};
 use ordered::Ordered;
 pub use partial::Partial;
 pub(crate) use scattered::{Scattered, Stretch};
@@ -56,6 +56,8 @@ pub struct Download {
     progress: Option<Progress>,
     ordered: Option<Ordered>,
     is_over: bool,
+    /// What it belongs to, which ends when the download is dropped.
+    operation: Operation,
 }
 
 impl EncryptedBucket {
@@ -71,8 +73,7 @@ impl EncryptedBucket {
         let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
         let begun = async {
             let download = self.discover(origin, options).await?;
-            let range = download.range();
-            spans::moved(range.end - range.start);
+            spans::moved(0);
             Ok(download)
         };
         self.scene("get", Some(key)).run(begun).await
@@ -126,6 +127,7 @@ impl EncryptedBucket {
             progress: None,
             ordered: None,
             is_over: false,
+            operation: Operation::current(),
         })
     }
 }
@@ -156,10 +158,14 @@ impl Download {
         if self.is_over {
             return Ok(None);
         }
-        let outcome = self.advance().await;
+        let outcome = self.operation.clone().run(self.advance()).await;
         if !matches!(outcome, Ok(Some(_))) {
             self.is_over = true;
-            self.ordered = None;
+            let ordered = self.ordered.take();
+            // Whoever gives up waiting here has missed nothing but the end; a failure must not be missed.
+            if let (Ok(_), Some(ordered)) = (&outcome, ordered) {
+                ordered.end().await;
+            }
         }
         outcome.map_err(|failure| self.object.error(failure))
     }
@@ -170,6 +176,7 @@ impl Download {
             .ordered
             .get_or_insert_with(|| Ordered::begin(object, first.take(), cut(rest.clone(), *part), *jobs));
         if let Some(chunk) = ordered.advance().await? {
+            spans::moved(chunk.bytes.len() as u64);
             if let Some(progress) = &self.progress {
                 progress(chunk.bytes.len() as u64);
             }
@@ -187,16 +194,17 @@ impl Download {
     /// # Errors
     /// As [`GetObject::next_chunk`]; [`ErrorKind::Local`] when writing fails.
     pub async fn write_to(self, sink: impl WriteAt) -> Result<u64, Error> {
+        let object = self.object.clone();
+        let written = self.operation.clone().run(Box::pin(self.place(Arc::new(sink)))).await;
+        written.map_err(|failure| object.error(failure))
+    }
+
+    async fn place(self, sink: Arc<dyn WriteAt>) -> Result<u64, Failure> {
         let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
-        let mut scattered = self.scatter(Arc::new(sink), &[], false);
-        let written = async {
-            let mut done = Vec::new();
-            while let Some(stretch) = scattered.next().await? {
-                done.push(stretch);
-            }
-            finish(&object, &range, is_whole, done)
-        };
-        written.await.map_err(|failure| object.error(failure))
+        let mut scattered = self.scatter(sink, &[], false);
+        let done = scattered.rest().await;
+        scattered.end().await;
+        finish(&object, &range, is_whole, done?)
     }
 
     /// Begins to write what is not there yet.
@@ -223,7 +231,7 @@ impl Download {
 /// An object that is read by one request.
 impl From<GetObject> for Download {
     fn from(object: GetObject) -> Download {
-        let (flow, info, range, is_whole) = object.into_parts();
+        let (flow, info, range, is_whole, operation) = object.into_parts();
         Download {
             object: flow.object().clone(),
             info,
@@ -236,6 +244,7 @@ impl From<GetObject> for Download {
             progress: None,
             ordered: None,
             is_over: false,
+            operation,
         }
     }
 }

@@ -8,7 +8,6 @@ use osseal_core::{
     Chunk, Layout, Opener, Place, RangeError, ReadPolicy, Reading, StoredAsk, Suite, Window, dangerous,
 };
 use osseal_wire::oss::{RangeSpec, ReplyError};
-use tracing::{Instrument, Span};
 
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
@@ -16,7 +15,7 @@ use crate::flow::{Flow, Pinned};
 use crate::info::{Described, ObjectInfo};
 use crate::options::GetOptions;
 use crate::presigned;
-use crate::spans;
+use crate::spans::{self, Operation};
 use crate::store::{Payload, Reply};
 use crate::transport::Body;
 
@@ -32,8 +31,8 @@ pub struct GetObject {
     /// Whether all stored bytes come, so that their checksum counts.
     is_whole: bool,
     is_over: bool,
-    /// The operation's, which ends when the object is dropped.
-    span: Span,
+    /// What it belongs to, which ends when the object is dropped.
+    operation: Operation,
 }
 
 /// Where an object is read from.
@@ -229,14 +228,14 @@ impl GetObject {
     async fn begin(object: Pinned, reading: Reading, body: Body) -> Result<GetObject, Failure> {
         let is_whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
         let (range, is_satisfiable) = (reading.release(), reading.is_satisfiable());
-        spans::moved(range.end - range.start);
+        spans::moved(0);
         let mut flow = Flow::begin(object, reading, body, 0, is_whole).await?;
         let info = flow.object().info()?;
         if !is_satisfiable {
             // Nothing comes but the proof of that.
             while flow.advance().await?.is_some() {}
         }
-        Ok(GetObject { flow, info, range, is_whole, is_over: false, span: Span::current() })
+        Ok(GetObject { flow, info, range, is_whole, is_over: false, operation: Operation::current() })
     }
 
     /// What the store says about the object; its size, too, is a claim until the read has ended.
@@ -260,14 +259,14 @@ impl GetObject {
         if self.is_over {
             return Ok(None);
         }
-        let span = self.span.clone();
-        let outcome = self.advance().instrument(span).await;
+        let outcome = self.operation.clone().run(self.advance()).await;
         self.is_over = !matches!(outcome, Ok(Some(_)));
         outcome.map_err(|failure| self.flow.object().error(failure))
     }
 
     async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
         if let Some(chunk) = self.flow.advance().await? {
+            spans::moved(chunk.bytes.len() as u64);
             return Ok(Some(chunk));
         }
         if let Some(crc64) = self.flow.crc64().filter(|_| self.is_whole) {
@@ -277,8 +276,8 @@ impl GetObject {
     }
 
     /// The flow that is behind it, with what it is about.
-    pub(crate) fn into_parts(self) -> (Flow, ObjectInfo, Range<u64>, bool) {
-        (self.flow, self.info, self.range, self.is_whole)
+    pub(crate) fn into_parts(self) -> (Flow, ObjectInfo, Range<u64>, bool, Operation) {
+        (self.flow, self.info, self.range, self.is_whole, self.operation)
     }
 
     /// All bytes of the range at once.

@@ -17,8 +17,18 @@ use tracing::{Instrument, Span};
 use crate::error::{Error, ErrorKind, Failure, Scene};
 
 tokio::task_local! {
-    /// What the operation that is under way has come to, for its span.
-    static NOTES: Arc<Mutex<Notes>>;
+    /// What is under way.
+    static OPERATION: Operation;
+}
+
+/// An operation or call that is under way, for all that belongs to it. It is over, and what it came to is in its span, when the last that holds it is gone:
+/// an object that is being read holds it until it is dropped.
+#[derive(Clone)]
+pub(crate) struct Operation(Arc<Course>);
+
+struct Course {
+    span: Span,
+    notes: Mutex<Notes>,
 }
 
 /// What is recorded at the end, once: a field that is recorded again stands in a log twice.
@@ -27,6 +37,49 @@ struct Notes {
     requests: u64,
     request_id: Option<String>,
     bytes: Option<u64>,
+    error: Option<ErrorKind>,
+}
+
+impl Operation {
+    fn begin(span: Span) -> Operation {
+        Operation(Arc::new(Course { span, notes: Mutex::default() }))
+    }
+
+    /// The one that is under way here, or one that nobody hears of.
+    pub(crate) fn current() -> Operation {
+        OPERATION.try_with(Operation::clone).unwrap_or_else(|_| Operation::begin(Span::none()))
+    }
+
+    /// Runs work that belongs to it, and notes its failure.
+    pub(crate) fn run<T, E: Fault>(
+        self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        self.scope(async {
+            let outcome = work.await;
+            if let Err(error) = &outcome {
+                note(|notes| notes.error = Some(error.kind()));
+            }
+            outcome
+        })
+    }
+
+    /// Runs work that belongs to it.
+    fn scope<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        let span = self.0.span.clone();
+        OPERATION.scope(self, work).instrument(span)
+    }
+}
+
+impl Drop for Course {
+    fn drop(&mut self) {
+        let Notes { requests, request_id, bytes, error } =
+            std::mem::take(self.notes.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.span.record("requests", requests);
+        self.span.record("request_id", request_id);
+        self.span.record("bytes", bytes);
+        self.span.record("error", error.map(tracing::field::debug));
+    }
 }
 
 /// What a failure says of itself.
@@ -72,13 +125,7 @@ impl Scene<'_> {
             request_id = Empty,
             error = Empty,
         );
-        noted(span, async {
-            let outcome = work.await;
-            if let Err(error) = &outcome {
-                Span::current().record("error", tracing::field::debug(error.kind()));
-            }
-            outcome
-        })
+        Operation::begin(span).run(work)
     }
 }
 
@@ -95,27 +142,12 @@ pub(crate) async fn key_service<T, E>(
         }
         outcome
     };
-    noted(span, work).await
-}
-
-async fn noted<T>(span: Span, work: impl Future<Output = T>) -> T {
-    let work = async {
-        let outcome = work.await;
-        let Notes { requests, request_id, bytes } =
-            NOTES.with(|notes| std::mem::take(&mut *notes.lock().unwrap_or_else(PoisonError::into_inner)));
-        let span = Span::current();
-        span.record("requests", requests);
-        span.record("request_id", request_id);
-        span.record("bytes", bytes);
-        outcome
-    };
-    NOTES.scope(Arc::default(), work).instrument(span).await
+    Operation::begin(span).scope(work).await
 }
 
 /// Work for a task of its own that belongs to the operation that is under way.
 pub(crate) fn belonging<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
-    let notes = NOTES.try_with(Arc::clone).unwrap_or_default();
-    NOTES.scope(notes, work).in_current_span()
+    OPERATION.scope(Operation::current(), work).in_current_span()
 }
 
 /// A request of the operation that is under way was sent.
@@ -130,15 +162,15 @@ pub(crate) fn answered(request_id: &str) {
     }
 }
 
-/// So many plaintext bytes were stored, or are about to come.
+/// So many more plaintext bytes were stored, or handed out.
 pub(crate) fn moved(bytes: u64) {
-    note(|notes| notes.bytes = Some(bytes));
+    note(|notes| notes.bytes = Some(notes.bytes.unwrap_or_default() + bytes));
 }
 
-/// What comes after the end of an operation is in nobody's notes.
+/// What belongs to no operation is in nobody's notes.
 fn note(change: impl FnOnce(&mut Notes)) {
-    NOTES
-        .try_with(|notes| change(&mut notes.lock().unwrap_or_else(PoisonError::into_inner)))
+    OPERATION
+        .try_with(|operation| change(&mut operation.0.notes.lock().unwrap_or_else(PoisonError::into_inner)))
         .unwrap_or_default();
 }
 

@@ -10,9 +10,11 @@ mod vault;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use osseal::{
-    CopyOptions, ErrorKind, GetOptions, HeadOptions, ListOptions, PresignOptions, PutOptions, Suite,
+    CopyOptions, EncryptedBucket, ErrorKind, GetOptions, HeadOptions, ListOptions, PresignOptions,
+    PutOptions, Suite, WriteAt,
 };
 use osseal_server::Operation;
 use osseal_server::faults::Action;
@@ -99,6 +101,13 @@ impl Watch {
         let watch = Watch::default();
         let subscriber = tracing_subscriber::registry().with(watch.clone());
         (watch, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// Waits until tasks that were given up are gone.
+    async fn quiet(&self) {
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The spans of a name that have ended since this was asked last.
@@ -207,6 +216,105 @@ async fn repetitions_are_events_of_their_operation() {
     only(&watch, "get", &[("bytes", "1000")]);
     let [rest] = &watch.events("asking for the rest")[..] else { panic!("one") };
     assert_eq!((rest.within[0], rest.fields["position"].as_str()), ("oss", "500"));
+}
+
+/// How an object is read.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Get,
+    Download,
+    WriteTo,
+}
+
+/// A place for bytes that nobody looks at.
+struct Nowhere;
+
+impl WriteAt for Nowhere {
+    fn write_at(&self, _: u64, _: &[u8]) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Way {
+    const ALL: [Way; 3] = [Way::Get, Way::Download, Way::WriteTo];
+
+    /// Reads to the end, or until it fails; gives the bytes that were released and the failure.
+    async fn read(self, bucket: &EncryptedBucket, key: &str) -> (u64, Option<ErrorKind>) {
+        let options = GetOptions::default();
+        let (mut released, mut get, mut download) = (0, None, None);
+        match self {
+            Way::Get => get = Some(bucket.get(key, options).await.unwrap()),
+            Way::Download => download = Some(bucket.download(key, options).await.unwrap()),
+            Way::WriteTo => {
+                let outcome = bucket.download(key, options).await.unwrap().write_to(Nowhere).await;
+                return outcome.map_or_else(|error| (0, Some(error.kind())), |bytes| (bytes, None));
+            }
+        }
+        loop {
+            let next = match (&mut get, &mut download) {
+                (Some(object), _) => object.next_chunk().await,
+                (_, Some(object)) => object.next_chunk().await,
+                _ => panic!("one of them"),
+            };
+            match next {
+                Ok(Some(chunk)) => released += chunk.bytes.len() as u64,
+                Ok(None) => return (released, None),
+                Err(error) => return (released, Some(error.kind())),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_is_told_as_it_ended() {
+    for (suite, ..) in SUITES {
+        let world = World::of(suite).await;
+        let bucket = world.bucket();
+        let size = 3 * PART;
+        bucket.put("k", ramp(size), PutOptions::default()).await.unwrap();
+        let (watch, _guard) = Watch::begin();
+        for way in Way::ALL {
+            let before = world.calls(Operation::GetObject);
+            assert_eq!(way.read(&bucket, "k").await, (size, None));
+            // One request in one piece, and one for each part otherwise.
+            let requests = world.calls(Operation::GetObject) - before;
+            assert_eq!(requests > 1, !matches!(way, Way::Get), "{suite:?} {way:?}: {requests}");
+            let pairs = [("bytes", &*size.to_string()), ("requests", &*requests.to_string())];
+            assert!(!only(&watch, "get", &pairs).contains_key("error"), "{suite:?} {way:?}");
+
+            world.order(Operation::GetObject, Action::CutReply { after: 20_000 });
+            assert_eq!(way.read(&bucket, "k").await, (size, None));
+            let pairs = [("bytes", &*size.to_string()), ("requests", &*(requests + 1).to_string())];
+            assert!(!only(&watch, "get", &pairs).contains_key("error"), "{suite:?} {way:?}: resumed");
+
+            world.order(Operation::GetObject, Action::FlipReply { at: 40_000 });
+            let (released, failed) = way.read(&bucket, "k").await;
+            assert_eq!(failed, Some(ErrorKind::Integrity), "{suite:?} {way:?}");
+            // What was reading ahead is gone when it is next its turn.
+            watch.quiet().await;
+            let span = only(&watch, "get", &[("error", "Integrity")]);
+            match way {
+                // In their places may be other pieces than the one that failed.
+                Way::WriteTo => assert!(span["bytes"].parse::<u64>().unwrap() <= size, "{span:?}"),
+                _ => assert_eq!(span["bytes"], released.to_string(), "{suite:?} {way:?}"),
+            }
+            if suite == Suite::Sealed {
+                assert!(released < 40_000, "{way:?}: {released}");
+            }
+        }
+
+        let mut object = bucket.get("k", GetOptions::default()).await.unwrap();
+        let first = object.next_chunk().await.unwrap().unwrap().bytes.len();
+        drop(object);
+        let left = only(&watch, "get", &[("bytes", &first.to_string()), ("requests", "1")]);
+        assert!(!left.contains_key("error"), "{left:?}");
+
+        world.order(Operation::GetObject, Action::Hang);
+        let hanging = bucket.get("k", GetOptions::default());
+        tokio::time::timeout(Duration::from_millis(20), hanging).await.unwrap_err();
+        let given_up = only(&watch, "get", &[("requests", "1")]);
+        assert!(!given_up.contains_key("bytes") && !given_up.contains_key("error"), "{given_up:?}");
+    }
 }
 
 #[tokio::test]

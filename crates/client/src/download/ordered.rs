@@ -8,11 +8,11 @@ use osseal_core::Chunk;
 use osseal_wire::oss::Crc64;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tracing::Instrument;
 
 use crate::budget::Permit;
 use crate::error::Failure;
 use crate::flow::{Flow, Pinned, broke_down};
+use crate::spans;
 
 /// The pieces of a download, delivered one after the other.
 pub(super) struct Ordered {
@@ -23,7 +23,7 @@ pub(super) struct Ordered {
     queue: Arc<Mutex<Queue>>,
     crc64: u64,
     /// Reads ahead; what is dropped ends.
-    _ahead: JoinSet<()>,
+    ahead: JoinSet<()>,
 }
 
 /// What is still to be delivered. Early pieces come before those that nobody reads yet.
@@ -74,22 +74,20 @@ impl Ordered {
         let queue = Arc::new(Mutex::new(queue));
         let mut ahead = JoinSet::new();
         if has_more && jobs > 1 {
-            ahead.spawn(read_ahead(object.clone(), queue.clone(), jobs - 1).in_current_span());
+            ahead.spawn(spans::belonging(read_ahead(object.clone(), queue.clone(), jobs - 1)));
         }
         let current = first.map(|(flow, plain)| Current { plain, source: Source::Flow(Box::new(flow)) });
-        Ordered {
-            object: object.clone(),
-            current,
-            upcoming: None,
-            queue,
-            crc64: Crc64::of(b""),
-            _ahead: ahead,
-        }
+        Ordered { object: object.clone(), current, upcoming: None, queue, crc64: Crc64::of(b""), ahead }
     }
 
     /// The sum of the stored bytes of all pieces that have been delivered.
     pub(super) fn crc64(&self) -> u64 {
         self.crc64
+    }
+
+    /// Waits until nothing reads ahead any more.
+    pub(super) async fn end(mut self) {
+        self.ahead.shutdown().await;
     }
 
     pub(super) async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
@@ -154,7 +152,7 @@ async fn read_ahead(object: Pinned, queue: Arc<Mutex<Queue>>, places: usize) {
             queue.early.push_back(Early { plain: plain.clone(), items, held, _place: place });
             plain
         };
-        tasks.spawn(gather(object.clone(), plain, sender).in_current_span());
+        tasks.spawn(spans::belonging(gather(object.clone(), plain, sender)));
         while tasks.try_join_next().is_some() {}
     }
     while tasks.join_next().await.is_some() {}

@@ -255,7 +255,7 @@ impl Download {
     /// As [`Download::write_to`]; and [`ErrorKind::Usage`] when the file was opened for another object or range, which leaves it as it is.
     pub async fn write_partial(self, partial: &mut Partial) -> Result<u64, Error> {
         let (object, is_ours) = (self.object.clone(), partial.is_of(&self));
-        let outcome = self.go_on(partial).await;
+        let outcome = self.operation.clone().run(Box::pin(self.go_on(partial))).await;
         outcome.map_err(|failure| {
             if !failure.kind.is_passing() && is_ours {
                 partial.discard();
@@ -281,6 +281,7 @@ impl Download {
         let there: Vec<_> = partial.memo.done.iter().map(|done| done.plain.clone()).collect();
         let mut scattered = self.scatter(partial.file.clone(), &there, true);
         let outcome = partial.fill(&mut scattered).await;
+        scattered.end().await;
         if let Err(failure) = outcome {
             if failure.kind.is_passing() {
                 written(partial.save().await)?;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use osseal_core::Chunk;
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::Instrument;
 
 use super::WriteAt;
 use crate::error::{ErrorKind, Failure};
 use crate::flow::{Flow, Pinned, broke_down};
 use crate::options::Progress;
+use crate::spans;
 
 /// Plaintext bytes that are written at once; as many come meanwhile.
 const BATCH: usize = 1 << 20;
@@ -69,17 +69,35 @@ impl Scattered {
     /// The next piece that is in its place; none when all are. Nothing is lost when this is dropped half-way.
     pub(crate) async fn next(&mut self) -> Result<Option<Stretch>, Failure> {
         if let Some((flow, plain)) = self.first.take() {
-            self.tasks.spawn(self.writer.clone().write(Some(flow), plain).in_current_span());
+            self.tasks.spawn(spans::belonging(self.writer.clone().write(Some(flow), plain)));
         }
         while self.tasks.len() < self.jobs {
             let Some(plain) = self.pieces.pop_front() else { break };
-            self.tasks.spawn(self.writer.clone().write(None, plain).in_current_span());
+            self.tasks.spawn(spans::belonging(self.writer.clone().write(None, plain)));
         }
         match self.tasks.join_next().await {
             None => Ok(None),
-            Some(Ok(written)) => written.map(Some),
+            Some(Ok(written)) => {
+                let stretch = written?;
+                spans::moved(stretch.plain.end - stretch.plain.start);
+                Ok(Some(stretch))
+            }
             Some(Err(_)) => Err(broke_down()),
         }
+    }
+
+    /// All that are not there yet.
+    pub(super) async fn rest(&mut self) -> Result<Vec<Stretch>, Failure> {
+        let mut done = Vec::new();
+        while let Some(stretch) = self.next().await? {
+            done.push(stretch);
+        }
+        Ok(done)
+    }
+
+    /// Gives up what is on its way, and waits until it is gone.
+    pub(super) async fn end(mut self) {
+        self.tasks.shutdown().await;
     }
 }
 
