@@ -18,25 +18,23 @@ use crate::child::Child;
 use crate::cloud::{Cloud, SECRET, TOKEN};
 use crate::secrets::{Form, Secret};
 
-/// What libraries keep that are not ours to wipe; `docs/threat-model.md` says the same under *What is wiped*.
-const KEPT_BY_LIBRARIES: [(&str, Form); 2] = [
-    // A reply of the key service has the data key as base64, and stands in the buffers of HTTP and TLS.
-    ("data key", Form::Base64),
-    // The token travels in a header.
-    ("token", Form::Bytes),
-];
+/// What libraries keep that are not ours to wipe; `docs/threat-model.md` says the same under *What is wiped*. The token travels in a header.
+const KEPT: [(&str, Form); 1] = [("token", Form::Bytes)];
+/// The same where a key service is asked: its reply has the data key as base64, and stands in the buffers of HTTP and TLS.
+const KEPT_OF_REPLIES: [(&str, Form); 2] = [KEPT[0], ("data key", Form::Base64)];
 
 /// What is in the child's memory, without what libraries keep.
 #[track_caller]
-fn left(child: &Child, secrets: &[Secret]) -> Vec<(&'static str, Form)> {
+fn left(child: &Child, secrets: &[Secret], kept: &[(&str, Form)]) -> Vec<(&'static str, Form)> {
     let mut found = secrets::found(child.id(), secrets);
-    found.retain(|one| !KEPT_BY_LIBRARIES.contains(one));
+    found.retain(|one| !kept.contains(one));
     found
 }
 
 const DATA_KEY: (&str, Form) = ("data key", Form::Bytes);
 const ACCESS_KEY: (&str, Form) = ("access key secret", Form::Bytes);
 const WRAPPING_KEY: (&str, Form) = ("wrapping key", Form::Bytes);
+const PASSPHRASE: (&str, Form) = ("passphrase", Form::Bytes);
 
 /// The secrets of a cloud whose key service gives this data key.
 fn secrets_with(data_key: &[u8]) -> Vec<Secret> {
@@ -55,13 +53,25 @@ fn a_data_key_of_the_key_service_dies_with_its_use() {
         child.step(&format!("open kms {suite} kept"));
         child.step("put a");
         let secrets = secrets_with(&cloud.data_key_of("a", "kms", suite));
-        assert_eq!(left(&child, &secrets), [ACCESS_KEY], "{suite}: after a put, with the control");
+        assert_eq!(
+            left(&child, &secrets, &KEPT_OF_REPLIES),
+            [ACCESS_KEY],
+            "{suite}: after a put, with the control"
+        );
         child.step("begin a");
-        assert_eq!(left(&child, &secrets), [DATA_KEY, ACCESS_KEY], "{suite}: the control: an open object");
+        assert_eq!(
+            left(&child, &secrets, &KEPT_OF_REPLIES),
+            [DATA_KEY, ACCESS_KEY],
+            "{suite}: the control: an open object"
+        );
         child.step("end");
-        assert_eq!(left(&child, &secrets), [DATA_KEY, ACCESS_KEY], "{suite}: kept, for its time");
+        assert_eq!(
+            left(&child, &secrets, &KEPT_OF_REPLIES),
+            [DATA_KEY, ACCESS_KEY],
+            "{suite}: kept, for its time"
+        );
         child.step("close");
-        assert_eq!(left(&child, &secrets), [], "{suite}: after the end");
+        assert_eq!(left(&child, &secrets, &KEPT_OF_REPLIES), [], "{suite}: after the end");
     }
 }
 
@@ -79,7 +89,7 @@ fn a_data_key_dies_with_failures() {
             // Of a sealed object the chunk key is what an open one holds, not the data key that it was derived from.
             let is_open = step == "begin a" && suite == "aes-ctr";
             let expected = if is_open { vec![DATA_KEY, ACCESS_KEY] } else { vec![ACCESS_KEY] };
-            assert_eq!(left(&child, &of_a), expected, "{suite}: {step}");
+            assert_eq!(left(&child, &of_a, &KEPT_OF_REPLIES), expected, "{suite}: {step}");
         }
 
         let refused = Fault::new(Action::refuse(403, "AccessDenied")).on(Operation::PutObject);
@@ -101,7 +111,7 @@ fn a_data_key_dies_with_failures() {
                 before + 1,
                 "{step}: it had the key"
             );
-            assert_eq!(left(&child, &secrets), [ACCESS_KEY], "{suite}: {step}");
+            assert_eq!(left(&child, &secrets, &KEPT_OF_REPLIES), [ACCESS_KEY], "{suite}: {step}");
             cloud.faults.clear();
         }
         child.step("close");
@@ -115,11 +125,11 @@ fn keys_of_files_die_with_their_keyring() {
         let mut child = Child::start(&cloud);
         let keys = cloud.wrapping_key(kind);
         child.step(&format!("open {kind} {suite} unkept"));
-        assert!(left(&child, &keys).contains(&WRAPPING_KEY), "{kind} {suite}: the control");
+        assert!(left(&child, &keys, &KEPT).contains(&WRAPPING_KEY), "{kind} {suite}: the control");
         child.step("put a");
         let secrets = [keys, secrets_with(&cloud.data_key_of("a", kind, suite))].into_iter().flatten();
         let secrets: Vec<Secret> = secrets.collect();
-        let now = |child: &Child| left(child, &secrets);
+        let now = |child: &Child| left(child, &secrets, &KEPT);
         assert!(!now(&child).contains(&DATA_KEY), "{kind} {suite}: after a put");
         child.step("begin a");
         assert_eq!(
@@ -131,6 +141,23 @@ fn keys_of_files_die_with_their_keyring() {
         assert!(!now(&child).contains(&DATA_KEY), "{kind} {suite}: after a get");
         child.step("close");
         assert_eq!(now(&child), [], "{kind} {suite}: after the end");
+    }
+}
+
+#[test]
+fn what_opened_a_protected_key_dies_with_the_opening() {
+    for suite in ["aes-ctr", "sealed"] {
+        let cloud = Cloud::new();
+        let mut child = Child::start(&cloud);
+        let (keys, openers) = cloud.protected_key();
+        child.step("read passphrase");
+        assert_eq!(left(&child, &openers, &[]), [PASSPHRASE], "{suite}: the control: who has read it");
+        child.step(&format!("open protected {suite} unkept"));
+        assert_eq!(left(&child, &openers, &[]), [], "{suite}: after the file was opened");
+        assert!(left(&child, &keys, &[]).contains(&WRAPPING_KEY), "{suite}: the control: the key is there");
+        child.step("put a");
+        child.step("close");
+        assert_eq!(left(&child, &keys, &[]), [], "{suite}: after the end");
     }
 }
 

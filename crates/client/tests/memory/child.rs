@@ -77,11 +77,16 @@ fn obey() {
     };
     let place = Place { store, key_service, key, folder: Path::new(folder) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (mut bucket, mut object) = (None, None);
+    let (mut bucket, mut object, mut file) = (None, None, None);
     for line in std::io::stdin().lines() {
         let line = line.unwrap();
         let words: Vec<&str> = line.split(' ').collect();
-        runtime.block_on(place.step(&words, &mut bucket, &mut object));
+        // What was read is there until the next step.
+        drop(file.take());
+        match words[..] {
+            ["read", name] => file = Some(place.read(name)),
+            _ => runtime.block_on(place.step(&words, &mut bucket, &mut object)),
+        }
         println!("done {line}");
     }
 }
@@ -138,10 +143,13 @@ impl Place<'_> {
         let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
         let store = Store::builder(Endpoint::parse(self.store).unwrap(), "cn-hangzhou");
         let store = store.credentials(self.credentials()).retry(once).build().unwrap();
-        let read = |name: &str| Zeroizing::new(std::fs::read(self.folder.join(name)).unwrap());
         let key = match kind {
-            "aes" => both(AesKey::from_file_content(&read("aes")).unwrap()),
-            "rsa" => both(RsaKey::from_pem(&read("rsa"), padding(suite)).unwrap()),
+            "aes" => both(AesKey::from_file_content(&self.read("aes")).unwrap()),
+            "rsa" => both(RsaKey::from_pem(&self.read("rsa"), padding(suite)).unwrap()),
+            "protected" => {
+                let (file, passphrase) = (self.read("protected"), self.read("passphrase"));
+                both(RsaKey::from_protected_pem(&file, &passphrase, padding(suite)).unwrap())
+            }
             _ => {
                 let kms = Kms::builder(Endpoint::parse(self.key_service).unwrap());
                 let kms = kms.credentials(self.credentials()).build().unwrap();
@@ -157,8 +165,12 @@ impl Place<'_> {
             .unwrap()
     }
 
+    fn read(&self, name: &str) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(std::fs::read(self.folder.join(name)).unwrap())
+    }
+
     fn credentials(&self) -> Credentials {
-        let text = Zeroizing::new(std::fs::read(self.folder.join("access-key")).unwrap());
+        let text = self.read("access-key");
         let mut lines = std::str::from_utf8(&text).unwrap().lines();
         let mut next = || lines.next().unwrap();
         Credentials::new(next(), next()).with_token(next())

@@ -1,8 +1,10 @@
 //! A store and a key service on sockets of the test's own process, and what it knows about their secrets.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::pbkdf2;
 use aws_lc_rs::rsa::{KeySize, PrivateDecryptingKey};
 use data_encoding::BASE64;
 use osseal::{
@@ -23,6 +25,9 @@ use crate::secrets::Secret;
 pub(crate) const ID: &str = "STS.memory";
 pub(crate) const SECRET: &str = "dK3vQ9xTz7Lm2RbW8YpN4hSf";
 pub(crate) const TOKEN: &str = "CAISgQJ1q6Ft5B2yfSjIr5eHW0Zx";
+const PASSPHRASE: &[u8] = b"uX4!rB9#mK2$wT7%qL5&zN8*";
+/// With which protected keys are written.
+const ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).unwrap();
 
 pub(crate) struct Cloud {
     pub(crate) faults: Faults,
@@ -89,26 +94,33 @@ impl Cloud {
         let (file, secrets) = if kind == "aes" {
             (secret.to_vec(), vec![Secret::new("wrapping key", &secret)])
         } else {
-            let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
-            let der = key.as_der().unwrap();
-            let numbers = integers(der.as_ref());
-            // n, e, d, p, q, and what follows from them.
-            let [_, _, d, p, q, ..] = &numbers[..] else { panic!("an RSA key") };
-            let secrets = [d, p, q].map(|number| Secret::new("wrapping key", number));
+            let (der, secrets) = rsa_key();
             let text = format!(
                 "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
                 BASE64
-                    .encode(der.as_ref())
+                    .encode(&der)
                     .as_bytes()
                     .chunks(64)
                     .map(|line| std::str::from_utf8(line).unwrap())
                     .collect::<Vec<_>>()
                     .join("\n")
             );
-            (text.into_bytes(), secrets.into())
+            (text.into_bytes(), secrets)
         };
         std::fs::write(self.folder.path().join(kind), file).unwrap();
         secrets
+    }
+
+    /// Writes an RSA key file under a passphrase; gives what is secret in it, and what opens it.
+    pub(crate) fn protected_key(&self) -> (Vec<Secret>, Vec<Secret>) {
+        let (der, secrets) = rsa_key();
+        let salt = [7; 16];
+        let pem = osseal::protected_pem(&der, PASSPHRASE, salt, [9; 16]).unwrap();
+        std::fs::write(self.folder.path().join("protected"), pem).unwrap();
+        std::fs::write(self.folder.path().join("passphrase"), PASSPHRASE).unwrap();
+        let mut derived = [0; 32];
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, &salt, PASSPHRASE, &mut derived);
+        (secrets, vec![Secret::new("passphrase", PASSPHRASE), Secret::new("derived key", &derived)])
     }
 
     /// The data key of an object.
@@ -138,6 +150,17 @@ fn credentials() -> Credentials {
 
 pub(crate) fn padding(suite: &str) -> RsaPadding {
     if suite == "sealed" { RsaPadding::OaepSha256 } else { RsaPadding::Pkcs1 }
+}
+
+/// An RSA key (PKCS#8, DER), and its private numbers.
+fn rsa_key() -> (Vec<u8>, Vec<Secret>) {
+    let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
+    let der = key.as_der().unwrap().as_ref().to_vec();
+    let numbers = integers(&der);
+    // n, e, d, p, q, and what follows from them.
+    let [_, _, d, p, q, ..] = &numbers[..] else { panic!("an RSA key") };
+    let secrets = [d, p, q].map(|number| Secret::new("wrapping key", number)).into();
+    (der, secrets)
 }
 
 /// The numbers of the RSA key inside PKCS#8 (RFC 8017, A.1.2), without the version.

@@ -6,7 +6,8 @@
 //! | | scrypt (RFC 7914) of up to 256 MiB and N·r·p up to 2^22 | |
 //! | cipher | AES-256-CBC | the same |
 //!
-//! The bounds keep a file that somebody else made from taking this process's time or memory.
+//! The bounds keep a file that somebody else made from taking this process's time or memory. The key that is derived stands on the stack, which is wiped;
+//! what scrypt fills is the library's, which does not wipe it.
 
 use pem_rfc7468::LineEnding;
 use pkcs8::der::asn1::{AnyRef, OctetStringRef};
@@ -18,6 +19,7 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::pem::KeyFileError;
+use crate::secret::on_wiped_stack;
 
 /// As PEM files name it.
 pub(super) const LABEL: &str = "ENCRYPTED PRIVATE KEY";
@@ -46,7 +48,7 @@ pub fn protected_pem(
     let failed = |_| malformed("it cannot be encrypted");
     let parameters =
         pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ROUNDS, &salt, iv).map_err(failed)?;
-    let sealed = parameters.encrypt(passphrase, pkcs8).map_err(failed)?;
+    let sealed = on_wiped_stack(|| parameters.encrypt(passphrase, pkcs8)).map_err(failed)?;
     let too_long = |_| malformed("too long");
     let encrypted_data = OctetStringRef::new(&sealed).map_err(too_long)?;
     let info = EncryptedPrivateKeyInfoRef { encryption_algorithm: parameters.into(), encrypted_data };
@@ -69,8 +71,8 @@ pub(super) fn open(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, 
     };
     check(parameters)?;
     let mut buffer = Zeroizing::new(info.encrypted_data.as_bytes().to_vec());
-    let opened = parameters.decrypt_in_place(passphrase, &mut buffer);
-    let length = opened.map_err(|_| KeyFileError::WrongPassphrase)?.len();
+    let opened = on_wiped_stack(|| parameters.decrypt_in_place(passphrase, &mut buffer).map(<[u8]>::len));
+    let length = opened.map_err(|_| KeyFileError::WrongPassphrase)?;
     buffer.truncate(length);
     // One wrong passphrase in some hundred leaves what could be padding, and something else than a key before it.
     PrivateKeyInfoRef::from_der(&buffer).map_err(|_| KeyFileError::WrongPassphrase)?;
