@@ -6,6 +6,10 @@
 //!
 //! **Not for keys of value.** The keys lie in memory, or in a file as they are.
 //!
+//! It answers `GenerateDataKey`, `Encrypt`, `Decrypt`, `DescribeKey` and `ListAliases`; other operations are `InvalidAction.NotFound`. A call with
+//! `DryRun=true`, which the service would try without making it, is refused with `UnsupportedOperation`. Other parameters that these operations do
+//! not have are ignored, as the service ignores them.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`service`] | [`KmsService`]: a request in, a reply out; usable in-process |

@@ -226,6 +226,32 @@ fn calls_that_are_none_are_refused() {
 }
 
 #[test]
+fn a_dry_run_is_refused_and_never_a_call() {
+    let calls: [(&str, &[(&str, &str)]); 5] = [
+        ("GenerateDataKey", &[("KeyId", "k")]),
+        ("Encrypt", &[("KeyId", "k"), ("Plaintext", "AAAA")]),
+        ("Decrypt", &[("CiphertextBlob", "AAAA")]),
+        ("DescribeKey", &[("KeyId", "k")]),
+        ("ListAliases", &[]),
+    ];
+    for (action, pairs) in calls {
+        let read = |dry_run: &str| {
+            let pairs = pairs.iter().copied().chain([("DryRun", dry_run)]);
+            let pairs: Vec<_> = pairs.map(|(name, value)| (name.into(), value.into())).collect();
+            Call::from_parameters(action, &pairs)
+        };
+        for value in ["true", "True", "1", "no"] {
+            let refusal = read(value).unwrap_err();
+            assert_eq!((refusal.status, refusal.code.as_str()), (400, "UnsupportedOperation"), "{action}");
+            assert!(refusal.message.contains("DryRun"), "{action} {value}: {refusal}");
+        }
+        for value in ["", "false"] {
+            assert_eq!(read(value).unwrap().name(), action, "{value:?}");
+        }
+    }
+}
+
+#[test]
 fn plain_http_stays_plain() {
     let local = Endpoint::parse("http://127.0.0.1:9000").unwrap();
     let head = Call::DescribeKey { key: key() }.head(&local).unwrap();

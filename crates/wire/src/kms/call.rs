@@ -124,10 +124,11 @@ impl Call {
         Ok(head)
     }
 
-    /// Reads a call that a server received.
+    /// Reads a call that a server received. Parameters that the service does not know are ignored, as it ignores them.
     ///
     /// # Errors
-    /// The service's own refusals: `InvalidAction.NotFound`, `MissingParameter`, `InvalidParameter`.
+    /// The service's own refusals: `InvalidAction.NotFound`, `MissingParameter`, `InvalidParameter`. `UnsupportedOperation`, for what the service would do
+    /// and no server of this crate does: a `DryRun`, in which it tells whether the call would succeed without making it.
     pub fn from_parameters(action: &str, pairs: &[(String, String)]) -> Result<Call, KmsError> {
         let find =
             |name: &'static str| pairs.iter().find(|(known, _)| known == name).map(|(_, v)| v.as_str());
@@ -143,6 +144,11 @@ impl Call {
         };
         Ok(match action {
             "GenerateDataKey" => {
+        // A call that was only to be tried is not made.
+        if find("DryRun").is_some_and(|value| !matches!(value, "" | "false")) {
+            let message = "DryRun is not supported here: leave it out, or send false to have the call made.";
+            return Err(KmsError::new(StatusCode::BAD_REQUEST, "UnsupportedOperation", message));
+        }
                 let of_spec = match find("KeySpec") {
                     None | Some("AES_256") => AES_256,
                     Some("AES_128") => AES_128,
