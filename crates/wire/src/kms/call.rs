@@ -3,6 +3,7 @@
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderValue, StatusCode, Uri};
+use zeroize::Zeroizing;
 
 use super::context::EncryptionContext;
 use super::error::KmsError;
@@ -79,27 +80,28 @@ impl Call {
         }
     }
 
-    /// The operation's own parameters.
-    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+    /// The operation's own parameters: plaintexts and passphrases are among them.
+    pub fn parameters(&self) -> Vec<(&'static str, Zeroizing<String>)> {
         let mut pairs = Vec::new();
-        let key_id = |key: &KeyId| ("KeyId", key.as_str().to_owned());
+        let own = |value: &str| Zeroizing::new(value.to_owned());
+        let key_id = |key: &KeyId| ("KeyId", own(key.as_str()));
         match self {
             Call::GenerateDataKey { key, bytes, .. } => {
                 pairs.push(key_id(key));
                 pairs.push(match *bytes {
-                    AES_256 => ("KeySpec", "AES_256".to_owned()),
-                    other => ("NumberOfBytes", other.to_string()),
+                    AES_256 => ("KeySpec", own("AES_256")),
+                    other => ("NumberOfBytes", own(&other.to_string())),
                 });
             }
             Call::Encrypt { key, plaintext, .. } => {
                 pairs.push(key_id(key));
-                pairs.push(("Plaintext", plaintext.expose().to_owned()));
+                pairs.push(("Plaintext", own(plaintext.expose())));
             }
-            Call::Decrypt { blob, .. } => pairs.push(("CiphertextBlob", blob.as_str().to_owned())),
+            Call::Decrypt { blob, .. } => pairs.push(("CiphertextBlob", own(blob.as_str()))),
             Call::DescribeKey { key } => pairs.push(key_id(key)),
             Call::ListAliases { page, size } => {
-                pairs.push(("PageNumber", page.to_string()));
-                pairs.push(("PageSize", size.to_string()));
+                pairs.push(("PageNumber", own(&page.to_string())));
+                pairs.push(("PageSize", own(&size.to_string())));
             }
         }
         if let Some(context) = self.context().filter(|context| !context.is_empty()) {
@@ -142,13 +144,13 @@ impl Call {
             None => Ok(otherwise),
             Some(text) => text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(invalid),
         };
-        Ok(match action {
-            "GenerateDataKey" => {
         // A call that was only to be tried is not made.
         if find("DryRun").is_some_and(|value| !matches!(value, "" | "false")) {
             let message = "DryRun is not supported here: leave it out, or send false to have the call made.";
             return Err(KmsError::new(StatusCode::BAD_REQUEST, "UnsupportedOperation", message));
         }
+        Ok(match action {
+            "GenerateDataKey" => {
                 let of_spec = match find("KeySpec") {
                     None | Some("AES_256") => AES_256,
                     Some("AES_128") => AES_128,

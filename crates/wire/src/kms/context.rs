@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::json;
 
 /// Longest context that the service takes, in characters of its JSON.
 const MAX_CONTEXT: usize = 8192;
+/// Most bytes that JSON makes of one.
+const ESCAPED: usize = 6;
+/// Bytes around a name and its value, or around all of them.
+const MARKS: usize = 6;
 
-/// Pairs that `Decrypt` has to be given as `Encrypt` was, in any order. They are not stored in the blob. `Debug` shows names only: one official SDK
-/// keeps a passphrase here.
+/// Pairs that `Decrypt` has to be given as `Encrypt` was, in any order. They are not stored in the blob. `Debug` shows names only, and
+/// values are wiped when dropped: one official SDK keeps a passphrase here.
 ///
 /// Source: <https://www.alibabacloud.com/help/en/kms/key-management-service/developer-reference/encryptioncontext>
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,8 +58,12 @@ impl EncryptionContext {
     }
 
     /// The parameter: JSON, sorted by name. Empty for the empty context.
-    pub fn to_parameter(&self) -> String {
-        if self.0.is_empty() { String::new() } else { json::write(&self.0) }
+    pub fn to_parameter(&self) -> Zeroizing<String> {
+        if self.0.is_empty() {
+            return Zeroizing::default();
+        }
+        let room = self.0.iter().map(|(name, value)| ESCAPED * (name.len() + value.len()) + MARKS);
+        json::write_secret(&self.0, MARKS + room.sum::<usize>())
     }
 
     /// Whether there are no pairs.
@@ -64,6 +74,12 @@ impl EncryptionContext {
     /// The pairs, sorted by name.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl Drop for EncryptionContext {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(Zeroize::zeroize);
     }
 }
 
@@ -82,7 +98,7 @@ mod tests {
     fn the_order_of_pairs_is_nothing() {
         let one = EncryptionContext::from_parameter(r#"{"b":"2","a":"1"}"#);
         assert_eq!(one, EncryptionContext::new([("a", "1"), ("b", "2")]));
-        assert_eq!(one.map(|context| context.to_parameter()), Ok(r#"{"a":"1","b":"2"}"#.into()));
+        assert_eq!(one.map(|context| context.to_parameter().to_string()), Ok(r#"{"a":"1","b":"2"}"#.into()));
         assert_eq!(EncryptionContext::from_parameter(""), EncryptionContext::from_parameter("{}"));
     }
 
@@ -94,6 +110,15 @@ mod tests {
         // {"a":"…"} has eight characters around the value.
         assert!(EncryptionContext::new([("a", "对".repeat(MAX_CONTEXT - 8))]).is_ok());
         assert_eq!(EncryptionContext::new([("a", "x".repeat(MAX_CONTEXT - 7))]), Err(ContextError::TooLong));
+    }
+
+    #[test]
+    fn the_parameter_is_written_without_growing() {
+        for pairs in [vec![("a", "1")], vec![("", "")], vec![("\u{1}\u{2}", "\"\\\u{3}"), ("b", "对")]] {
+            let parameter = EncryptionContext::new(pairs.clone()).expect("a context").to_parameter();
+            let room = pairs.iter().map(|(name, value)| ESCAPED * (name.len() + value.len()) + MARKS);
+            assert_eq!(parameter.capacity(), MARKS + room.sum::<usize>(), "{pairs:?}");
+        }
     }
 
     #[test]

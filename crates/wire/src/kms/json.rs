@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
+use zeroize::Zeroizing;
 
 /// Largest document that is read, in bytes: far more than any reply to the calls that are made here.
 pub const MAX_DOCUMENT: usize = 64 << 10;
@@ -46,6 +47,14 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> Result<T, JsonError> {
 /// Writes a document.
 pub(super) fn write(document: &impl Serialize) -> String {
     serde_json::to_string(document).expect("members are strings, numbers and objects with names")
+}
+
+/// Writes a document with secrets in it, which is wiped when dropped. A buffer that grows leaves its former self behind: `room` is more bytes than the
+/// document has.
+pub(super) fn write_secret(document: &impl Serialize, room: usize) -> Zeroizing<String> {
+    let mut bytes = Vec::with_capacity(room);
+    serde_json::to_writer(&mut bytes, document).expect("members are strings, numbers and objects with names");
+    Zeroizing::new(String::from_utf8(bytes).expect("JSON is UTF-8"))
 }
 
 /// A value in which no object names a member twice.
