@@ -14,7 +14,7 @@ use osseal::transport::InProcess;
 use osseal::{Credentials, Endpoint, Kms, KmsKey, Store, Suite};
 use osseal_server::Service;
 use osseal_server::backend::disk::OpenError;
-use osseal_server::kms::KmsService;
+use osseal_server::kms::{KmsService, KmsServiceBuilder};
 use osseal_server::quirks::{Etag, Quirks};
 
 use crate::config::{self, LoadedKey, Material, Unlocking};
@@ -32,6 +32,8 @@ pub(crate) const NAME: &str = "local";
 const KEY_FILE: &str = "key.pem";
 /// The keys of the key service.
 const KMS_FILE: &str = "kms-keys";
+/// Largest file of them, in bytes: some ten thousand.
+const MAX_KMS_FILE: usize = 4 << 20;
 
 /// The folder of an embedded store.
 pub(crate) struct Local {
@@ -104,13 +106,8 @@ impl Local {
     }
 
     fn key_service(&self) -> Result<KmsService, Failure> {
-        let path = self.folder.join(KMS_FILE);
-        if let Ok(metadata) = path.metadata() {
-            Guard::STRICT.check(&path, "file of keys", &metadata)?;
-        }
-        let failed = |error| Failure::local("the keys of the key service cannot be used", error);
         let builder = KmsService::builder().credentials(vec![credentials()]).region(REGION);
-        Ok(builder.file(path).map_err(failed)?.build())
+        Ok(with_keys(builder, &self.folder)?.build())
     }
 
     fn key_files(&self, suite: Suite) -> Result<Vec<LoadedKey>, Failure> {
@@ -145,6 +142,18 @@ impl Local {
             _ => failure.hint("name another folder: --local=DIR"),
         }
     }
+}
+
+/// A key service with the keys in a folder, if some are there; those that it makes go there. Others than their owner must not be able to read them.
+pub(crate) fn with_keys(builder: KmsServiceBuilder, folder: &Path) -> Result<KmsServiceBuilder, Failure> {
+    let path = folder.join(KMS_FILE);
+    let failed = |error| Failure::local("the keys of the key service cannot be used", error);
+    // Not whether it can be followed: where a link leads to nothing there is something all the same.
+    if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return builder.file(path).map_err(failed);
+    }
+    let content = Guard::STRICT.read(&path, "file of keys", MAX_KMS_FILE)?;
+    builder.file_with(path, &content).map_err(failed)
 }
 
 /// A client of a service in this process.

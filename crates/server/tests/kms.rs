@@ -305,6 +305,16 @@ async fn keys_in_a_file_survive_and_are_private() {
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left aside");
+
+    // What was read before is what counts, and changes go to the file.
+    let content = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let service = builder().file_with(&file, &content).unwrap().build();
+    assert_eq!(decrypt(&service, &old, &[]).await.unwrap().plaintext.expose(), "old");
+    service.create_key().unwrap();
+    assert_eq!(open().key_ids().len(), 2);
+
     std::fs::write(&file, "{}").unwrap();
     assert!(builder().file(&file).is_err());
+    assert!(builder().file_with(&file, b"{}").is_err());
 }

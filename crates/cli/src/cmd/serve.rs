@@ -13,14 +13,13 @@ use tokio::net::TcpListener;
 use crate::args::{EtagKind, Serve};
 use crate::environment;
 use crate::exit::{Exit, Failure};
+use crate::local;
 use crate::output::Output;
 use crate::session::Context;
 use crate::signals::Signals;
 
 /// Random bytes of a made-up secret.
 const SECRET_BYTES: usize = 20;
-/// The keys of the key service, in the folder of the store.
-const KEYS_FILE: &str = "kms-keys";
 /// The key that is always there.
 const ALIAS: &str = "alias/osseal";
 
@@ -28,7 +27,7 @@ pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     if context.local()?.is_some() {
         return Err(Failure::usage("serve has no --local").hint("serve --dir DIR keeps objects in a folder"));
     }
-    let region = environment::text(environment::REGION)?.unwrap_or_else(|| crate::local::REGION.to_owned());
+    let region = environment::text(environment::REGION)?.unwrap_or_else(|| local::REGION.to_owned());
     let credentials = match environment::credentials()? {
         Some(credentials) => credentials,
         None => made_up()?,
@@ -84,8 +83,7 @@ fn key_service(
 ) -> Result<KmsService, Failure> {
     let mut builder = KmsService::builder().credentials(vec![credentials]).region(region);
     if let Some(folder) = folder {
-        let failed = |error| Failure::local("the keys of the key service cannot be used", error);
-        builder = builder.file(folder.join(KEYS_FILE)).map_err(failed)?;
+        builder = local::with_keys(builder, folder)?;
     }
     let service = builder.build();
     let failed = |error| Failure::local("the keys of the key service cannot be kept", error);

@@ -132,6 +132,9 @@ fn the_key_service_listens_when_asked_and_keeps_its_keys_private() {
         let keys = std::fs::read(&file).unwrap();
         assert_eq!(*kept.get_or_insert(keys.clone()), keys, "the second run takes the keys of the first");
     }
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    home.run(&["serve", "--listen", "127.0.0.1:0", "--dir", "data", "--kms-listen", "127.0.0.1:0"])
+        .fails(2, &["data/kms-keys", "mode 0644", "chmod 600"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The file of the keys: written aside, readable by its owner alone, renamed into place.
+//! The file of the keys: written aside, readable by its owner alone, renamed into place, and on the disk before anybody learns of a change.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -46,12 +46,16 @@ struct ToStore<'a> {
 
 /// Reads the keys; none when there is no file.
 pub(super) fn load(path: &Path) -> Result<Keys, OpenError> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Keys::default()),
-        Err(error) => return Err(OpenError::Io(path.to_owned(), error)),
-    };
-    match serde_json::from_slice::<Stored>(&text) {
+    match fs::read(path) {
+        Ok(content) => parse(path, &content),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Keys::default()),
+        Err(error) => Err(OpenError::Io(path.to_owned(), error)),
+    }
+}
+
+/// Reads the keys that a file holds.
+pub(super) fn parse(path: &Path, content: &[u8]) -> Result<Keys, OpenError> {
+    match serde_json::from_slice::<Stored>(content) {
         Ok(stored) if stored.format == FORMAT => Ok(stored.keys),
         _ => Err(OpenError::Damaged(path.to_owned())),
     }
@@ -70,9 +74,19 @@ pub(super) fn save(path: &Path, keys: &Keys) -> Result<(), SaveError> {
         let mut file = private(&aside)?;
         file.write_all(&text)?;
         file.sync_all()?;
-        fs::rename(&aside, path)
+        fs::rename(&aside, path)?;
+        sync_folder_of(path)
     };
     write().map_err(|source| SaveError { path: path.to_owned(), source })
+}
+
+/// Makes a rename outlive a crash. On systems where folders cannot be opened this is the file system's own business.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 /// A file that only its owner reads and writes.

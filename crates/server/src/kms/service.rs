@@ -75,6 +75,16 @@ impl KmsServiceBuilder {
         Ok(KmsServiceBuilder { keys: file::load(&path)?, file: Some(path), ..self })
     }
 
+    /// The same with what the caller has read from the file, which is not read again: whose it is and who can read it is the caller's to judge, of the
+    /// file that he opened.
+    ///
+    /// # Errors
+    /// [`OpenError::Damaged`]: something else.
+    pub fn file_with(self, path: impl Into<PathBuf>, content: &[u8]) -> Result<Self, OpenError> {
+        let path = path.into();
+        Ok(KmsServiceBuilder { keys: file::parse(&path, content)?, file: Some(path), ..self })
+    }
+
     /// Who may do anything; nobody else may do something.
     #[must_use]
     pub fn credentials(self, credentials: Vec<Credentials>) -> Self {
