@@ -58,7 +58,7 @@ impl Guard {
         Ok(bytes)
     }
 
-    /// Refuses a secret that others can read or exchange. `metadata` is of the file that was read.
+    /// Refuses a secret that others can read or write. `metadata` is of the file that was read.
     pub(crate) fn check(self, path: &Path, what: &str, metadata: &Metadata) -> Result<(), Failure> {
         match exposure(metadata) {
             Some(exposure) if !self.is_shared => {

@@ -82,6 +82,12 @@ impl KeyEntry {
         suite: Suite,
         account: &Account,
     ) -> Result<LoadedKey, Failure> {
+        if base.is_discovered && self.allow_shared {
+            return Err(Failure::usage(format!(
+                "[key.{name}]: allow-shared is refused: a configuration found in the working directory may not say that others are to use key files"
+            ))
+            .hint("name the file with --config if you trust it"));
+        }
         let about = |failure: Failure| failure.about(&format!("the key {name:?}"));
         let material = match self.kind {
             Kind::Rsa => {

@@ -125,7 +125,6 @@ impl KeyEntry {
             ("passphrase-file", self.passphrase_file.is_some()),
             ("passphrase-env", self.passphrase_env.is_some()),
             ("passphrase-command", self.passphrase_command.is_some()),
-            ("allow-shared", self.allow_shared),
         ];
         let Some((name, _)) = said.iter().find(|(_, is_said)| *is_said) else { return Ok(()) };
         Err(Failure::usage(format!(
