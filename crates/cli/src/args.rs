@@ -25,7 +25,7 @@ pub(crate) use objects::{Cat, List, Presign, Remove, SetMeta, Stat, Verify};
 pub(crate) use passphrase::PassphraseFrom;
 pub(crate) use refusal::parse;
 pub(crate) use sealing::{Opening, Sealing};
-pub(crate) use signer::Signer;
+pub(crate) use signer::{Signer, Signing};
 pub(crate) use sync::Sync;
 pub(crate) use uploads::{AbortUploads, ListUploads, Uploads};
 
@@ -59,7 +59,7 @@ pub(crate) struct Globals {
     pub(crate) region: Option<String>,
     /// Use an embedded store in a folder, with a key of its own [default: the user's osseal/local]
     #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true,
-          conflicts_with_all = ["config", "profile", "endpoint", "region", "path_style", "cname", "id", "secret", "token", "bandwidth"])]
+          conflicts_with_all = ["config", "profile", "endpoint", "region", "path_style", "cname", "id", "bandwidth"])]
     #[expect(clippy::option_option, reason = "absent, without a value and with one are three things")]
     pub(crate) local: Option<Option<PathBuf>>,
     /// Name buckets in the path of requests, not in the host

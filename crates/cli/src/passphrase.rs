@@ -17,6 +17,8 @@ use crate::smallfile;
 /// Wiped when dropped.
 pub(crate) type Passphrase = Zeroizing<String>;
 
+/// What is asked for, unless it is something else.
+pub(crate) const PASSPHRASE: &str = "passphrase";
 /// Longest passphrase, in bytes.
 const MAX: usize = 4096;
 /// Longest that a command may take: somebody may have to touch a device.
@@ -62,13 +64,13 @@ pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks for a passphrase on the terminal, which does not show it.
-pub(crate) fn ask(prompt: &str) -> Result<Passphrase, Failure> {
+/// Asks for a passphrase, or for `what` else is secret, on the terminal, which does not show it.
+pub(crate) fn ask(prompt: &str, what: &str) -> Result<Passphrase, Failure> {
     let hidden = rpassword::ConfigBuilder::new().password_feedback_hide().build();
     let typed = rpassword::prompt_password_with_config(prompt, hidden)
         .map(Zeroizing::new)
-        .map_err(|error| Failure::local("the passphrase cannot be read from the terminal", error))?;
-    if typed.is_empty() { Err(Failure::usage("the passphrase is empty")) } else { Ok(typed) }
+        .map_err(|error| Failure::local(format!("the {what} cannot be read from the terminal"), error))?;
+    if typed.is_empty() { Err(Failure::usage(format!("the {what} is empty"))) } else { Ok(typed) }
 }
 
 /// Asks for one that nothing can be compared with yet.
@@ -77,8 +79,8 @@ pub(crate) fn ask_twice(prompt: &str) -> Result<Passphrase, Failure> {
         return Err(Failure::usage("there is no terminal to ask for a passphrase")
             .hint("say --passphrase-file or --passphrase-env"));
     }
-    let first = ask(prompt)?;
-    if *first == *ask("The same again: ")? {
+    let first = ask(prompt, PASSPHRASE)?;
+    if *first == *ask("The same again: ", PASSPHRASE)? {
         Ok(first)
     } else {
         Err(Failure::usage("the two passphrases differ").hint("nothing was written; try again"))

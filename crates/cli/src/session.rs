@@ -194,8 +194,8 @@ impl Context {
             Some(rate) => Arc::new(Throttled::new(Arc::new(https), rate)),
             None => Arc::new(https),
         };
-        let credentials = match self.globals.signer.credentials()? {
-            Some(credentials) => SharedCredentials::from(credentials),
+        let credentials = match self.globals.signer.signing()? {
+            Some(signing) => SharedCredentials::from(signing),
             None => SharedCredentials::new(chain(profile, transport.clone())),
         };
         Ok(Account {

@@ -33,7 +33,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     let error = match Args::try_parse() {
         Ok(args) => {
             args.globals.printing.color.apply();
-            args.globals.signer.warn();
+            args.globals.signer.check().map_err(|failure| failure.report())?;
             return Ok(args);
         }
         Err(error) => error,

@@ -1,61 +1,104 @@
-//! Who signs, on the command line.
+//! Who signs, on the command line: an id at most. Other processes and the shell's history see arguments, so that no secret is taken from them.
 
-use osseal::Credentials;
-use secrecy::{ExposeSecret, SecretString};
+use std::convert::Infallible;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use osseal::credentials::{CredentialsError, CredentialsErrorKind, Environment, Grant, ProvideCredentials};
+use osseal::{Credentials, SharedCredentials};
 
 use crate::exit::Failure;
-use crate::output::Output;
+use crate::output::printable;
+use crate::passphrase;
 
 /// An access key among the arguments.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Signer {
-    /// Id of the access key [default: from the first source that has one; see `osseal config show`]
+    /// Id of the access key; its secret comes from $OSS_ACCESS_KEY_SECRET or the terminal [default: both from the first source that has them; see `osseal config show`]
     #[arg(long = "access-key-id", short = 'i', global = true, value_name = "ID")]
     id: Option<String>,
-    /// Secret of the access key, where other processes and the shell's history can see it
-    #[arg(long = "access-key-secret", short = 'k', global = true, value_name = "SECRET", value_parser = secret)]
-    secret: Option<SecretString>,
-    /// Token of temporary credentials, as visible
-    #[arg(long = "sts-token", short = 't', global = true, value_name = "TOKEN", value_parser = secret)]
-    token: Option<SecretString>,
+    /// Refused, as every secret among the arguments is
+    #[arg(long = "access-key-secret", short = 'k', global = true, hide = true, value_name = "SECRET",
+          allow_hyphen_values = true, action = clap::ArgAction::Append, value_parser = withhold)]
+    secret: Vec<Withheld>,
+    /// Refused, likewise
+    #[arg(long = "sts-token", short = 't', global = true, hide = true, value_name = "TOKEN",
+          allow_hyphen_values = true, action = clap::ArgAction::Append, value_parser = withhold)]
+    token: Vec<Withheld>,
+}
+
+/// A secret that is not kept. It is an argument all the same, so that no refusal repeats it.
+#[derive(Clone, Copy, Debug)]
+struct Withheld;
+
+#[expect(clippy::unnecessary_wraps, reason = "the parser's signature")]
+fn withhold(_: &str) -> Result<Withheld, Infallible> {
+    Ok(Withheld)
+}
+
+/// The access key of a given id.
+pub(crate) enum Signing {
+    /// With the environment's secret.
+    Known(Credentials),
+    /// With the secret that somebody types when it is first needed.
+    Typed(Terminal),
+}
+
+/// Somebody at the terminal, who knows the secret of this id.
+pub(crate) struct Terminal {
+    pub(crate) id: String,
 }
 
 impl Signer {
-    /// The access key; `None` when nothing of it was given.
-    pub(crate) fn credentials(&self) -> Result<Option<Credentials>, Failure> {
-        let missing = |given: &str, missing: &str| {
-            Err(Failure::usage(format!("{given} is given and {missing} is not"))
-                .hint("give both, or neither and let a source of credentials have them"))
-        };
-        match (&self.id, &self.secret, &self.token) {
-            (None, None, None) => Ok(None),
-            (None, _, Some(_)) => missing("--sts-token", "--access-key-id"),
-            (None, Some(_), None) => missing("--access-key-secret", "--access-key-id"),
-            (Some(_), None, _) => missing("--access-key-id", "--access-key-secret"),
-            (Some(id), _, _) if id.is_empty() => Err(Failure::usage("the value of --access-key-id is empty")),
-            (Some(id), Some(secret), token) => {
-                let credentials = Credentials::new(id, secret.clone());
-                Ok(Some(match token {
-                    Some(token) => credentials.with_token(token.clone()),
-                    None => credentials,
-                }))
-            }
-        }
+    /// Refuses secrets among the arguments.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let given = [("--access-key-secret", &self.secret), ("--sts-token", &self.token)];
+        let Some((name, _)) = given.iter().find(|(_, values)| !values.is_empty()) else { return Ok(()) };
+        Err(Failure::usage(format!("{name} is refused: other processes and the shell's history see arguments")).hint(
+            "set OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and OSS_SESSION_TOKEN, or use ~/.ossutilconfig or ~/.aliyun/config.json; with --access-key-id alone the terminal is asked; replace a secret that was given so",
+        ))
     }
 
-    /// Says what is unwise about secrets among the arguments.
-    pub(crate) fn warn(&self) {
-        let given = [("--access-key-secret", &self.secret), ("--sts-token", &self.token)];
-        for (name, _) in given.iter().filter(|(_, value)| value.is_some()) {
-            Output::warn(format_args!(
-                "other processes and the shell's history can see {name}; use OSS_ACCESS_KEY_ID and its like, ~/.ossutilconfig or ~/.aliyun/config.json"
-            ));
+    /// The access key; `None` when none was given.
+    pub(crate) fn signing(&self) -> Result<Option<Signing>, Failure> {
+        let Some(id) = &self.id else { return Ok(None) };
+        if id.is_empty() {
+            return Err(Failure::usage("the value of --access-key-id is empty"));
+        }
+        let known = Environment::of_process().credentials_of(id).map_err(|error| {
+            Failure::usage("the secret of the environment cannot be used").caused_by(&error)
+        })?;
+        match known {
+            Some(credentials) => Ok(Some(Signing::Known(credentials))),
+            None if passphrase::can_ask() => Ok(Some(Signing::Typed(Terminal { id: id.clone() }))),
+            None => Err(Failure::usage("--access-key-id is given, and nothing gives its secret").hint(
+                "set OSS_ACCESS_KEY_SECRET, or run it on a terminal, which is asked; or leave the id out and let a source of credentials have both",
+            )),
         }
     }
 }
 
-fn secret(text: &str) -> Result<SecretString, &'static str> {
-    let secret = SecretString::from(text.to_owned());
-    if secret.expose_secret().is_empty() { Err("it is empty") } else { Ok(secret) }
+impl From<Signing> for SharedCredentials {
+    fn from(signing: Signing) -> SharedCredentials {
+        match signing {
+            Signing::Known(credentials) => credentials.into(),
+            Signing::Typed(terminal) => SharedCredentials::new(terminal),
+        }
+    }
+}
+
+impl ProvideCredentials for Terminal {
+    fn provide(&self) -> BoxFuture<'_, Result<Grant, CredentialsError>> {
+        let id = self.id.clone();
+        async move {
+            let prompt = format!("Secret of the access key {}: ", printable(&id));
+            let broken = |message: String| CredentialsError::new(CredentialsErrorKind::Broken, message);
+            let asked = tokio::task::spawn_blocking(move || passphrase::ask(&prompt, "secret"));
+            let typed = asked.await.map_err(|_| broken("nobody could be asked for the secret".to_owned()))?;
+            let secret = typed.map_err(|failure| broken(failure.to_string()))?;
+            Ok(Grant::lasting(Credentials::new(id, secret.as_str())))
+        }
+        .boxed()
+    }
 }

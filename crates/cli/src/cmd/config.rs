@@ -8,7 +8,7 @@ use osseal::credentials::{CredentialsErrorKind, Finding, Found, Grant, Outcome};
 use osseal::transport::Https;
 use serde_json::{Value, json};
 
-use crate::args::ConfigCommand;
+use crate::args::{ConfigCommand, Signing};
 use crate::config::{self, Profile};
 use crate::environment;
 use crate::exit::{Exit, Failure, NO_CREDENTIALS};
@@ -123,9 +123,21 @@ impl Shown {
     }
 
     async fn credentials(&mut self, context: &Context, profile: &Profile) -> Result<(), Failure> {
-        if let Some(credentials) = context.globals().signer.credentials()? {
-            let grant = Grant::lasting(credentials);
-            self.signer("flags", "--access-key-id", &grant);
+        if let Some(signing) = context.globals().signer.signing()? {
+            let (source, detail) = ("flags", "--access-key-id");
+            match signing {
+                Signing::Known(credentials) => self.signer(source, detail, &Grant::lasting(credentials)),
+                // Nobody is asked for a secret that nothing is signed with.
+                Signing::Typed(terminal) => {
+                    let id = masked(&terminal.id);
+                    let text =
+                        format!("{id} (from {source}: {detail}), the terminal is asked for its secret");
+                    let value = json!({
+                        "source": source, "detail": detail, "access_key_id": id, "temporary": false, "expires": null
+                    });
+                    self.add("credentials", text, value);
+                }
+            }
             self.json.insert("sources".to_owned(), json!([]));
             return Ok(());
         }

@@ -217,8 +217,8 @@ impl Unlocking {
         match &self.passphrase {
             Some(source) => source.read(self.guard).map(Some),
             None if self.may_ask && passphrase::can_ask() => {
-                passphrase::ask(&format!("Passphrase of {}: ", printable(&path.display().to_string())))
-                    .map(Some)
+                let prompt = format!("Passphrase of {}: ", printable(&path.display().to_string()));
+                passphrase::ask(&prompt, passphrase::PASSPHRASE).map(Some)
             }
             None => Ok(None),
         }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
-use crate::support::{Home, ID, SECRET, Store, TEMPORARY, TOKEN};
+use crate::support::{Home, ID, SECRET, Store, TEMPORARY, TOKEN, on_a_terminal};
 
 /// A home that leads to the store and has no credentials.
 fn home(store: &Store) -> Home {
@@ -111,38 +111,84 @@ fn every_source_signs() {
 }
 
 #[test]
-fn c01_secrets_among_the_arguments_bring_a_warning() {
+fn c01_secrets_among_the_arguments_are_refused_and_not_repeated() {
+    let home = home(&Store::new()).set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let joined = |name: &str| format!("{name}{SECRET}");
+    for (flags, name) in [
+        (&["-k", SECRET][..], "--access-key-secret"),
+        (&["--access-key-secret", SECRET], "--access-key-secret"),
+        (&[&joined("-k")], "--access-key-secret"),
+        (&[&joined("--access-key-secret=")], "--access-key-secret"),
+        (&["-i", ID, "-k", SECRET, "-t", SECRET], "--access-key-secret"),
+        (&["-k", SECRET, "-k", SECRET], "--access-key-secret"),
+        (&["-k", &joined("-")], "--access-key-secret"),
+        (&["-k", ""], "--access-key-secret"),
+        (&["-t", SECRET], "--sts-token"),
+        (&[&joined("--sts-token=")], "--sts-token"),
+    ] {
+        // Before and after the command; `run` looks for the secret in what is printed.
+        for arguments in [[&["ls"], flags].concat(), [flags, &["ls"]].concat()] {
+            let words =
+                [name, "is refused", "the shell's history", "OSS_ACCESS_KEY_SECRET", "~/.ossutilconfig"];
+            home.run(&arguments).fails(2, &words);
+        }
+        // Nor when something else is refused first.
+        for more in ["--xyzzy", "--local=x", "oss://a/b/c"] {
+            home.run(&[&["ls", more], flags].concat()).fails(2, &[]);
+        }
+    }
+    let help = home.run(&["--help"]).text();
+    assert!(help.contains("--access-key-id") && !help.contains("--access-key-secret"), "{help}");
+    // The control: without them it works.
+    home.run(&["ls"]).ok();
+}
+
+#[test]
+fn c01_an_id_among_the_arguments_takes_its_secret_from_elsewhere() {
+    let store = Store::new();
+    let id = ["-i", ID];
+    let secret = |id: &str| home(&store).set("OSS_ACCESS_KEY_ID", id).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let alone = home(&store).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    // They go before every source, even a broken one.
+    alone.run(&["ls"]).fails(2, &["OSS_ACCESS_KEY_SECRET is set and OSS_ACCESS_KEY_ID is not"]);
+    alone.run(&[&["ls"], &id[..]].concat()).ok();
+    secret(ID).run(&[&["ls"], &id[..]].concat()).ok();
+    home(&store).set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET).run(&[&["ls"], &id[..]].concat()).ok();
+    let temporary = home(&store).set("OSS_ACCESS_KEY_SECRET", SECRET).set("OSS_SESSION_TOKEN", TOKEN);
+    temporary.run(&["ls", "-i", TEMPORARY]).ok();
+    let shown = sources(&alone, &id);
+    assert_eq!(shown["credentials"]["source"], "flags");
+
+    let nowhere =
+        ["--access-key-id is given", "nothing gives its secret", "OSS_ACCESS_KEY_SECRET", "terminal"];
+    home(&store).run(&[&["ls"], &id[..]].concat()).fails(2, &nowhere);
+    secret("another").run(&[&["ls"], &id[..]].concat()).fails(2, &nowhere);
+    alone.run(&["ls", "-i", ""]).fails(2, &["--access-key-id is empty"]);
+    alone.run(&["ls", "-i", ID, "--local"]).fails(2, &["--local", "cannot be used with"]);
+    // The control: a wrong secret is refused by the store.
+    home(&store)
+        .set("OSS_ACCESS_KEY_SECRET", "wrong")
+        .run(&["ls", "-i", ID])
+        .fails(4, &["SignatureDoesNotMatch"]);
+}
+
+#[test]
+fn c01_a_terminal_is_asked_for_the_secret_of_an_id() {
     let store = Store::new();
     let home = home(&store);
-    let key = ["-i", ID, "-k", SECRET];
-    let ended = home.run(&[&["ls"], &key[..]].concat());
-    assert!(ended.stderr.contains("warning: ") && ended.stderr.contains("--access-key-secret"), "{ended:?}");
-    ended.ok();
-    let ended = home.run(&["-i", TEMPORARY, "-k", SECRET, "-t", TOKEN, "--quiet", "ls"]);
+    let flags = ["--endpoint", &store.endpoint, "--region", "cn-hangzhou", "-i", ID];
+    let asked = on_a_terminal(&home, SECRET, &[&["ls"], &flags[..]].concat()).text();
+    assert!(asked.contains(&format!("Secret of the access key {ID}: ")) && asked.contains("box"), "{asked}");
+    let wrong = on_a_terminal(&home, "wrong", &[&["ls"], &flags[..]].concat());
+    assert_eq!(wrong.code, 4, "{wrong:?}");
+    let empty = on_a_terminal(&home, "", &[&["ls"], &flags[..]].concat());
+    assert_eq!(empty.code, 2, "{empty:?}");
+    // Nothing is signed.
+    let shown = on_a_terminal(&home, "", &[&["config", "show"], &flags[..]].concat()).text();
     assert!(
-        ended.stderr.contains("--access-key-secret") && ended.stderr.contains("--sts-token"),
-        "{ended:?}"
+        shown.contains("the terminal is asked for its secret") && !shown.contains("Secret of"),
+        "{shown}"
     );
-    ended.ok();
-    // They go before every source, even a broken one.
-    let broken = home.set("OSS_ACCESS_KEY_ID", "half");
-    broken.run(&["ls"]).fails(2, &["OSS_ACCESS_KEY_ID is set and OSS_ACCESS_KEY_SECRET is not"]);
-    broken.run(&[&["ls"], &key[..]].concat()).ok();
-    assert_eq!(sources(&broken, &key)["credentials"]["source"], "flags");
-    for (flags, words) in [
-        (&["-i", ID][..], &["--access-key-id is given and --access-key-secret is not"][..]),
-        (&["-k", SECRET], &["--access-key-secret is given and --access-key-id is not"]),
-        (&["-t", TOKEN], &["--sts-token is given and --access-key-id is not"]),
-        (&["-i", "", "-k", SECRET], &["--access-key-id is empty"]),
-        (&["-i", ID, "-k", ""], &["--access-key-secret", "it is empty"]),
-        (&["-i", ID, "-k", SECRET, "--local"], &["--local", "cannot be used with"]),
-        (&["-i", ID, "-k", SECRET, "--xyzzy"], &["--xyzzy"]),
-        (&["-i", ID, "-k", SECRET, "-k", SECRET], &["--access-key-secret"]),
-    ] {
-        broken.run(&[&["ls"], flags].concat()).fails(2, words);
-    }
-    // The control: a wrong secret is refused by the store.
-    broken.run(&["ls", "-i", ID, "-k", "wrong"]).fails(4, &["SignatureDoesNotMatch"]);
 }
 
 #[test]

@@ -1,44 +1,10 @@
 //! Key files under a passphrase, and where passphrases come from.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::support::{Ended, Home, finish};
+use crate::support::{Home, on_a_terminal};
 
 const PASSPHRASE: &str = "correct horse";
-
-/// A program on a terminal of its own: answers what ends in a colon once nothing is echoed, and passes on what it showed and its exit code.
-const TERMINAL: &str = r#"
-import os, pty, sys, termios, time
-answers, command = sys.argv[1].split(","), sys.argv[2:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(command[0], command)
-shown, last = b"", b""
-while True:
-    try:
-        got = os.read(fd, 4096)
-    except OSError:
-        break
-    if not got:
-        break
-    shown, last = shown + got, last + got
-    if answers and last.endswith(b": "):
-        while termios.tcgetattr(fd)[3] & termios.ECHO:
-            time.sleep(0.005)
-        os.write(fd, answers.pop(0).encode() + b"\n")
-        last = b""
-sys.stdout.buffer.write(shown)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"#;
-
-/// Runs the command on a terminal, where somebody types these answers, separated by commas.
-fn on_a_terminal(home: &Home, answers: &str, arguments: &[&str]) -> Ended {
-    let mut command = Command::new("python3");
-    command.args(["-c", TERMINAL, answers, "/usr/bin/env", "-i"]);
-    command.arg(format!("HOME={}", home.path().display())).arg(env!("CARGO_BIN_EXE_osseal")).args(arguments);
-    command.current_dir(home.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    finish(command.spawn().unwrap())
-}
 
 /// A home with a protected RSA key `k` as the only one.
 fn home() -> Home {

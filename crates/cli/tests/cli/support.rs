@@ -315,3 +315,37 @@ impl Store {
 pub(crate) fn ramp(len: usize) -> Vec<u8> {
     (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect()
 }
+
+/// A program on a terminal of its own: answers what ends in a colon once nothing is echoed, and passes on what it showed and its exit code.
+const TERMINAL: &str = r#"
+import os, pty, sys, termios, time
+answers, command = sys.argv[1].split(","), sys.argv[2:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(command[0], command)
+shown, last = b"", b""
+while True:
+    try:
+        got = os.read(fd, 4096)
+    except OSError:
+        break
+    if not got:
+        break
+    shown, last = shown + got, last + got
+    if answers and last.endswith(b": "):
+        while termios.tcgetattr(fd)[3] & termios.ECHO:
+            time.sleep(0.005)
+        os.write(fd, answers.pop(0).encode() + b"\n")
+        last = b""
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+/// Runs the command on a terminal, where somebody types these answers, separated by commas.
+pub(crate) fn on_a_terminal(home: &Home, answers: &str, arguments: &[&str]) -> Ended {
+    let mut command = Command::new("python3");
+    command.args(["-c", TERMINAL, answers, "/usr/bin/env", "-i"]);
+    command.arg(format!("HOME={}", home.path().display())).arg(env!("CARGO_BIN_EXE_osseal")).args(arguments);
+    command.current_dir(home.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command.spawn().unwrap())
+}

@@ -66,6 +66,15 @@ impl Environment {
         Ok(variables::read(self)?.map(|(credentials, _)| credentials))
     }
 
+    /// The access key of an id that is given apart, if the variables have its secret: beside this id or beside none. What they say of another id does not
+    /// matter.
+    ///
+    /// # Errors
+    /// A variable is not UTF-8.
+    pub fn credentials_of(&self, id: &str) -> Result<Option<Credentials>, CredentialsError> {
+        variables::read_of(self, id)
+    }
+
     /// A variable as text. Its value may be a secret: errors have its name only.
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, CredentialsError> {
         let Some(value) = self.variables.get(std::ffi::OsStr::new(name)) else { return Ok(None) };

@@ -26,6 +26,26 @@ pub(super) fn read(
     Ok(None)
 }
 
+/// The access key of an id, by the secret that stands beside it, or beside none.
+pub(super) fn read_of(environment: &Environment, id: &str) -> Result<Option<Credentials>, CredentialsError> {
+    for [named, secret, token] in [names::OSS, names::ALIBABA] {
+        if environment.text(named)?.is_none_or(|named| named == id)
+            && let Some(secret) = environment.text(secret)?
+        {
+            return Ok(Some(credentials(id, secret, environment.text(token)?)));
+        }
+    }
+    Ok(None)
+}
+
+fn credentials(id: &str, secret: &str, token: Option<&str>) -> Credentials {
+    let credentials = Credentials::new(id, secret);
+    match token {
+        Some(token) => credentials.with_token(token),
+        None => credentials,
+    }
+}
+
 fn read_one(
     environment: &Environment,
     [id, secret, token]: [&str; 3],
@@ -38,12 +58,6 @@ fn read_one(
         (None, None, Some(_)) => half(token, id),
         (Some(_), None, _) => half(id, secret),
         (None, Some(_), _) => half(secret, id),
-        (Some(id), Some(secret), token) => {
-            let credentials = Credentials::new(id, secret);
-            Ok(Some(match token {
-                Some(token) => credentials.with_token(token),
-                None => credentials,
-            }))
-        }
+        (Some(id), Some(secret), token) => Ok(Some(credentials(id, secret, token))),
     }
 }
