@@ -21,7 +21,7 @@ use crate::smallfile;
 use check::nearest;
 use key::Base;
 pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, Unlocking, padding_of, rsa};
-pub(crate) use kms_key::Account;
+pub(crate) use kms_key::{Account, Services};
 pub(crate) use locate::user_file;
 use locate::{Found, locate};
 pub(crate) use rules::{Pairs, Read, Rules};

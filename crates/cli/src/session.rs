@@ -12,7 +12,7 @@ use osseal::{
 };
 
 use crate::args::{Globals, Opening, Sealing};
-use crate::config::{Account, Config, LoadedKey, Profile, Rules};
+use crate::config::{Account, Config, LoadedKey, Profile, Rules, Services};
 use crate::environment;
 use crate::exit::Failure;
 use crate::folders;
@@ -190,10 +190,10 @@ impl Context {
     /// Who signs, for the store and the key service alike, and the way to them. Nobody is asked yet.
     pub(crate) fn account(&self, profile: &Profile) -> Result<Account, Failure> {
         let https = Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?;
-        let transport: Arc<dyn Transport> = match self.globals.limits.bandwidth.or(profile.bandwidth) {
-            Some(rate) => Arc::new(Throttled::new(Arc::new(https), rate)),
-            None => Arc::new(https),
-        };
+        let https: Arc<dyn Transport> = Arc::new(https);
+        let bandwidth = self.globals.limits.bandwidth.or(profile.bandwidth);
+        let throttled = bandwidth.map(|rate| Arc::new(Throttled::new(https.clone(), rate)));
+        let transport = throttled.clone().map_or(https, |throttled| throttled);
         let credentials = match self.globals.signer.signing()? {
             Some(signing) => SharedCredentials::from(signing),
             None => SharedCredentials::new(chain(profile, transport.clone())),
@@ -203,8 +203,10 @@ impl Context {
             network: profile.network.unwrap_or_default(),
             credentials,
             transport,
+            throttled,
             allow_plain_http: self.globals.allow_plain_http,
             may_ask: true,
+            services: Services::default(),
         })
     }
 

@@ -1,12 +1,13 @@
 //! `[key.NAME]` of the kind `kms`: a key that the key service keeps.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use osseal::credentials::CredentialSource;
 use osseal::kms::{Kms, endpoint};
-use osseal::transport::{Https, Transport};
+use osseal::transport::{Https, Throttled, Transport};
 use osseal::{Endpoint, EndpointKind, KeyId, KmsKey, SharedCredentials};
 
 use super::key::{Base, KeyEntry, MAX_KEY_FILE};
@@ -23,9 +24,44 @@ pub(crate) struct Account {
     pub(crate) network: EndpointKind,
     pub(crate) credentials: SharedCredentials,
     pub(crate) transport: Arc<dyn Transport>,
+    /// That transport, where bandwidth is limited: another one is limited together with it.
+    pub(crate) throttled: Option<Arc<Throttled>>,
     pub(crate) allow_plain_http: bool,
     /// Whether somebody may be asked for passphrases of key files.
     pub(crate) may_ask: bool,
+    pub(crate) services: Services,
+}
+
+/// Key services in use. Keys that are reached in the same way share one, and with it what limits and repeats calls.
+#[derive(Default)]
+pub(crate) struct Services(Mutex<HashMap<Way, Kms>>);
+
+/// How a key service is reached.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Way {
+    endpoint: String,
+    ca: Option<PathBuf>,
+    credentials: Option<CredentialSource>,
+}
+
+impl Services {
+    /// The one that is reached so, opened when it is first needed.
+    fn of(&self, way: Way, open: impl FnOnce() -> Result<Kms, Failure>) -> Result<Kms, Failure> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(way) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(place) => Ok(place.insert(open()?).clone()),
+        }
+    }
+}
+
+impl Account {
+    /// Another transport, under the limit of bandwidth if there is one.
+    fn beside(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        match &self.throttled {
+            Some(throttled) => Arc::new(throttled.beside(transport)),
+            None => transport,
+        }
+    }
 }
 
 /// What a section says that other kinds of keys do not have.
@@ -44,24 +80,11 @@ impl KmsSection<'_> {
     /// The key. The service is not asked.
     pub(super) fn open(&self, base: Base<'_>, account: &Account) -> Result<KmsKey, Failure> {
         let id: KeyId = self.id.parse().map_err(|error| refused("id is not understood", &error))?;
-        let transport = match self.ca {
-            Some(ca) => {
-                let pem = smallfile::read(&base.folder.join(ca), "certificate file", MAX_KEY_FILE)?;
-                let https = Https::trusting(&pem).map_err(|error| refused("ca cannot be used", &error))?;
-                Arc::new(https)
-            }
-            None => account.transport.clone(),
-        };
-        let credentials = match self.credentials {
-            Some(source) => session::only(source, account.transport.clone()),
-            None => account.credentials.clone(),
-        };
-        let mut kms =
-            Kms::builder(self.endpoint(&id, account)?).credentials(credentials).transport(transport);
-        if account.allow_plain_http {
-            kms = kms.allow_plain_http();
-        }
-        let mut key = KmsKey::builder(kms.build()?, id);
+        let endpoint = self.endpoint(&id, account)?;
+        let ca = self.ca.map(|ca| base.folder.join(ca));
+        let way = Way { endpoint: endpoint.to_string(), ca: ca.clone(), credentials: self.credentials };
+        let kms = account.services.of(way, || self.service(endpoint, ca.as_deref(), account))?;
+        let mut key = KmsKey::builder(kms, id);
         if let Some(pairs) = self.context {
             key = key.context(pairs).map_err(|error| refused("context cannot be used", &error))?;
         }
@@ -72,6 +95,24 @@ impl KmsSection<'_> {
                 .map_err(|error| refused("the passphrase cannot be used", &error))?;
         }
         Ok(key.build()?)
+    }
+
+    /// The service at an endpoint, whose certificate may be of an authority of its own.
+    fn service(&self, endpoint: Endpoint, ca: Option<&Path>, account: &Account) -> Result<Kms, Failure> {
+        let transport = match ca {
+            Some(ca) => {
+                let pem = smallfile::read(ca, "certificate file", MAX_KEY_FILE)?;
+                let https = Https::trusting(&pem).map_err(|error| refused("ca cannot be used", &error))?;
+                account.beside(Arc::new(https))
+            }
+            None => account.transport.clone(),
+        };
+        let credentials = match self.credentials {
+            Some(source) => session::only(source, account.transport.clone()),
+            None => account.credentials.clone(),
+        };
+        let kms = Kms::builder(endpoint).credentials(credentials).transport(transport);
+        Ok(if account.allow_plain_http { kms.allow_plain_http() } else { kms }.build()?)
     }
 
     /// The one that is named, or that of the region: the section's or the key's own, else the profile's.
@@ -136,4 +177,33 @@ impl KeyEntry {
 
 fn refused(what: &str, error: &dyn std::error::Error) -> Failure {
     Failure::usage(what).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use osseal::Credentials;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_are_reached_in_the_same_way_share_a_service() {
+        let (services, mut opened) = (Services::default(), 0);
+        let mut open = |endpoint: &str, ca: Option<&str>, credentials: Option<CredentialSource>| {
+            let way = Way { endpoint: endpoint.to_owned(), ca: ca.map(PathBuf::from), credentials };
+            let kms = services.of(way, || {
+                opened += 1;
+                let endpoint = Endpoint::parse(endpoint).expect("an endpoint");
+                Ok(Kms::builder(endpoint).credentials(Credentials::new("id", "secret")).build()?)
+            });
+            kms.expect("a service");
+            opened
+        };
+        assert_eq!(open("https://one", None, None), 1);
+        assert_eq!(open("https://one", None, None), 1, "another key there");
+        assert_eq!(open("https://two", None, None), 2);
+        assert_eq!(open("https://one", Some("a.pem"), None), 3);
+        assert_eq!(open("https://one", Some("b.pem"), None), 4);
+        assert_eq!(open("https://one", None, Some(CredentialSource::Ecs)), 5);
+        assert_eq!(open("https://one", Some("a.pem"), None), 5);
+    }
 }

@@ -45,6 +45,12 @@ impl Throttled {
         };
         Throttled { inner, rate }
     }
+
+    /// Another transport under the same limit: the bodies of both together bring as many bytes.
+    #[must_use]
+    pub fn beside(&self, inner: Arc<dyn Transport>) -> Throttled {
+        Throttled { inner, rate: self.rate.clone() }
+    }
 }
 
 impl Transport for Throttled {
