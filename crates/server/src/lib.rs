@@ -45,6 +45,7 @@ mod listing;
 mod multipart;
 mod objects;
 mod operation;
+mod orders;
 mod part_copy;
 mod properties;
 pub mod quirks;

@@ -227,7 +227,7 @@ impl Inner {
             None => Err(too_large()),
         };
         let operation = asked.as_ref().map_or(Operation::Unknown, |(asked, _)| Operation::of(&asked.action));
-        let actions = self.faults.as_ref().map(|faults| faults.meet(operation)).unwrap_or_default();
+        let actions = self.faults.as_ref().map(|faults| faults.meet(operation, None)).unwrap_or_default();
         faulty::before(&actions).await?;
         let outcome = match faulty::refusal(&actions) {
             Some(refusal) => Err(refusal),
