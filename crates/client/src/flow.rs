@@ -12,14 +12,11 @@ use crate::bucket::EncryptedBucket;
 use crate::error::{ErrorKind, Failure};
 use crate::get::{Origin, contradicted, replaced, window};
 use crate::info::{Described, ObjectInfo};
+use crate::retry::Resumes;
 use crate::transport::{Body, Crawl, TransportError};
 
 /// Longest wait for the next bytes of a body.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
-/// How often a body that broke off is asked for again without a byte having come, and one that crawled without [`ENOUGH`].
-pub(crate) const RESUMES: u32 = 5;
-/// Stored bytes for which it was worth it to ask again after a [`Crawl`].
-const ENOUGH: u64 = 64 << 10;
 
 /// An object whose head has arrived and whose key is unwrapped. Whatever else is read of it is of the same version with the same envelope, or an error.
 /// Clones share it.
@@ -130,10 +127,7 @@ pub(crate) struct Flow {
     end: u64,
     /// Stored bytes that the reply holds after that, and that are left.
     surplus: u64,
-    failures: u32,
-    /// Bodies that crawled, and stored bytes that came since the last.
-    crawls: u32,
-    came: u64,
+    resumes: Resumes,
 }
 
 impl Flow {
@@ -146,7 +140,8 @@ impl Flow {
         surplus: u64,
         is_counted: bool,
     ) -> Result<Flow, Failure> {
-        let end = reading.window().end;
+        let Window { start, end, .. } = reading.window();
+        let resumes = Resumes::new(object.bucket().0.store.retry(), end - start);
         let mut stream = reading.into_stream(object.0.opener.clone());
         if let Some(span) = stream.missing_end() {
             let Inner { bucket, origin, described, .. } = &*object.0;
@@ -154,7 +149,7 @@ impl Flow {
             stream.prove_end(last.window, &last.bytes)?;
         }
         let crc64 = is_counted.then(Crc64::default);
-        Ok(Flow { object, body, stream: Some(stream), crc64, end, surplus, failures: 0, crawls: 0, came: 0 })
+        Ok(Flow { object, body, stream: Some(stream), crc64, end, surplus, resumes })
     }
 
     pub(crate) fn object(&self) -> &Pinned {
@@ -177,6 +172,7 @@ impl Flow {
                     _ => Ok(None),
                 };
             }
+            let mut has_crawled = false;
             let broken = match tokio::time::timeout(STALL, self.body.frame()).await {
                 Ok(Some(Ok(frame))) => {
                     let Ok(mut data) = frame.into_data() else { continue };
@@ -187,11 +183,7 @@ impl Flow {
                     if data.is_empty() {
                         continue;
                     }
-                    self.failures = 0;
-                    self.came += data.len() as u64;
-                    if self.came >= ENOUGH {
-                        self.crawls = 0;
-                    }
+                    self.resumes.came(data.len() as u64);
                     if let Some(crc64) = &mut self.crc64 {
                         crc64.update(&data);
                     }
@@ -204,28 +196,27 @@ impl Flow {
                     TransportError::broken("the reply ended early", format!("at byte {}", stream.position()))
                 }
                 Ok(Some(Err(error))) => {
-                    if error.is::<Crawl>() {
-                        (self.crawls, self.came) = (self.crawls + 1, 0);
-                    }
+                    has_crawled = error.is::<Crawl>();
                     TransportError::broken("the reply broke off", error)
                 }
                 Err(_) => TransportError::late(STALL),
             };
-            self.resume(broken).await?;
+            self.resume(broken, has_crawled).await?;
         }
         Ok(None)
     }
 
     /// Asks for the rest of the same object.
-    async fn resume(&mut self, broken: TransportError) -> Result<(), Failure> {
+    async fn resume(&mut self, broken: TransportError, has_crawled: bool) -> Result<(), Failure> {
         let Some(stream) = &self.stream else { return Ok(()) };
         let position = stream.position();
-        self.failures += 1;
         let Inner { origin, described, .. } = &*self.object.0;
-        if self.failures.max(self.crawls) > RESUMES || described.reply.etag.is_empty() {
+        let wait = self.resumes.next(self.end - position, has_crawled);
+        let Some(wait) = wait.filter(|_| !described.reply.etag.is_empty()) else {
             return Err(broken.into());
-        }
-        tracing::debug!(key = origin.name(), position, error = %broken, "asking for the rest");
+        };
+        tracing::debug!(key = origin.name(), position, error = %broken, ?wait, "asking for the rest");
+        tokio::time::sleep(wait).await;
         let object = self.object.clone();
         self.body = object.stored(&(position..self.end)).await?;
         self.surplus = 0;

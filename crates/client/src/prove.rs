@@ -9,10 +9,11 @@ use osseal_wire::oss::RangeSpec;
 
 use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
-use crate::flow::{RESUMES, STALL};
+use crate::flow::STALL;
 use crate::get::{Origin, window};
 use crate::info::{Described, ObjectInfo};
 use crate::options::GetOptions;
+use crate::retry::Resumes;
 use crate::transport::{Body, TransportError};
 
 /// What [`EncryptedBucket::prove`] found.
@@ -74,17 +75,18 @@ impl EncryptedBucket {
         earlier: &Described,
         span: Range<u64>,
     ) -> Result<Stretch, Failure> {
-        let mut failures = 0;
+        let length = span.end - span.start;
+        let mut resumes = Resumes::new(self.0.store.retry(), length);
         loop {
             let range = Some(RangeSpec::Bounded(span.clone()));
             let (described, body) = self.more(origin, range, earlier).await?;
-            match stretch(&described, body, span.clone()).await {
-                Err(failure) if failure.is_transient() && failures < RESUMES => {
-                    failures += 1;
-                    tracing::debug!(key = origin.name(), error = failure.message, "asking for the end again");
-                }
+            let failure = match stretch(&described, body, span.clone()).await {
+                Err(failure) if failure.is_transient() => failure,
                 outcome => return outcome,
-            }
+            };
+            let Some(wait) = resumes.next(length, false) else { return Err(failure) };
+            tracing::debug!(key = origin.name(), error = failure.message, ?wait, "asking for the end again");
+            tokio::time::sleep(wait).await;
         }
     }
 }

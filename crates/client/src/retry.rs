@@ -32,7 +32,75 @@ impl RetryPolicy {
     }
 }
 
+/// Whether a body that broke off is asked for again, and after which wait.
+#[derive(Debug)]
+pub(crate) struct Resumes {
+    policy: RetryPolicy,
+    /// Waits until one body has been worth asking for.
+    waits: Delays,
+    /// Bodies in a row that were not, and bodies that crawled without [`ENOUGH`] between.
+    failures: u32,
+    crawls: u32,
+    /// Stored bytes of this body, and since the last that crawled.
+    came: u64,
+    came_since_crawl: u64,
+    /// With how many stored bytes this body is worth it.
+    worth: u64,
+}
+
+/// How often a body is asked for again while nothing is gained by it.
+const RESUMES: u32 = 5;
+/// Stored bytes for which it was worth it to ask again, whatever is left.
+const ENOUGH: u64 = 64 << 10;
+/// The share of what was asked for that is enough, too: what is small gets on by small steps, and by a bounded number of them.
+const SHARE: u64 = 10;
+
+impl Resumes {
+    /// For a first body that has `asked` stored bytes.
+    pub(crate) fn new(policy: RetryPolicy, asked: u64) -> Resumes {
+        let waits = Resumes::waits(policy);
+        let worth = Resumes::worth(asked);
+        Resumes { policy, waits, failures: 0, crawls: 0, came: 0, came_since_crawl: 0, worth }
+    }
+
+    /// More stored bytes have come.
+    pub(crate) fn came(&mut self, bytes: u64) {
+        self.came += bytes;
+        self.came_since_crawl += bytes;
+        if self.came >= self.worth && self.failures > 0 {
+            (self.failures, self.waits) = (0, Resumes::waits(self.policy));
+        }
+        if self.came_since_crawl >= ENOUGH {
+            self.crawls = 0;
+        }
+    }
+
+    /// The body broke off with `left` stored bytes to come: how long to wait before they are asked for, if they are. After a body that was worth it not at
+    /// all.
+    pub(crate) fn next(&mut self, left: u64, has_crawled: bool) -> Option<Duration> {
+        self.failures += 1;
+        if has_crawled {
+            (self.crawls, self.came_since_crawl) = (self.crawls + 1, 0);
+        }
+        (self.came, self.worth) = (0, Resumes::worth(left));
+        match self.failures {
+            _ if self.failures.max(self.crawls) > RESUMES => None,
+            1 => Some(Duration::ZERO),
+            _ => Some(self.waits.next().unwrap_or_default()),
+        }
+    }
+
+    fn waits(policy: RetryPolicy) -> Delays {
+        RetryPolicy { attempts: RESUMES, ..policy }.delays()
+    }
+
+    fn worth(asked: u64) -> u64 {
+        (asked / SHARE).clamp(1, ENOUGH)
+    }
+}
+
 /// The waits of one call.
+#[derive(Debug)]
 pub(crate) struct Delays(ExponentialBackoff);
 
 impl Iterator for Delays {
@@ -111,6 +179,43 @@ mod tests {
             quarters[usize::try_from(wait / 250).unwrap_or(3).min(3)] += 1;
         }
         assert!(quarters.iter().all(|count| *count > 50), "{quarters:?}");
+    }
+
+    /// Bodies of an object of that size until it has come or is given up, each of so many bytes as `body` says of those that are left.
+    fn bodies(size: u64, body: impl Fn(u64) -> u64, has_crawled: bool) -> (u64, bool, Duration) {
+        let policy = RetryPolicy { attempts: 1, base: Duration::from_secs(1), cap: Duration::from_secs(4) };
+        let (mut left, mut resumes) = (size, Resumes::new(policy, size));
+        let (mut count, mut waited) = (0, Duration::ZERO);
+        loop {
+            let came = body(left).min(left);
+            resumes.came(came);
+            left -= came;
+            count += 1;
+            if left == 0 {
+                return (count, true, waited);
+            }
+            match resumes.next(left, has_crawled) {
+                Some(wait) => waited += wait,
+                None => return (count, false, waited),
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_is_asked_for_again_while_that_gains_something() {
+        // A byte a connection: of a large object, and of one that is small enough for it.
+        let (count, is_whole, waited) = bodies(1 << 30, |_| 1, false);
+        assert_eq!((count, is_whole), (6, false));
+        assert!(Duration::from_millis(50) < waited && waited < Duration::from_secs(12), "{waited:?}");
+        assert_eq!(bodies(10, |_| 1, false), (10, true, Duration::ZERO));
+        assert!(!bodies(1 << 20, |_| 0, false).1);
+        // Halves, a tenth each, and 64 KiB each: all of it comes.
+        assert!(bodies(10_000, |left| left.div_ceil(2), false).1);
+        assert_eq!(bodies(1 << 30, |_| ENOUGH, false), (1 << 14, true, Duration::ZERO));
+        let (count, is_whole, _) = bodies(10 * ENOUGH, |left| left.div_ceil(SHARE), false);
+        assert!(is_whole && count < 150, "{count}");
+        // A body that crawls was worth it with 64 KiB alone.
+        assert_eq!((bodies(300_000, |_| 30_000, true).1, bodies(1 << 20, |_| ENOUGH, true).1), (false, true));
     }
 
     #[test]

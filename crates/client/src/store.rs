@@ -119,6 +119,10 @@ impl Store {
         self.0.endpoint.to_string()
     }
 
+    pub(crate) fn retry(&self) -> RetryPolicy {
+        self.0.retry
+    }
+
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
         self.0.transport.clone()
     }

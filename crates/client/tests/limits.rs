@@ -13,7 +13,7 @@ use futures_util::stream;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use osseal::transport::{Body, BoxError, InProcess, Throttled, Transport};
-use osseal::{EncryptedBucket, ErrorKind, GetOptions, PutOptions};
+use osseal::{EncryptedBucket, ErrorKind, GetOptions, PutOptions, Suite};
 use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
 use support::{World, keyring, ramp};
@@ -80,6 +80,40 @@ async fn a_body_that_drips_ends() {
             // The first reply, and five that go on.
             assert_eq!(world.calls(Operation::GetObject) - before, 6);
             assert!(begin.elapsed() < Duration::from_secs(6 * 31), "{:?}", begin.elapsed());
+        }
+    }
+}
+
+/// Each connection brings a little and breaks off.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_gains_next_to_nothing_from_a_connection_ends() {
+    let world = World::new().await;
+    let bucket = bucket(&world, Pace::FREE, Pace::FREE);
+    for (size, after, is_enough) in [
+        (MIB, 0, false),
+        (MIB, 1, false),
+        (MIB, 60 * KIB, false),
+        (MIB, 64 * KIB, true),
+        (1000, 100, true),
+        (10, 3, true),
+    ] {
+        bucket.put("k", ramp(size), PutOptions::default()).await.unwrap();
+        let before = world.calls(Operation::GetObject);
+        let cut = Fault::new(Action::CutReply { after }).on(Operation::GetObject);
+        world.faults.inject(cut.always());
+        let outcome = read(&bucket, "k").await;
+        world.faults.clear();
+        let calls = world.calls(Operation::GetObject) - before;
+        let stored = Suite::Sealed.layout().stored_len(size).unwrap();
+        if is_enough {
+            assert!(
+                outcome.unwrap() == ramp(size) && calls == stored.div_ceil(after),
+                "{size} {after}: {calls}"
+            );
+        } else {
+            assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Transient, "{size} {after}");
+            // The first reply, and five that go on.
+            assert_eq!(calls, 6, "{size} {after}");
         }
     }
 }
