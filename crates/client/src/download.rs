@@ -8,6 +8,7 @@
 //!       └─ write_to     at their places, in any order: a file
 //! ```
 
+mod memo;
 mod ordered;
 mod partial;
 mod scattered;

@@ -30,7 +30,7 @@ const VERSION: u8 = 1;
 const HEAD: usize = MAGIC.len() + 1 + 4;
 const TAG: usize = 32;
 /// Longest content of a record, bytes.
-const MAX_CONTENT: usize = 4 << 20;
+pub(crate) const MAX_CONTENT: usize = 4 << 20;
 const KEY: &str = "key";
 const KEY_LEN: usize = 32;
 /// How often a lock is tried for whose file is taken away meanwhile.

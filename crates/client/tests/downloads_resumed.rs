@@ -7,6 +7,7 @@ mod support;
 
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use osseal::{EncryptedBucket, Error, ErrorKind, GetOptions, Partial, PutOptions, StateDir, Suite};
 use osseal_server::Operation;
@@ -248,4 +249,80 @@ async fn a_partial_file_is_filled_by_the_download_that_it_was_opened_for() {
     let (before, after) = (bucket.download("k2", GetOptions::default()).await.unwrap(), replacement);
     assert_eq!(before.write_partial(&mut fresh).await.unwrap_err().kind(), ErrorKind::Usage);
     assert_eq!(after.write_partial(&mut fresh).await.unwrap(), bench.size);
+}
+
+/// One thread does what blocks: what is to be recorded waits behind something else while the download is dropped.
+#[test]
+fn a_record_that_comes_too_late_replaces_nothing() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let bench = Bench::new(Suite::Sealed).await;
+        let (release, hold) = std::sync::mpsc::channel::<()>();
+        let hold = Mutex::new(Some(hold));
+        // Once the first bytes have been written, and before anything of them can be recorded.
+        let block = move |bytes: u64| {
+            if bytes > 0
+                && let Some(hold) = hold.lock().unwrap().take()
+            {
+                tokio::runtime::Handle::current().spawn_blocking(move || hold.recv());
+            }
+        };
+        let bucket = bench.world.builder().jobs(std::num::NonZeroU16::MIN).build().unwrap();
+        let download = bucket.download("k", GetOptions::default()).await.unwrap().progress(Arc::new(block));
+        let mut partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+        {
+            let mut writing = std::pin::pin!(download.write_partial(&mut partial));
+            let is_next_asked_for = async {
+                while bench.world.calls(Operation::GetObject) < 2 {
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+            };
+            tokio::select! { _ = &mut writing => panic!("it is held"), () = is_next_asked_for => {} }
+        }
+        drop(partial);
+        assert_eq!((bench.left().len(), bench.records().len()), (1, 1));
+        let record = std::fs::read(&bench.records()[0]).unwrap();
+        release.send(()).unwrap();
+        // Behind what was to be recorded.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        assert_eq!((bench.left().len(), bench.records().len()), (1, 1));
+        assert!(std::fs::read(&bench.records()[0]).unwrap() == record, "it was replaced");
+        let download = bucket.download("k", GetOptions::default()).await.unwrap();
+        let partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+        assert_eq!(partial.there(), 7 * 16_384);
+        drop(partial);
+        assert_eq!(bench.run().await.0.unwrap(), ramp(bench.size));
+        assert_eq!((bench.left().len(), bench.records().len()), (0, 0));
+    });
+}
+
+/// The store says that the object has 5 GiB.
+#[tokio::test]
+async fn parts_are_raised_until_a_record_has_room_for_all() {
+    let total = 5_u64 << 30;
+    for suite in Suite::ALL {
+        let bench = Bench::new(suite).await;
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = asked.clone();
+        let bucket = bench.world.edited(move |request, reply| {
+            let range = request.headers["range"].to_str().unwrap().strip_prefix("bytes=").unwrap().to_owned();
+            let (first, last) = range.split_once('-').unwrap();
+            log.lock().unwrap().push(last.parse::<u64>().unwrap() + 1 - first.parse::<u64>().unwrap());
+            let headers = reply.headers_mut();
+            headers.insert("content-range", format!("bytes {range}/{total}").parse().unwrap());
+            headers.remove("x-oss-meta-client-side-encryption-unencrypted-content-length");
+            headers.remove("x-oss-meta-client-side-encryption-data-size");
+            headers.remove("x-oss-meta-client-side-encryption-part-size");
+        });
+        let download = bucket.download("k", GetOptions::default()).await.unwrap();
+        let mut partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+        download.write_partial(&mut partial).await.unwrap_err();
+        let asked = asked.lock().unwrap();
+        assert!(asked[0] < 2 * PART, "the control: {}", asked[0]);
+        assert!(
+            asked.len() > 1 && asked[1..].iter().all(|length| *length >= total / 10_000),
+            "{suite:?}: {asked:?}"
+        );
+    }
 }

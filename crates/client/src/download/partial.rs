@@ -6,30 +6,23 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
-use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::memo::{Identity, Memo, recordable};
 use super::{Download, Scattered, Stretch, finish};
 use crate::error::{Error, ErrorKind, Failure};
-use crate::flow::{Pinned, broke_down};
-use crate::get::Origin;
+use crate::flow::broke_down;
 use crate::state::{Record, RecordName, StateDir, bytes_of, system};
 
 /// A download of more parts than so many is worth being gone on with.
 const WORTH: u64 = 4;
 /// The shortest time between two records: each has what came before it synced first.
 const PERIOD: Duration = Duration::from_millis(250);
-/// Bytes that are read back at a time.
-const READ: usize = 1 << 20;
 
 /// The file of an unfinished download, for this process alone. Dropped, it stays for the next one if anything of it is recorded.
 pub struct Partial {
@@ -37,48 +30,22 @@ pub struct Partial {
     path: PathBuf,
     file: Arc<File>,
     memo: Memo,
-    /// Whether a record tells of the file.
-    is_recorded: Arc<AtomicBool>,
-    /// Whether stretches have come that are in no record.
-    is_behind: bool,
+    /// How many stretches have come, and how many of them had when a record was begun last.
+    came: u64,
+    noted: u64,
+    saved: Arc<Mutex<Saved>>,
     is_over: bool,
 }
 
-/// What a record holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Memo {
-    object: Identity,
-    /// Plaintext bytes that the file is to have.
-    range: Range<u64>,
-    device: u64,
-    inode: u64,
-    done: Vec<Done>,
-}
-
-/// Which object the bytes are of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Identity {
-    host: String,
-    bucket: String,
-    key: String,
-    version_id: Option<String>,
-    etag: String,
-    stored_size: u64,
-    /// SHA-256 of the wrapped data key, which is another one for every object; none of an object that is not encrypted.
-    data_key: Option<String>,
-}
-
-/// A stretch that was on the disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Done {
-    plain: Range<u64>,
-    /// Of its stored bytes.
-    crc64: u64,
-    /// Of its plaintext.
-    sha256: String,
+/// What of it is recorded. Whoever writes the record holds this, so that an earlier one never replaces a later one.
+#[derive(Default)]
+struct Saved {
+    /// How many stretches had come by then.
+    came: u64,
+    /// Whether a record tells of the file.
+    is_recorded: bool,
+    /// Nothing is to be recorded any more.
+    is_over: bool,
 }
 
 impl Partial {
@@ -108,17 +75,7 @@ impl Partial {
         if let Some(memo) = former
             && let Some(file) = reopen(&path, &memo)?
         {
-            let is_recorded = Arc::new(AtomicBool::new(true));
-            let (record, file) = (Arc::new(record), Arc::new(file));
-            return Ok(Some(Partial {
-                record,
-                path,
-                file,
-                memo,
-                is_recorded,
-                is_behind: false,
-                is_over: false,
-            }));
+            return Ok(Some(Partial::new(record, path, file, memo, true)));
         }
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -127,9 +84,13 @@ impl Partial {
         let file = system::open(OpenOptions::new().read(true).write(true).create_new(true), &path)?;
         let (device, inode) = system::identity(&file.metadata()?);
         let memo = Memo { object, range: download.range.clone(), device, inode, done: Vec::new() };
-        let is_recorded = Arc::new(AtomicBool::new(false));
+        Ok(Some(Partial::new(record, path, file, memo, false)))
+    }
+
+    fn new(record: Record, path: PathBuf, file: File, memo: Memo, is_recorded: bool) -> Partial {
         let (record, file) = (Arc::new(record), Arc::new(file));
-        Ok(Some(Partial { record, path, file, memo, is_recorded, is_behind: false, is_over: false }))
+        let saved = Arc::new(Mutex::new(Saved { is_recorded, ..Saved::default() }));
+        Partial { record, path, file, memo, came: 0, noted: 0, saved, is_over: false }
     }
 
     /// Where the file lies until it takes the target's name.
@@ -149,8 +110,14 @@ impl Partial {
 
     /// Forgets the download: its file has taken the target's name.
     pub fn complete(mut self) -> io::Result<()> {
-        self.is_over = true;
+        self.end();
         self.record.remove()
+    }
+
+    /// Records nothing any more, when what is being written is.
+    fn end(&mut self) {
+        self.is_over = true;
+        lock(&self.saved).is_over = true;
     }
 
     /// Whether it was opened for what this download reads.
@@ -161,7 +128,7 @@ impl Partial {
 
     /// Takes file and record away: nothing is gone on with.
     pub fn discard(&mut self) {
-        self.is_over = true;
+        self.end();
         for gone in [std::fs::remove_file(&self.path), self.record.remove()] {
             if let Err(error) = gone.or_else(absent) {
                 tracing::warn!(path = %self.path.display(), %error, "an unfinished download is left");
@@ -183,7 +150,7 @@ impl Partial {
                 stretch = scattered.next() => match stretch {
                     Ok(Some(stretch)) => {
                         self.memo.add(stretch);
-                        self.is_behind = true;
+                        self.came += 1;
                     }
                     Ok(None) => break Ok(()),
                     Err(failure) => break Err(failure),
@@ -193,7 +160,8 @@ impl Partial {
                     written(saved)?;
                 }
             }
-            if self.is_behind && saving.is_none() && last.is_none_or(|last| last.elapsed() >= PERIOD) {
+            if self.noted < self.came && saving.is_none() && last.is_none_or(|last| last.elapsed() >= PERIOD)
+            {
                 saving = Some(self.save());
                 last = Some(Instant::now());
             }
@@ -206,35 +174,45 @@ impl Partial {
 
     /// Syncs the file, then records what is in it.
     fn save(&mut self) -> JoinHandle<io::Result<()>> {
-        self.is_behind = false;
+        self.noted = self.came;
         let (file, record, memo) = (self.file.clone(), self.record.clone(), self.memo.clone());
-        let is_recorded = self.is_recorded.clone();
-        tokio::task::spawn_blocking(move || save(&file, &record, &memo, &is_recorded))
+        let (saved, came) = (self.saved.clone(), self.came);
+        tokio::task::spawn_blocking(move || save(&file, &record, &memo, &saved, came))
     }
 }
 
-fn save(file: &File, record: &Record, memo: &Memo, is_recorded: &AtomicBool) -> io::Result<()> {
+/// Records what had come when so many stretches had. One that is too late does nothing.
+fn save(file: &File, record: &Record, memo: &Memo, saved: &Mutex<Saved>, came: u64) -> io::Result<()> {
+    let mut saved = lock(saved);
+    if saved.is_over || came < saved.came {
+        return Ok(());
+    }
     file.sync_data()?;
     match serde_json::to_vec(memo).map_err(io::Error::from).and_then(|memo| record.store(&memo)) {
-        Ok(()) => is_recorded.store(true, Ordering::Release),
+        Ok(()) => (saved.came, saved.is_recorded) = (came, true),
         // The download itself is none the worse for it.
         Err(error) => tracing::warn!(%error, "how far the download is cannot be recorded"),
     }
     Ok(())
 }
 
+fn lock(saved: &Mutex<Saved>) -> MutexGuard<'_, Saved> {
+    saved.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Drop for Partial {
-    /// What came since the last record is recorded here, at the price of waiting for the disk: this is how an interrupted download ends.
+    /// What is not recorded yet is recorded here, at the price of waiting for the disk: this is how an interrupted download ends. A record that is on its way
+    /// is waited for; one that has not been begun comes too late.
     fn drop(&mut self) {
         if self.is_over {
             return;
         }
-        if self.is_behind
-            && let Err(error) = save(&self.file, &self.record, &self.memo, &self.is_recorded)
+        if lock(&self.saved).came < self.came
+            && let Err(error) = save(&self.file, &self.record, &self.memo, &self.saved, self.came)
         {
             tracing::warn!(path = %self.path.display(), %error, "what came last is not recorded");
         }
-        if !self.is_recorded.load(Ordering::Acquire) {
+        if !lock(&self.saved).is_recorded {
             self.discard();
         }
     }
@@ -264,12 +242,14 @@ impl Download {
         })
     }
 
-    async fn go_on(self, partial: &mut Partial) -> Result<u64, Failure> {
+    async fn go_on(mut self, partial: &mut Partial) -> Result<u64, Failure> {
         if !partial.is_of(&self) {
             let message = "the partial file is of another object or range; open one for this download";
             return Err(Failure::new(ErrorKind::Usage, message));
         }
         let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
+        let unit = object.described().layout().plain_unit();
+        self.part = self.part.max(recordable(range.end - range.start, unit));
         let (file, base, done) = (partial.file.clone(), range.start, std::mem::take(&mut partial.memo.done));
         let read = tokio::task::spawn_blocking(move || {
             done.into_iter().filter(|done| done.is_on(&file, base)).collect::<Vec<_>>()
@@ -293,64 +273,6 @@ impl Download {
         let done = partial.memo.done.iter();
         let done = done.map(|done| Stretch { plain: done.plain.clone(), crc64: done.crc64, sha256: None });
         finish(&object, &range, is_whole, done.collect())
-    }
-}
-
-impl Identity {
-    /// None of what a URL leads to: which object that is, the URL need not say.
-    fn of(object: &Pinned) -> Option<Identity> {
-        let Origin::Key { key, version_id } = object.origin() else { return None };
-        let (bucket, described) = (object.bucket(), object.described());
-        Some(Identity {
-            host: bucket.0.store.host(),
-            bucket: bucket.0.bucket.clone(),
-            key: key.clone(),
-            version_id: version_id.clone(),
-            etag: described.reply.etag.clone(),
-            stored_size: described.reply.range.total,
-            data_key: described.envelope.as_ref().map(|envelope| {
-                HEXLOWER.encode(aws_lc_rs::digest::digest(&SHA256, &envelope.data_key.0).as_ref())
-            }),
-        })
-    }
-}
-
-impl Memo {
-    /// Whether the stretches are in order, inside the range, and begin and end where pieces may.
-    fn is_sound(&self, download: &Download) -> bool {
-        let unit = download.object.described().layout().plain_unit();
-        let is_bound = |at: u64| at == self.range.start || at == self.range.end || at.is_multiple_of(unit);
-        let mut at = self.range.start;
-        self.done.iter().all(|Done { plain, .. }| {
-            let is_next = at <= plain.start && plain.start < plain.end && plain.end <= self.range.end;
-            at = plain.end;
-            is_next && is_bound(plain.start) && is_bound(plain.end)
-        })
-    }
-
-    fn add(&mut self, stretch: Stretch) {
-        let sha256 = stretch.sha256.map(|digest| HEXLOWER.encode(&digest)).unwrap_or_default();
-        let done = Done { plain: stretch.plain, crc64: stretch.crc64, sha256 };
-        let at = self.done.partition_point(|other| other.plain.start < done.plain.start);
-        self.done.insert(at, done);
-    }
-}
-
-impl Done {
-    /// Whether the file has the bytes that were recorded.
-    fn is_on(&self, file: &File, base: u64) -> bool {
-        let mut digest = Context::new(&SHA256);
-        let mut buffer = vec![0; READ];
-        let mut at = self.plain.start;
-        while at < self.plain.end {
-            let left = usize::try_from(self.plain.end - at).unwrap_or(READ).min(READ);
-            if system::read_exact_at(file, &mut buffer[..left], at - base).is_err() {
-                return false;
-            }
-            digest.update(&buffer[..left]);
-            at += left as u64;
-        }
-        HEXLOWER.encode(digest.finish().as_ref()) == self.sha256
     }
 }
 
