@@ -58,6 +58,14 @@ impl Letter {
             Letter::Signed(..) => None,
         }
     }
+
+    /// Whether the reply's body is content, which is read as it comes. Any other is a document, and an attempt has succeeded when it is there.
+    fn asks_for_content(&self) -> bool {
+        match self {
+            Letter::ToSign(request) => matches!(request.call, Call::GetObject(_)),
+            Letter::Signed(..) => true,
+        }
+    }
 }
 
 /// A reply with a status of success.
@@ -72,12 +80,16 @@ pub(crate) struct Reply {
 impl Reply {
     /// The document of the reply, within bounds.
     pub(crate) async fn document(self) -> Result<Bytes, Failure> {
-        match tokio::time::timeout(PATIENCE, read_up_to(self.body, MAX_DOCUMENT)).await {
-            Ok(Ok(Some(document))) => Ok(document),
-            Ok(Ok(None)) => Err(ReplyError::Xml(XmlError::TooLarge).into()),
-            Ok(Err(error)) => Err(TransportError::broken("the reply broke off", error).into()),
-            Err(_) => Err(TransportError::late(PATIENCE).into()),
-        }
+        document(self.body).await
+    }
+}
+
+async fn document(body: Body) -> Result<Bytes, Failure> {
+    match tokio::time::timeout(PATIENCE, read_up_to(body, MAX_DOCUMENT)).await {
+        Ok(Ok(Some(document))) => Ok(document),
+        Ok(Ok(None)) => Err(ReplyError::Xml(XmlError::TooLarge).into()),
+        Ok(Err(error)) => Err(TransportError::broken("the reply broke off", error).into()),
+        Err(_) => Err(TransportError::late(PATIENCE).into()),
     }
 }
 
@@ -233,6 +245,7 @@ impl Store {
         };
         let (head, body) = transport::coming(response).into_parts();
         if head.status.is_success() {
+            let body = if letter.asks_for_content() { body } else { transport::full(document(body).await?) };
             return Ok((head.status, head.headers, body));
         }
         Err(self.refused(head.status, &head.headers, body).await)
