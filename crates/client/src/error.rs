@@ -144,6 +144,13 @@ impl Failure {
         self.kind == ErrorKind::Transient || self.code == "InvalidCRC64"
     }
 
+    /// Whether the service may have done what it was asked for all the same: the reply to an attempt was lost, makes no sense, or tells of a failure that
+    /// may have come after the work. Throttling comes before it.
+    pub(crate) fn may_be_done(&self) -> bool {
+        let is_open = matches!(self.kind, ErrorKind::Transient | ErrorKind::Protocol);
+        self.attempts > 1 || is_open && !matches!(self.status, Some(429 | 503))
+    }
+
     /// Whether the service no longer takes the token of the credentials.
     pub(crate) fn is_token_expired(&self) -> bool {
         TOKEN_EXPIRED.contains(&self.code.as_str())

@@ -15,7 +15,7 @@ use crate::bucket::EncryptedBucket;
 use crate::checkpoint::Acknowledged;
 use crate::error::{ErrorKind, Failure};
 use crate::journal::Journal;
-use crate::put::{PutReport, damaged};
+use crate::put::{PutReport, damaged, perhaps_stored};
 use crate::spans;
 use crate::store::Payload;
 use crate::told::Told;
@@ -148,7 +148,7 @@ async fn initiate(
     // An attempt whose reply was lost, was cut short or made no sense may have begun an upload that nobody knows.
     let doubtful = match &begun {
         Ok((_, attempts)) => *attempts > 1,
-        Err(failure) => failure.attempts > 1 || failure.is_transient() || failure.kind == ErrorKind::Protocol,
+        Err(failure) => failure.may_be_done(),
     };
     if doubtful {
         let ours = begun.as_ref().ok().map(|(id, _)| id.as_str());
@@ -279,18 +279,24 @@ impl Upload {
         Ok(PutReply { etag: if result.etag.is_empty() { reply.etag } else { result.etag }, ..reply })
     }
 
-    /// Whether the object is there although completing it failed: the reply of an earlier attempt was lost, or makes no sense, or the request was delivered twice.
-    async fn completed_before(&self, failure: &Failure) -> Option<PutReply> {
-        let doubtful = failure.attempts > 1
-            || failure.code == NO_SUCH_UPLOAD
-            || matches!(failure.kind, ErrorKind::Transient | ErrorKind::Protocol);
-        if !doubtful {
-            return None;
+    /// Whether the object is there although completing it failed: the reply of an earlier attempt was lost, or makes no sense, or the request was delivered
+    /// twice.
+    async fn completed_before(&self, failure: &Failure) -> Result<Option<PutReply>, Unknown> {
+        let is_in_the_way = failure.kind == ErrorKind::Exists;
+        if !failure.may_be_done() && failure.code != NO_SUCH_UPLOAD && !is_in_the_way {
+            return Ok(None);
         }
         let Draft { bucket, key, envelope, .. } = &self.draft;
-        bucket.find_ours(key, envelope.as_ref()).await.ok().flatten()
+        match bucket.find_ours(key, envelope.as_ref()).await {
+            // Without an envelope there is nothing to tell it by.
+            Ok(None) if envelope.is_none() && !is_in_the_way => Err(Unknown),
+            found => found.map_err(|_| Unknown),
+        }
     }
 }
+
+/// The store does not say whether an upload was completed.
+struct Unknown;
 
 /// An upload that is aborted when this is dropped before its end, after everything that sends for it has stopped; one that another process can go on with stays.
 pub(crate) struct Begun {
@@ -316,8 +322,9 @@ impl Begun {
         let reply = match upload.complete().await {
             Ok(reply) => reply,
             Err(failure) => match upload.completed_before(&failure).await {
-                Some(reply) => reply,
-                None => return Err(self.abort_after(failure).await),
+                Ok(Some(reply)) => reply,
+                Ok(None) => return Err(self.abort_after(failure).await),
+                Err(Unknown) => return Err(self.abort_after(perhaps_stored(failure)).await),
             },
         };
         self.is_over = true;

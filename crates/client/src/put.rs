@@ -62,7 +62,8 @@ impl EncryptedBucket {
     /// # Errors
     /// [`ErrorKind::Usage`]: metadata with reserved names or above 8 KB, a body above what the service takes, no keyring. [`ErrorKind::Local`]:
     /// the source fails, changes, or is shorter or longer than declared. [`ErrorKind::Exists`] when that was asked for. [`ErrorKind::Integrity`]:
-    /// the service's CRC64 is not ours. Whatever the error, no object and no unfinished upload is left, unless the error names one.
+    /// the service's CRC64 is not ours. Whatever the error, no unfinished upload is left, unless the error names it, and no object, unless the error says
+    /// that there may be one: then the service's last word was lost, and it is there whole or not at all.
     pub async fn put(
         &self,
         key: &str,
@@ -221,7 +222,11 @@ impl EncryptedBucket {
             crc64: Some(sealed.crc64),
             ..PutObject::default()
         });
-        let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await?;
+        let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await;
+        let reply = reply.map_err(|failure| {
+            let is_open = failure.may_be_done() && failure.kind != ErrorKind::Exists;
+            if is_open { perhaps_stored(failure) } else { failure }
+        })?;
         Told::new(options).add(length);
         self.report(length, stored, 1, sealed.crc64, reply)
     }
@@ -244,9 +249,13 @@ impl EncryptedBucket {
                 .await
             {
                 Ok(reply) => PutReply::from_head(&reply.headers)?,
-                // An earlier attempt stored it, and its reply was lost or wrong; then the object that is in the way is ours.
-                Err(failure) if failure.kind == ErrorKind::Exists && (failure.attempts > 1 || round > 0) => {
-                    self.find_ours(key, envelope).await?.ok_or(failure)?
+                // If an earlier delivery stored it, and its reply was lost or wrong, the object that is in the way is ours.
+                Err(failure) if failure.kind == ErrorKind::Exists => {
+                    match self.find_ours(key, envelope).await {
+                        Ok(Some(reply)) => reply,
+                        Err(_) if failure.attempts > 1 || round > 0 => return Err(perhaps_stored(failure)),
+                        _ => return Err(failure),
+                    }
                 }
                 Err(failure) => return Err(failure),
             };
@@ -348,6 +357,12 @@ fn draw() -> Result<ContentRandom, Failure> {
         Failure::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted")
     })?;
     Ok(ContentRandom { data_key: Secret::new(data_key), start })
+}
+
+/// A failure after which nobody knows whether the object is there.
+pub(crate) fn perhaps_stored(mut failure: Failure) -> Failure {
+    failure.message += "; the object may have been stored all the same";
+    failure
 }
 
 pub(crate) fn damaged(what: &str) -> Failure {

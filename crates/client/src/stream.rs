@@ -26,7 +26,7 @@ use crate::file::Spool;
 use crate::multipart::Draft;
 use crate::options::PutOptions;
 use crate::parallel::Parts;
-use crate::put::{Fresh, PutReport, damaged, with_envelope};
+use crate::put::{Fresh, PutReport, damaged, perhaps_stored, with_envelope};
 use crate::store::Payload;
 use crate::told::Told;
 use crate::transport::{self, BoxError};
@@ -114,7 +114,10 @@ impl EncryptedBucket {
             (Some(Stop::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
         };
         let Some(spool) = pump.spool.clone() else {
-            return Err(failure.unwrap_or_else(too_long));
+            return Err(match failure {
+                Some(failure) if failure.may_be_done() => perhaps_stored(failure),
+                other => other.unwrap_or_else(too_long),
+            });
         };
         let is_sent = pump.is_over;
         if let Some(failure) = failure {

@@ -194,7 +194,8 @@ impl MultipartUpload {
     /// Makes the object of its parts. Nothing is on its way any more then: whatever sends a part borrows the upload.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] when parts are missing. Whatever the error, no object and no unfinished upload is left, unless the error names one.
+    /// [`ErrorKind::Usage`] when parts are missing. Whatever the error, no unfinished upload is left, unless the error names it, and no object, unless the
+    /// error says that there may be one.
     pub async fn complete(self) -> Result<PutReport, Error> {
         let upload = self.begun.upload.clone();
         let outcome = self.begun.complete().await;

@@ -8,5 +8,6 @@ mod support;
 
 mod clock;
 mod cuts;
+mod deliveries;
 mod transfers;
 mod wire;
