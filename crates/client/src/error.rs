@@ -1,5 +1,7 @@
 //! One error for all operations: what happened, to what, what to do.
 
+use std::time::Duration;
+
 use osseal_core::{
     ContentError, ContextError, EnvelopeError, KeyError, KeyringError, LayoutError, PolicyError, RangeError,
 };
@@ -97,6 +99,8 @@ pub(crate) struct Failure {
     /// The HTTP status of the service's refusal.
     pub(crate) status: Option<u16>,
     pub(crate) request_id: Option<String>,
+    /// How long the service wants to be left alone.
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) source: Option<BoxError>,
     /// How often it was tried.
     pub(crate) attempts: u32,
@@ -110,6 +114,7 @@ impl Failure {
             code: String::new(),
             status: None,
             request_id: None,
+            retry_after: None,
             source: None,
             attempts: 1,
         }

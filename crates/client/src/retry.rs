@@ -13,7 +13,7 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// Bound of the first wait. Each further bound is twice the one before; the wait is drawn between zero and the bound.
     pub base: Duration,
-    /// Largest bound.
+    /// Largest bound; and the longest that a service is waited for that says how long (`Retry-After`), before a wait as usual.
     pub cap: Duration,
 }
 

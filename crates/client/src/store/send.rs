@@ -191,6 +191,8 @@ impl Store {
             }
             let wait = delays.next().filter(|_| failure.is_transient() && self.0.budget.spend());
             let Some(wait) = wait else { return Err(failure) };
+            // All who were sent away together come back one by one.
+            let wait = failure.retry_after.map_or(wait, |asked| asked.min(self.0.retry.cap) + wait);
             again("trying again", wait);
             tokio::time::sleep(wait).await;
             grant = self.grant(letter).await?;
@@ -312,6 +314,7 @@ impl Store {
             };
         }
         let mut failure = Failure::from(error);
+        failure.retry_after = retry_after(headers);
         if failure.code == "RequestTimeTooSkewed"
             && let Some(ahead) = self.0.skew.learn(headers, (self.0.clock)())
         {
@@ -319,6 +322,12 @@ impl Store {
         }
         failure
     }
+}
+
+/// The seconds of `Retry-After` (RFC 9110, section 10.2.3); its other form, a date, counts as none.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn unsigned(error: SignError) -> Failure {

@@ -9,5 +9,6 @@ mod support;
 mod clock;
 mod cuts;
 mod deliveries;
+mod storms;
 mod transfers;
 mod wire;
