@@ -9,6 +9,7 @@ mod support;
 mod clock;
 mod cuts;
 mod deliveries;
+mod drops;
 mod storms;
 mod transfers;
 mod wire;
