@@ -10,6 +10,7 @@ mod clock;
 mod cuts;
 mod deliveries;
 mod drops;
+mod refusals;
 mod storms;
 mod transfers;
 mod wire;
