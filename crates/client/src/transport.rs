@@ -1,5 +1,6 @@
 //! The joint between the client and the bytes of HTTP: [`Transport`].
 
+mod pieces;
 mod pulse;
 mod throttled;
 

@@ -11,6 +11,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::pieces::Pieces;
 use super::{Body, BoxError};
 
 /// Bytes that are handed to the network at once.
@@ -58,7 +59,7 @@ impl Pulse {
 
 /// A request's body, in pieces, that says how it gets on.
 pub(crate) fn going(body: Body, pulse: Pulse) -> Body {
-    Going { body, pulse, rest: Bytes::new() }.boxed_unsync()
+    Going { pieces: Pieces::of(body), pulse }.boxed_unsync()
 }
 
 /// A reply whose body breaks off when less than 1 KiB a second comes of it for 30 s. It is watched once, below what holds it back.
@@ -80,10 +81,8 @@ pub(crate) fn coming(mut reply: http::Response<Body>) -> http::Response<Body> {
 pub(crate) struct Crawl(u64);
 
 struct Going {
-    body: Body,
+    pieces: Pieces,
     pulse: Pulse,
-    /// What has been read of it and not handed over.
-    rest: Bytes,
 }
 
 impl http_body::Body for Going {
@@ -95,30 +94,23 @@ impl http_body::Body for Going {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        if this.rest.is_empty() {
-            let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) else {
-                this.pulse.held_back();
-                return Poll::Pending;
-            };
-            match frame {
-                Some(Ok(frame)) if frame.is_data() => this.rest = frame.into_data().unwrap_or_default(),
-                other => {
-                    this.pulse.handed_over();
-                    return Poll::Ready(other);
-                }
-            }
-        }
+        let Poll::Ready(bytes) = this.pieces.poll_bytes(context) else {
+            this.pulse.held_back();
+            return Poll::Pending;
+        };
         this.pulse.handed_over();
-        let piece = this.rest.split_to(this.rest.len().min(PIECE));
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Poll::Ready(match bytes {
+            Ok(_) => Some(Ok(this.pieces.take(PIECE))),
+            Err(other) => other,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.pieces.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        with(self.body.size_hint(), self.rest.len())
+        self.pieces.size_hint()
     }
 }
 
@@ -187,14 +179,4 @@ impl http_body::Body for Coming {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-/// The size of a body with bytes before it.
-pub(super) fn with(rest: SizeHint, before: usize) -> SizeHint {
-    let mut hint = SizeHint::new();
-    hint.set_lower(rest.lower() + before as u64);
-    if let Some(upper) = rest.upper() {
-        hint.set_upper(upper + before as u64);
-    }
-    hint
 }

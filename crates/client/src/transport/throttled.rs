@@ -11,7 +11,8 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Sleep, sleep_until};
 
-use super::pulse::{self, Pulse, coming};
+use super::pieces::Pieces;
+use super::pulse::{Pulse, coming};
 use super::{Body, BoxError, Transport, TransportError};
 use crate::limiter::Limiter;
 
@@ -66,16 +67,14 @@ impl Transport for Throttled {
 }
 
 fn paced(body: Body, rate: Rate, pulse: Option<Pulse>) -> Body {
-    Paced { body, rate, pulse, rest: Bytes::new(), turn: None }.boxed_unsync()
+    Paced { pieces: Pieces::of(body), rate, pulse, turn: None }.boxed_unsync()
 }
 
 struct Paced {
-    body: Body,
+    pieces: Pieces,
     rate: Rate,
     /// Of a request: whoever waits for its reply is told that it is held back.
     pulse: Option<Pulse>,
-    /// What has come and may not go on yet.
-    rest: Bytes,
     turn: Option<Pin<Box<Sleep>>>,
 }
 
@@ -88,13 +87,10 @@ impl http_body::Body for Paced {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        while this.rest.is_empty() {
-            match ready!(Pin::new(&mut this.body).poll_frame(context)) {
-                Some(Ok(frame)) if frame.is_data() => this.rest = frame.into_data().unwrap_or_default(),
-                other => return Poll::Ready(other),
-            }
-        }
-        let length = this.rest.len().min(this.rate.piece);
+        let length = match ready!(this.pieces.poll_bytes(context)) {
+            Ok(bytes) => bytes.min(this.rate.piece),
+            Err(other) => return Poll::Ready(other),
+        };
         let turn =
             this.turn.get_or_insert_with(|| Box::pin(sleep_until(this.rate.limiter.reserve(length as u64))));
         if turn.as_mut().poll(context).is_pending() {
@@ -103,14 +99,14 @@ impl http_body::Body for Paced {
         }
         this.turn = None;
         this.pulse.iter().for_each(Pulse::handed_over);
-        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(length)))))
+        Poll::Ready(Some(Ok(this.pieces.take(length))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.pieces.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        pulse::with(self.body.size_hint(), self.rest.len())
+        self.pieces.size_hint()
     }
 }

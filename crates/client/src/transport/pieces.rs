@@ -1,0 +1,54 @@
+//! A body that is handed on piece by piece.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+
+use super::{Body, BoxError};
+
+/// A body, and what has been read of it and not handed on.
+pub(super) struct Pieces {
+    body: Body,
+    rest: Bytes,
+}
+
+/// What a body gives.
+pub(super) type Given = Option<Result<Frame<Bytes>, BoxError>>;
+
+impl Pieces {
+    pub(super) fn of(body: Body) -> Pieces {
+        Pieces { body, rest: Bytes::new() }
+    }
+
+    /// Waits until there are bytes to hand on. Anything else that the body gives is the error.
+    pub(super) fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Given>> {
+        while self.rest.is_empty() {
+            match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) if frame.is_data() => self.rest = frame.into_data().unwrap_or_default(),
+                other => return Poll::Ready(Err(other)),
+            }
+        }
+        Poll::Ready(Ok(self.rest.len()))
+    }
+
+    /// The next bytes, so many at most.
+    pub(super) fn take(&mut self, most: usize) -> Frame<Bytes> {
+        Frame::data(self.rest.split_to(self.rest.len().min(most)))
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        let (rest, before) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower() + before);
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper + before);
+        }
+        hint
+    }
+}
