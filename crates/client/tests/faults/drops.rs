@@ -115,7 +115,8 @@ async fn b36_a_get_may_be_dropped_at_any_poll() {
                 assert!(bucket.get("k", options).await?.bytes().await? == wanted, "other bytes");
                 Ok(())
             };
-            let polls = each_poll(&world, get, async |_| assert!(is_stored(&world, SMALL).await)).await;
+            let is_there = async |_| assert!(is_stored(&world, SMALL).await);
+            let polls = Box::pin(each_poll(&world, get, is_there)).await;
             assert!(polls > 2, "{suite:?}: {polls}");
         }
     }
@@ -163,7 +164,7 @@ async fn b36_memory_comes_back() {
                 while download.next_chunk().await?.is_some() {}
                 Ok::<_, Error>(())
             };
-            drop(polled(read, polls).await);
+            drop(Box::pin(polled(read, polls)).await);
         }
         store.idle().await;
         let whole = bucket.put("k", ramp(size), PutOptions::default());
