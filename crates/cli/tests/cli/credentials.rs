@@ -112,7 +112,8 @@ fn every_source_signs() {
 
 #[test]
 fn c01_secrets_among_the_arguments_are_refused_and_not_repeated() {
-    let home = home(&Store::new()).set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let store = Store::new();
+    let home = home(&store).set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     let joined = |name: &str| format!("{name}{SECRET}");
     for (flags, name) in [
         (&["-k", SECRET][..], "--access-key-secret"),
