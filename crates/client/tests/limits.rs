@@ -175,6 +175,23 @@ async fn bandwidth_is_of_all_connections_both_ways() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bandwidth_is_shared_with_a_transport_beside() {
+    let world = World::new().await;
+    let one = Arc::new(Throttled::new(Arc::new(world.transport()), MIB));
+    let beside = one.beside(Arc::new(world.transport()));
+    let apart = Throttled::new(Arc::new(world.transport()), MIB);
+    for (other, expected) in [(beside, 7.9..8.3), (apart, 3.9..4.3)] {
+        let buckets = [bucket_over(one.clone()), bucket_over(Arc::new(other))];
+        let begin = Instant::now();
+        let puts = buckets.iter().zip(["a", "b"]);
+        let puts = puts.map(|(bucket, key)| bucket.put(key, ramp(4 * MIB), PutOptions::default()));
+        assert!(join_all(puts).await.iter().all(Result::is_ok));
+        let seconds = begin.elapsed().as_secs_f64();
+        assert!(expected.contains(&seconds), "{seconds}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_held_back_is_not_stalled() {
     let world = World::new().await;
     let bucket = bucket_over(Arc::new(Throttled::new(Arc::new(world.transport()), 8 * KIB)));

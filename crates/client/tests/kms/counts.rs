@@ -5,10 +5,11 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use osseal::kms::{CachePolicy, KmsLimits};
 use osseal::{ErrorKind, GetOptions, PutOptions};
+use osseal_server::Operation::GetObject;
 use osseal_server::kms::faults::{Action, Fault, Operation};
 use tokio::time::Instant;
 
-use crate::support::ramp;
+use crate::support::{PART, ramp};
 use crate::vault::{SUITES, Vault};
 
 async fn read(bucket: &osseal::EncryptedBucket, key: &str, options: GetOptions) -> Vec<u8> {
@@ -42,6 +43,20 @@ async fn each_operation_asks_as_often_as_it_must() {
         let piece = |at: u64| read(&reader, "parts", GetOptions::default().range(at * 3000..(at + 1) * 3000));
         assert_eq!(join_all((0..100).map(piece)).await.concat(), plain);
         assert_eq!(vault.faults.total() - before, get, "{suite:?}: in pieces");
+
+        // And a download of as many requests: parts of sealed objects are a little longer.
+        let size = 120 * PART;
+        writer.put("large", ramp(size), PutOptions::default()).await.unwrap();
+        let reader = vault.bucket(suite, &vault.key());
+        let (before, requests) = (vault.faults.total(), vault.world.calls(GetObject));
+        let mut download = reader.download("large", GetOptions::default()).await.unwrap();
+        let mut came = 0;
+        while let Some(chunk) = download.next_chunk().await.unwrap() {
+            came += chunk.bytes.len() as u64;
+        }
+        assert_eq!(came, size);
+        assert!(vault.world.calls(GetObject) - requests >= 100, "{suite:?}");
+        assert_eq!(vault.faults.total() - before, get, "{suite:?}: downloaded");
     }
 }
 
