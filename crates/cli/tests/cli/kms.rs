@@ -6,7 +6,9 @@ use data_encoding::BASE64;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use osseal::Credentials;
+use osseal::{
+    Credentials, Endpoint, Kms, KmsKey, UnwrapKey, UnwrapRequest, WrapAlgorithm, Wrapped, WrappedContent,
+};
 use osseal_server::kms::KmsService;
 use osseal_server::kms::faults::{Action, Fault, Faults, Operation};
 use osseal_server::kms::keys::KeyState;
@@ -27,6 +29,7 @@ pub(crate) struct KeyService {
     service: KmsService,
     /// A key with the alias `alias/test`.
     pub(crate) id: String,
+    credentials: Credentials,
     runtime: Runtime,
 }
 
@@ -38,7 +41,8 @@ impl KeyService {
 
     pub(crate) fn with(credentials: Credentials) -> KeyService {
         let faults = Faults::new();
-        let service = KmsService::builder().credentials(vec![credentials]).faults(faults.clone()).build();
+        let service =
+            KmsService::builder().credentials(vec![credentials.clone()]).faults(faults.clone()).build();
         let id = service.create_key().unwrap();
         service.set_alias("alias/test", &id).unwrap();
         let runtime =
@@ -46,7 +50,7 @@ impl KeyService {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         runtime.spawn(osseal_server::kms::serve(listener, service.clone(), std::future::pending()));
-        KeyService { endpoint, faults, service, id, runtime }
+        KeyService { endpoint, faults, service, id, credentials, runtime }
     }
 
     /// Serves it under a certificate of an authority of its own, too, whose certificate this gives back.
@@ -79,6 +83,29 @@ impl KeyService {
     pub(crate) fn configure(&self, home: &Home, suite: &str, id: &str, more: &str) {
         let endpoint = &self.endpoint;
         home.write("osseal.toml", format!("[profile.default]\nregion = \"cn-hangzhou\"\nsuite = \"{suite}\"\nkeyring = [\"vault\", \"backup\"]\n\n[key.vault]\nkind = \"kms\"\nid = \"{id}\"\nendpoint = \"{endpoint}\"\n{more}\n\n[key.backup]\nkind = \"aes\"\nfile = \"backup.key\"\ndescription = {{ purpose = \"backup\" }}\n"));
+    }
+
+    /// The data key and the counter of an object of AES/CTR.
+    pub(crate) fn values_of(&self, store: &Store, object: &str) -> [Vec<u8>; 2] {
+        let mut blobs = [String::new(), String::new()];
+        store.edit(object, |name, value| {
+            for (blob, ending) in blobs.iter_mut().zip(["encryption-key", "encryption-start"]) {
+                if name.ends_with(ending) {
+                    value.clone_into(blob);
+                }
+            }
+            value.to_owned()
+        });
+        let kms = Kms::builder(Endpoint::parse(&self.endpoint).unwrap());
+        let kms = kms.credentials(self.credentials.clone()).build().unwrap();
+        let key = KmsKey::builder(kms, self.id.parse().unwrap()).build().unwrap();
+        let unwrap = |blob: &str, content| {
+            let wrapped = Wrapped::from_kms_blob(blob).unwrap();
+            let request = UnwrapRequest::new(WrapAlgorithm::Kms, &wrapped, content);
+            self.runtime.block_on(key.unwrap(request)).unwrap().expose().to_vec()
+        };
+        let [data_key, counter] = &blobs;
+        [unwrap(data_key, WrappedContent::DataKey), unwrap(counter, WrappedContent::Iv)]
     }
 
     /// How many calls came in meanwhile.

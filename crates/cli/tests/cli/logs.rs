@@ -167,6 +167,98 @@ fn no_level_and_no_format_tells_a_secret() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn no_failure_tells_a_secret() {
+    const CANARY: &[u8] = b"a plaintext that nobody else may see";
+    const WRONG_SECRET: &str = "wrong-4tGz8Qm2XbV6";
+    const FILE_PASSPHRASE: &str = "file-9pLr3Wd7KsN1";
+    const WRONG_PASSPHRASE: &str = "other-6vHc5Tj0YqB8";
+    const OSS2_PASSPHRASE: &str = "oss2-1nFx7Zk4MgD3";
+    let store = Store::new();
+    let service =
+        KeyService::with(Credentials::new(TEMPORARY, SECRET.to_owned()).with_token(TOKEN.to_owned()));
+    let home = |secret: &str| {
+        let home = Home::new()
+            .set("OSS_ENDPOINT", &store.endpoint)
+            .set("OSS_ACCESS_KEY_ID", TEMPORARY)
+            .set("OSS_ACCESS_KEY_SECRET", secret)
+            .set("OSS_SESSION_TOKEN", TOKEN);
+        home.run(&["keys", "new", "aes", "backup.key"]).ok();
+        home.write("f", CANARY.repeat(1000));
+        home.write_secret("file", FILE_PASSPHRASE);
+        home.write_secret("wrong", WRONG_PASSPHRASE);
+        home
+    };
+    for format in ["text", "json"] {
+        let (good, bad) = (home(SECRET), home(WRONG_SECRET));
+        let mut log = Vec::new();
+        let mut run = |home: &Home, arguments: &[&str], code: i32| {
+            let flags = ["--config", "osseal.toml", "-vvv", "--log-format", format];
+            let ended = home.run(&[arguments, &flags].concat());
+            assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
+            log.extend_from_slice(ended.stderr.as_bytes());
+            ended.stdout
+        };
+        // Two values of an object, in two calls each way.
+        service.configure(&good, "aes-ctr", &service.id, "");
+        run(&good, &["cp", "f", "oss://box/f"], 0);
+        assert_eq!(run(&good, &["cat", "oss://box/f"], 0), CANARY.repeat(1000));
+        run(&good, &["keys", "check"], 0);
+        let [data_key, counter] = service.values_of(&store, "f");
+
+        // They do not open: in another context, and with another passphrase than oss2 was given.
+        service.configure(&good, "aes-ctr", &service.id, "context = { app = \"other\" }");
+        run(&good, &["cat", "oss://box/f"], 5);
+        let pair = format!("context = {{ x-passphrase = \"{OSS2_PASSPHRASE}\" }}");
+        service.configure(&good, "aes-ctr", &service.id, &pair);
+        run(&good, &["cp", "f", "oss://box/oss2"], 0);
+        store.edit("oss2", |name, value| {
+            let is_blob = name.ends_with("encryption-key") || name.ends_with("encryption-start");
+            if is_blob { BASE64.encode(value.as_bytes()) } else { value.to_owned() }
+        });
+        service.configure(&good, "aes-ctr", &service.id, "passphrase-file = \"wrong\"");
+        run(&good, &["cat", "oss://box/oss2"], 5);
+
+        // A key file, under another passphrase.
+        run(&good, &["keys", "new", "rsa", "k.pem", "--bits", "2048", "--passphrase-file", "file"], 0);
+        let section = "[profile.default]\nregion = \"cn-hangzhou\"\nkeyring = [\"k\"]\n[key.k]\nkind = \"rsa\"\nprivate = \"k.pem\"\n";
+        good.write("osseal.toml", format!("{section}passphrase-file = \"wrong\"\n"));
+        run(&good, &["cat", "oss://box/f"], 2);
+        good.write("osseal.toml", format!("{section}passphrase-file = \"file\"\n"));
+        run(&good, &["keys", "check"], 0);
+
+        // Neither the store nor the key service takes what is signed with another secret.
+        service.configure(&bad, "aes-ctr", &service.id, "");
+        run(&bad, &["ls", "oss://box"], 4);
+        run(&bad, &["keys", "check"], 4);
+
+        let text = String::from_utf8_lossy(&log).into_owned();
+        for word in ["GenerateDataKey", "Encrypt", "Decrypt", "UnwrapFailed", "SignatureDoesNotMatch"] {
+            assert!(text.contains(word), "{word} is not in the log");
+        }
+        let secrets = [
+            ("data key", data_key),
+            ("counter", counter),
+            ("plaintext", CANARY.to_vec()),
+            ("access key secret", SECRET.into()),
+            ("wrong access key secret", WRONG_SECRET.into()),
+            ("token", TOKEN.into()),
+            ("passphrase", FILE_PASSPHRASE.into()),
+            ("wrong passphrase", WRONG_PASSPHRASE.into()),
+            ("passphrase of oss2", OSS2_PASSPHRASE.into()),
+        ];
+        assert_eq!(told(&log, &secrets), Vec::<&str>::new());
+        // The control: each secret is found in each of its forms.
+        for (name, secret) in &secrets {
+            for form in tells(secret) {
+                let planted = [&log[..], b" x=", &form, b" ", &log[..]].concat();
+                assert!(told(&planted, &secrets).contains(name), "{name}");
+            }
+        }
+    }
+}
+
 /// The development server sees signed addresses; what it logs has none of their queries.
 #[cfg(unix)]
 #[test]
