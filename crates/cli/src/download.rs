@@ -94,6 +94,11 @@ impl Download {
         let permissions = temporary.as_file().metadata().map_err(failed)?.permissions();
         temporary.close().map_err(failed)?;
         let written = object.write_partial(&mut partial).await?;
+        if !partial.is_in_place().map_err(failed)? {
+            let text =
+                format!("cannot write {}: another program has replaced what was fetched", target.display());
+            return Err(Failure::new(Exit::Wrong, text).hint("run the command again"));
+        }
         let path = TempPath::try_from_path(partial.path()).map_err(failed)?;
         let mut temporary = NamedTempFile::from_parts(partial.file().try_clone().map_err(failed)?, path);
         temporary.disable_cleanup(true);

@@ -100,11 +100,6 @@ impl RecordName {
         HEXLOWER.decode(digits.as_bytes()).ok()?.try_into().ok().map(RecordName)
     }
 
-    /// 32 hexadecimal digits.
-    pub(crate) fn short(&self) -> String {
-        HEXLOWER.encode(&self.0[..16])
-    }
-
     /// What a tag is of.
     fn signed(&self, bytes: &[u8]) -> Vec<u8> {
         [&self.0[..], bytes].concat()
@@ -168,6 +163,11 @@ impl StateDir {
             }
         }
         Ok(None)
+    }
+
+    /// 32 hexadecimal digits for what lies elsewhere and a record is about: others in every state directory.
+    pub(crate) fn digits(&self, name: RecordName) -> String {
+        HEXLOWER.encode(&hmac::sign(&self.0.key, &name.signed(b"file")).as_ref()[..16])
     }
 
     pub(crate) fn file(&self, name: RecordName, kind: &str) -> PathBuf {
@@ -338,7 +338,14 @@ mod tests {
         let of = |parts: &[&[u8]]| RecordName::of("k", parts);
         assert_ne!(of(&[b"ab", b"c"]), of(&[b"a", b"bc"]));
         assert_ne!(of(&[b"a"]), RecordName::of("ka", &[]));
-        assert_eq!(of(&[b"a"]).short().len(), 32);
+    }
+
+    #[test]
+    fn digits_tell_directories_apart() {
+        let ((_one, first), (_other, second)) = (state(), state());
+        assert_eq!(first.digits(name("a")).len(), 32);
+        assert_ne!(first.digits(name("a")), first.digits(name("b")));
+        assert_ne!(first.digits(name("a")), second.digits(name("a")));
     }
 
     #[test]

@@ -103,6 +103,22 @@ async fn what_has_come_is_not_asked_for_again() {
     }
 }
 
+/// Two that know nothing of each other, as of a user and of a container, do not write into each other's file; and whose file was replaced learns of it.
+#[tokio::test]
+async fn state_directories_do_not_share_a_file() {
+    let bench = Bench::new(Suite::Sealed).await;
+    let download = bench.world.bucket().download("k", GetOptions::default()).await.unwrap();
+    let other = StateDir::open(&bench.folder.path().join("other")).unwrap();
+    let mut one = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+    let two = Partial::open(&other, &download, &bench.target()).unwrap().unwrap();
+    assert_ne!(one.path(), two.path());
+    assert!(one.is_in_place().unwrap() && two.is_in_place().unwrap());
+    download.write_partial(&mut one).await.unwrap();
+    assert_eq!(std::fs::read(one.path()).unwrap(), ramp(bench.size));
+    std::fs::rename(two.path(), one.path()).unwrap();
+    assert!(!one.is_in_place().unwrap() && !two.is_in_place().unwrap());
+}
+
 #[tokio::test]
 async fn what_is_not_on_the_disk_as_recorded_is_fetched_anew() {
     for suite in Suite::ALL {

@@ -1,7 +1,7 @@
 //! Downloads that outlive their process: a file of what has come, and a record of what in it is to be believed.
 //!
-//! The partial file lies in the target's folder under a name made of host, bucket, key and target, and holds plaintext, as the target will; until it
-//! takes the target's name its mode is 0600. The record in the state directory says which object its bytes are of and has a digest of every stretch that
+//! The partial file lies in the target's folder under a name made of host, bucket, key, target and the state directory, and holds plaintext, as the target
+//! will; until it takes the target's name its mode is 0600. The record in the state directory says which object its bytes are of and has a digest of every stretch that
 //! was on the disk when it was recorded. The next process reads them back and compares; what differs is fetched anew.
 
 use std::fs::{File, OpenOptions};
@@ -67,7 +67,7 @@ impl Partial {
         let parts =
             [object.host.as_bytes(), object.bucket.as_bytes(), object.key.as_bytes(), bytes_of(&target)];
         let name = RecordName::of("download", &parts);
-        let path = folder.join(format!(".osseal-{}.part", name.short()));
+        let path = folder.join(format!(".osseal-{}.part", state.digits(name)));
         let Some(record) = state.take(name)? else { return Ok(None) };
         let former = record.load()?.and_then(|content| serde_json::from_slice::<Memo>(&content).ok());
         let former = former
@@ -101,6 +101,17 @@ impl Partial {
     /// The file.
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Whether it still lies there: somebody else may have put another file in its place.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        match self.path.symlink_metadata() {
+            Ok(there) => Ok(system::is_same(&there, &self.file.metadata()?)),
+            Err(error) => absent(error).map(|()| false),
+        }
     }
 
     /// Plaintext bytes that are there, by the record.
@@ -263,7 +274,7 @@ impl Download {
         let outcome = partial.fill(&mut scattered).await;
         scattered.end().await;
         if let Err(failure) = outcome {
-            if failure.kind.is_passing() {
+            if failure.kind.is_passing() && partial.noted < partial.came {
                 written(partial.save().await)?;
             }
             return Err(failure);
