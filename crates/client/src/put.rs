@@ -273,6 +273,8 @@ impl EncryptedBucket {
         key: &str,
         envelope: Option<&Envelope>,
     ) -> Result<Option<PutReply>, Failure> {
+        use ErrorKind::{Envelope as Foreign, NotEncrypted, NotFound};
+
         // Nothing tells one object without an envelope from another.
         let Some(envelope) = envelope else { return Ok(None) };
         match self.describe(key, None).await {
@@ -288,8 +290,11 @@ impl EncryptedBucket {
                     ..PutReply::default()
                 }))
             }
-            Err(failure) if failure.is_transient() => Err(failure),
-            Ok(_) | Err(_) => Ok(None),
+            Ok(_) => Ok(None),
+            // None at all, or one that was not written like ours.
+            Err(failure) if matches!(failure.kind, NotFound | NotEncrypted | Foreign) => Ok(None),
+            // Who may not look does not know.
+            Err(failure) => Err(failure),
         }
     }
 

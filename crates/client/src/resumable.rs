@@ -300,7 +300,11 @@ impl Put<'_> {
         if !former.is_whole(self.plan.parts()) {
             return Ok(GONE);
         }
-        let Some(reply) = self.bucket.find_ours(self.key, Some(&envelope)).await? else { return Ok(GONE) };
+        let reply = match self.bucket.find_ours(self.key, Some(&envelope)).await {
+            Ok(Some(reply)) => reply,
+            Err(failure) if failure.is_transient() => return Err(failure),
+            Ok(None) | Err(_) => return Ok(GONE),
+        };
         let crc64 = former.crc64();
         if reply.crc64.is_some_and(|theirs| theirs != crc64) {
             return Ok(GONE);

@@ -111,6 +111,9 @@ impl EncryptedBucket {
             }
             (None, Ok(_)) => Some(damaged("what was stored")),
             (None, Err(failure)) if failure.is_transient() || failure.is_token_expired() => Some(failure),
+            (None, Err(failure)) if pump.is_over && failure.may_be_done() => {
+                return Err(perhaps_stored(failure));
+            }
             (Some(Stop::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
         };
         let Some(spool) = pump.spool.clone() else {
@@ -127,7 +130,7 @@ impl EncryptedBucket {
         let (plain, crc64) = (pump.sealing.plain(), pump.sealing.crc64());
         // The whole body left, so the request may have been done although its reply was lost.
         if is_sent
-            && let Some(reply) = self.find_ours(key, envelope.as_ref()).await?
+            && let Some(reply) = self.find_ours(key, envelope.as_ref()).await.map_err(perhaps_stored)?
             && reply.crc64 == Some(crc64)
         {
             return self.report(plain, pump.sealing.stored(), 1, crc64, reply);

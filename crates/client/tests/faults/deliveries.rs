@@ -164,12 +164,17 @@ async fn b23_an_object_of_which_nobody_knows_whether_it_is_there_is_said_to_be_s
         for (call, size) in
             [(Operation::PutObject, SMALL), (Operation::CompleteMultipartUpload, 2 * part_plain(suite) + 33)]
         {
-            for may_replace in [true, false] {
+            // The store is down, or the writer may not look.
+            for (may_replace, (status, code)) in [
+                (true, (503, "ServiceUnavailable")),
+                (false, (503, "ServiceUnavailable")),
+                (true, (403, "AccessDenied")),
+            ] {
                 let world = World::of(suite).await;
                 let bucket = bucket(&world.store(), suite);
                 let options = || PutOptions { forbid_overwrite: !may_replace, ..PutOptions::default() };
                 world.faults.inject(Fault::new(Action::LoseReply).on(call).always());
-                let down = Action::refuse(503, "ServiceUnavailable");
+                let down = Action::refuse(status, code);
                 world.faults.inject(Fault::new(down).on(Operation::HeadObject).always());
                 let error = bucket.put("k", ramp(size), options()).await.unwrap_err();
                 let text = error.to_string();
