@@ -223,7 +223,14 @@ impl EncryptedBucket {
         }
         let Some(state) = state else { return Ok(matched(listed, Vec::new())) };
         let mut kept = blocking(move || state.uploads().map_err(unreadable)).await?;
-        kept.retain(|kept| self.is_place_of(kept) && kept.key.starts_with(prefix));
+        // The same bucket has several addresses: what is running through another one is running.
+        let is_running = |kept: &KeptUpload| {
+            let is_listed = |listed: &ListedUpload| {
+                listed.key == kept.key && kept.upload_id.as_ref().is_none_or(|id| *id == listed.upload_id)
+            };
+            kept.outlook == Outlook::InUse && kept.bucket == self.0.bucket && listed.iter().any(is_listed)
+        };
+        kept.retain(|kept| kept.key.starts_with(prefix) && (self.is_place_of(kept) || is_running(kept)));
         Ok(matched(listed, kept))
     }
 
