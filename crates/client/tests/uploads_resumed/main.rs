@@ -10,6 +10,7 @@ mod support;
 mod lists;
 mod records;
 mod runs;
+mod soak;
 mod sources;
 
 use std::fs::File;

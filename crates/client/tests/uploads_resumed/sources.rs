@@ -11,41 +11,41 @@ use osseal::{ErrorKind, Suite};
 use crate::support::{PART, World};
 use crate::{Bench, GOES_ON_AFTER_THREE, Took};
 
-/// Something done to the source.
-type Change<'a> = &'a dyn Fn(&Path);
+/// What is done to a source between two attempts, in words and in deed. Each makes it another one.
+pub(crate) type Change = (&'static str, fn(&Path));
 
-#[tokio::test]
-async fn b7_a_source_that_changed_between_is_put_from_the_beginning() {
-    let rewrite = |path: &Path| {
+pub(crate) const CHANGES: [Change; 5] = [
+    ("rewritten, with its old time", |path| {
         let file = OpenOptions::new().write(true).open(path).unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
         file.write_all_at(b"other", 70_000).unwrap();
         file.set_modified(modified).unwrap();
-    };
-    let changes: [(&str, Change<'_>); 5] = [
-        ("rewritten, with its old time", &rewrite),
-        ("cut", &|path| {
-            OpenOptions::new().write(true).open(path).unwrap().set_len(3 * PART).unwrap();
-        }),
-        ("longer", &|path| {
-            let file = OpenOptions::new().write(true).open(path).unwrap();
-            let length = file.metadata().unwrap().len();
-            file.write_all_at(b"more", length).unwrap();
-        }),
-        ("replaced by its like", &|path| {
-            let copy = path.with_extension("copy");
-            std::fs::write(&copy, std::fs::read(path).unwrap()).unwrap();
-            let modified = path.metadata().unwrap().modified().unwrap();
-            File::open(&copy).unwrap().set_modified(modified).unwrap();
-            std::fs::rename(copy, path).unwrap();
-        }),
-        ("touched", &|path| {
-            let file = OpenOptions::new().write(true).open(path).unwrap();
-            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-        }),
-    ];
+    }),
+    ("cut", |path| {
+        OpenOptions::new().write(true).open(path).unwrap().set_len(3 * PART).unwrap();
+    }),
+    ("longer", |path| {
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        let length = file.metadata().unwrap().len();
+        file.write_all_at(b"more", length).unwrap();
+    }),
+    ("replaced by its like", |path| {
+        let copy = path.with_extension("copy");
+        std::fs::write(&copy, std::fs::read(path).unwrap()).unwrap();
+        let modified = path.metadata().unwrap().modified().unwrap();
+        File::open(&copy).unwrap().set_modified(modified).unwrap();
+        std::fs::rename(copy, path).unwrap();
+    }),
+    ("touched", |path| {
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }),
+];
+
+#[tokio::test]
+async fn b7_a_source_that_changed_between_is_put_from_the_beginning() {
     for suite in Suite::ALL {
-        for (what, change) in changes {
+        for (what, change) in CHANGES {
             let bench = Bench::new(suite).await;
             bench.broken(3).await;
             change(&bench.source());
