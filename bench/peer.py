@@ -1,7 +1,7 @@
 """One measured transfer by an official Python SDK in a process of its own. Prints what the example `transfer` prints.
 
 The argument is the same JSON; `peer` says which SDK, and `suite` is aes-ctr or none. Of the ways that an SDK offers for a file, `way` says which:
-`simple` is one request, `managed` its uploader or downloader with parts and threads.
+`simple` is one request, `managed` its uploader or downloader with parts and threads; where an SDK encrypts no uploader, parts and threads here.
 """
 
 import concurrent.futures
