@@ -135,10 +135,12 @@ pub(crate) async fn key_service<T, E>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     let span = tracing::debug_span!("kms", call, requests = Empty, request_id = Empty, error = Empty,);
+    // Not the current one: that is the operation's where this one is not wanted.
+    let own = span.clone();
     let work = async {
         let outcome = work.await;
         if outcome.is_err() {
-            Span::current().record("error", true);
+            own.record("error", true);
         }
         outcome
     };

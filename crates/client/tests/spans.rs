@@ -12,6 +12,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use osseal::{
     CopyOptions, EncryptedBucket, ErrorKind, GetOptions, HeadOptions, ListOptions, PresignOptions,
     PutOptions, Suite, WriteAt,
@@ -19,10 +20,13 @@ use osseal::{
 use osseal_server::Operation;
 use osseal_server::faults::Action;
 use osseal_server::kms::faults as kms_faults;
+use osseal_wire::oss::Metadata;
+use osseal_wire::oss::request::{Call, GetObject, PutObject};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -98,8 +102,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Watch {
 
 impl Watch {
     fn begin() -> (Watch, DefaultGuard) {
+        Watch::begin_at(LevelFilter::TRACE)
+    }
+
+    /// Keeps nothing that is finer than a level.
+    fn begin_at(level: LevelFilter) -> (Watch, DefaultGuard) {
         let watch = Watch::default();
-        let subscriber = tracing_subscriber::registry().with(watch.clone());
+        let subscriber = tracing_subscriber::registry().with(watch.clone()).with(level);
         (watch, tracing::subscriber::set_default(subscriber))
     }
 
@@ -344,4 +353,38 @@ async fn every_call_of_the_key_service_has_a_span_within_its_operation() {
         }
         assert_eq!(watch.events("an unwrapped key was kept").len() as u64, get);
     }
+}
+
+/// What the key service refuses is the operation's failure only when the operation fails.
+#[tokio::test]
+async fn a_refusal_of_the_key_service_is_not_told_as_one_of_the_operation() {
+    let vault = Vault::new().await;
+    let written = vault.bucket(Suite::AesCtr, &vault.key());
+    written.put("k", ramp(1000), PutOptions::default()).await.unwrap();
+    // As oss2 stores it: what may be bound to a passphrase is tried with that first.
+    let stored = vault.world.raw(Call::GetObject(GetObject::default()), Some("k"), vec![]).await;
+    let (mut head, body) = stored.into_parts();
+    for name in ["x-oss-meta-client-side-encryption-key", "x-oss-meta-client-side-encryption-start"] {
+        let twice = BASE64.encode(head.headers[name].as_bytes());
+        head.headers.insert(name, twice.parse().unwrap());
+    }
+    let put = PutObject { metadata: Metadata::from_headers(&head.headers), ..PutObject::default() };
+    vault.world.raw(Call::PutObject(put), Some("k"), body.to_vec()).await;
+
+    let key = vault.key_with(&vault.id, |builder| builder.passphrase("open sesame").unwrap());
+    let bucket = vault.bucket(Suite::AesCtr, &key);
+    let (watch, _guard) = Watch::begin_at(LevelFilter::INFO);
+    let before = vault.faults.calls(kms_faults::Operation::Decrypt);
+    let object = bucket.get("k", GetOptions::default()).await.unwrap();
+    assert_eq!(object.bytes().await.unwrap(), ramp(1000));
+    let asked = vault.faults.calls(kms_faults::Operation::Decrypt) - before;
+    assert_eq!(asked, 4, "each value, first with the passphrase, which is refused");
+    let read = only(&watch, "get", &[("bytes", "1000")]);
+    assert!(!read.contains_key("error"), "{read:?}");
+
+    vault.order(kms_faults::Operation::Decrypt, kms_faults::Action::refuse(403, "Forbidden.NoPermission"));
+    let again = vault.bucket(Suite::AesCtr, &vault.key());
+    let error = again.get("k", GetOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    only(&watch, "get", &[("error", "Denied")]);
 }
