@@ -11,8 +11,8 @@ use osseal::{
     ReadPolicy, SharedCredentials, StateDir, Store, Suite,
 };
 
-use crate::args::{Globals, Opening, Sealing};
-use crate::config::{Account, Config, LoadedKey, Profile, Rules, Services};
+use crate::args::{Globals, Opening, Sealing, Signing};
+use crate::config::{Account, Config, KeyEntry, LoadedKey, Profile, Rules, Services};
 use crate::environment;
 use crate::exit::Failure;
 use crate::folders;
@@ -154,7 +154,7 @@ impl Context {
         let (config, profile) = self.config()?;
         let rules = opening.over(&profile.rules(None))?;
         let policy = moving(rules.policy()?, opening).requiring_bind(rules.bind());
-        let account = self.account(&profile)?;
+        let account = self.account(&profile, Use::of_keyring(&config, &profile))?;
         let transport = account.transport.clone();
         let keyring = KeySource::Config(config, Box::new(profile), account).keyring(rules.suite(), None)?;
         let reader = PresignedReader::new(keyring, rules.suite()).read_policy(policy).transport(transport);
@@ -164,7 +164,7 @@ impl Context {
     fn remote(&self) -> Result<Session, Failure> {
         let (config, profile) = self.config()?;
         let place = Place::resolve(&self.globals, &config, &profile)?;
-        let account = self.account(&profile)?;
+        let account = self.account(&profile, Use::Signs)?;
         let mut builder = Store::builder(place.endpoint.value, place.region.value)
             .credentials(account.credentials.clone())
             .transport(account.transport.clone());
@@ -187,15 +187,18 @@ impl Context {
         self.globals.limits.memory.or(profile).map_or_else(MemoryBudget::default, MemoryBudget::new)
     }
 
-    /// Who signs, for the store and the key service alike, and the way to them. Nobody is asked yet.
-    pub(crate) fn account(&self, profile: &Profile) -> Result<Account, Failure> {
+    /// Who signs, for the store and the key service alike, and the way to them. Sources are not asked yet. Somebody at the terminal is, if anything is
+    /// signed: later, bars are drawn and calls have deadlines.
+    pub(crate) fn account(&self, profile: &Profile, purpose: Use) -> Result<Account, Failure> {
         let https = Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?;
         let https: Arc<dyn Transport> = Arc::new(https);
         let bandwidth = self.globals.limits.bandwidth.or(profile.bandwidth);
         let throttled = bandwidth.map(|rate| Arc::new(Throttled::new(https.clone(), rate)));
         let transport = throttled.clone().map_or(https, |throttled| throttled);
-        let credentials = match self.globals.signer.signing()? {
-            Some(signing) => SharedCredentials::from(signing),
+        let credentials: SharedCredentials = match self.globals.signer.signing()? {
+            Some(Signing::Known(credentials)) => credentials.into(),
+            Some(Signing::Typed(typist)) if purpose == Use::Signs => typist.ask()?.into(),
+            Some(Signing::Typed(typist)) => SharedCredentials::new(typist),
             None => SharedCredentials::new(chain(profile, transport.clone())),
         };
         Ok(Account {
@@ -213,6 +216,23 @@ impl Context {
     /// The flags of all commands.
     pub(crate) fn globals(&self) -> &Globals {
         &self.globals
+    }
+}
+
+/// What an account is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Requests are signed.
+    Signs,
+    /// Keys are shown.
+    Shows,
+}
+
+impl Use {
+    /// That of a keyring without a store: a key service is asked, if a key of the keyring has one that this account signs for.
+    pub(crate) fn of_keyring(config: &Config, profile: &Profile) -> Use {
+        let mut keys = profile.keyring.iter().filter_map(|name| config.keys.get(name));
+        if keys.any(KeyEntry::is_signed_for) { Use::Signs } else { Use::Shows }
     }
 }
 

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use osseal::Credentials;
 use osseal::credentials::{CredentialsError, CredentialsErrorKind, Environment, Grant, ProvideCredentials};
-use osseal::{Credentials, SharedCredentials};
 
 use crate::exit::Failure;
 use crate::output::printable;
@@ -41,12 +41,12 @@ fn withhold(_: &str) -> Result<Withheld, Infallible> {
 pub(crate) enum Signing {
     /// With the environment's secret.
     Known(Credentials),
-    /// With the secret that somebody types when it is first needed.
-    Typed(Terminal),
+    /// With the secret that somebody at the terminal knows.
+    Typed(Typist),
 }
 
-/// Somebody at the terminal, who knows the secret of this id.
-pub(crate) struct Terminal {
+/// Who knows the secret of an id. Nobody is asked before the work begins, and nothing is signed with it unless somebody was.
+pub(crate) struct Typist {
     pub(crate) id: String,
 }
 
@@ -71,7 +71,7 @@ impl Signer {
         })?;
         match known {
             Some(credentials) => Ok(Some(Signing::Known(credentials))),
-            None if passphrase::can_ask() => Ok(Some(Signing::Typed(Terminal { id: id.clone() }))),
+            None if passphrase::can_ask() => Ok(Some(Signing::Typed(Typist { id: id.clone() }))),
             None => Err(Failure::usage("--access-key-id is given, and nothing gives its secret").hint(
                 "set OSS_ACCESS_KEY_SECRET, or run it on a terminal, which is asked; or leave the id out and let a source of credentials have both",
             )),
@@ -79,26 +79,18 @@ impl Signer {
     }
 }
 
-impl From<Signing> for SharedCredentials {
-    fn from(signing: Signing) -> SharedCredentials {
-        match signing {
-            Signing::Known(credentials) => credentials.into(),
-            Signing::Typed(terminal) => SharedCredentials::new(terminal),
-        }
+impl Typist {
+    /// Asks, and waits for the answer.
+    pub(crate) fn ask(self) -> Result<Credentials, Failure> {
+        let prompt = format!("Secret of the access key {}: ", printable(&self.id));
+        let secret = passphrase::ask(&prompt, "secret")?;
+        Ok(Credentials::new(self.id, secret.as_str()))
     }
 }
 
-impl ProvideCredentials for Terminal {
+impl ProvideCredentials for Typist {
     fn provide(&self) -> BoxFuture<'_, Result<Grant, CredentialsError>> {
-        let id = self.id.clone();
-        async move {
-            let prompt = format!("Secret of the access key {}: ", printable(&id));
-            let broken = |message: String| CredentialsError::new(CredentialsErrorKind::Broken, message);
-            let asked = tokio::task::spawn_blocking(move || passphrase::ask(&prompt, "secret"));
-            let typed = asked.await.map_err(|_| broken("nobody could be asked for the secret".to_owned()))?;
-            let secret = typed.map_err(|failure| broken(failure.to_string()))?;
-            Ok(Grant::lasting(Credentials::new(id, secret.as_str())))
-        }
-        .boxed()
+        let message = format!("nobody was asked for the secret of the access key {}", printable(&self.id));
+        async move { Err(CredentialsError::new(CredentialsErrorKind::Absent, message)) }.boxed()
     }
 }

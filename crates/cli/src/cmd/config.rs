@@ -128,8 +128,8 @@ impl Shown {
             match signing {
                 Signing::Known(credentials) => self.signer(source, detail, &Grant::lasting(credentials)),
                 // Nobody is asked for a secret that nothing is signed with.
-                Signing::Typed(terminal) => {
-                    let id = masked(&terminal.id);
+                Signing::Typed(typist) => {
+                    let id = masked(&typist.id);
                     let text =
                         format!("{id} (from {source}: {detail}), the terminal is asked for its secret");
                     let value = json!({

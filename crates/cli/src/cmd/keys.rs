@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::local;
 use crate::output::{Output, printable};
 use crate::secretfile::Guard;
-use crate::session::Context;
+use crate::session::{Context, Use};
 
 pub(crate) async fn run(context: &Context, command: Keys) -> Result<(), Failure> {
     match command {
@@ -45,7 +45,7 @@ struct Row {
 /// Which keys are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// All that there are. Nobody is asked for a passphrase.
+    /// All that there are. Nobody is asked for a secret.
     All,
     /// Those of the profile's keyring.
     Keyring,
@@ -70,7 +70,11 @@ fn rows(context: &Context, wanted: Wanted) -> Result<Vec<Row>, Failure> {
     }
     let (config, profile) = context.config()?;
     let suite = profile.rules(None).suite();
-    let account = Account { may_ask: wanted == Wanted::Keyring, ..context.account(&profile)? };
+    let (may_ask, purpose) = match wanted {
+        Wanted::All => (false, Use::Shows),
+        Wanted::Keyring => (true, Use::of_keyring(&config, &profile)),
+    };
+    let account = Account { may_ask, ..context.account(&profile, purpose)? };
     // Those of the keyring in its order, then the others by name.
     for name in profile.keyring.iter().filter(|name| !config.keys.contains_key(*name)) {
         config.key(name, suite, &account)?;
@@ -135,7 +139,7 @@ fn public(context: &Context, key: &OsStr, unlocking: &Unlocking) -> Result<(), F
         (None, Some(name)) => {
             let (config, profile) = context.config()?;
             if config.keys.contains_key(name) {
-                Some(config.key(name, Suite::Sealed, &context.account(&profile)?)?)
+                Some(config.key(name, Suite::Sealed, &context.account(&profile, Use::Shows)?)?)
             } else {
                 None
             }

@@ -112,6 +112,11 @@ impl KeyEntry {
         self.description.clone().into_iter().collect()
     }
 
+    /// Whether its calls are signed by the account that signs for the store.
+    pub(crate) fn is_signed_for(&self) -> bool {
+        self.kind == Kind::Kms && self.credentials.is_none()
+    }
+
     /// What holds for its files with secrets.
     pub(super) fn guard(&self) -> Guard {
         Guard::of_section(self.allow_shared)

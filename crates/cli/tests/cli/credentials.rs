@@ -190,6 +190,8 @@ fn c01_a_terminal_is_asked_for_the_secret_of_an_id() {
         shown.contains("the terminal is asked for its secret") && !shown.contains("Secret of"),
         "{shown}"
     );
+    let listed = on_a_terminal(&home, "", &[&["keys", "list"], &flags[..]].concat()).text();
+    assert!(!listed.contains("Secret of"), "{listed}");
 }
 
 #[test]
