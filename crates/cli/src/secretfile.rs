@@ -13,6 +13,8 @@ use crate::smallfile;
 enum Leave {
     /// In the section of the key.
     Section,
+    /// Likewise, but not in this file: nobody named it.
+    FoundSection,
     /// On the command line.
     Flag,
     /// Nowhere.
@@ -35,6 +37,11 @@ impl Guard {
         Guard { is_shared: is_allowed, leave: Leave::Section }
     }
 
+    /// That of a key's section in a configuration that was found, which cannot allow it.
+    pub(crate) const fn of_found_section() -> Guard {
+        Guard { is_shared: false, leave: Leave::FoundSection }
+    }
+
     /// That of a flag.
     pub(crate) const fn of_flag(is_allowed: bool) -> Guard {
         Guard { is_shared: is_allowed, leave: Leave::Flag }
@@ -43,7 +50,7 @@ impl Guard {
     /// Where the passphrase of a key can come from.
     pub(crate) fn passphrase_hint(self) -> &'static str {
         match self.leave {
-            Leave::Section => {
+            Leave::Section | Leave::FoundSection => {
                 "write passphrase-file, passphrase-env or passphrase-command into the key's section; on a terminal, commands that use the key ask"
             }
             Leave::Flag => "say --passphrase-file or --passphrase-env; on a terminal, the command asks",
@@ -68,6 +75,9 @@ impl Guard {
                     Leave::None => mend,
                     Leave::Section => format!(
                         "{mend}; or, if they are to use it, write allow-shared = true into the key's section"
+                    ),
+                    Leave::FoundSection => format!(
+                        "{mend}; or, if they are to use it, say allow-shared = true in a file that is named with --config"
                     ),
                     Leave::Flag => format!("{mend}; or, if they are to use it, say --allow-shared"),
                 }))

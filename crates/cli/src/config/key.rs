@@ -94,10 +94,10 @@ impl KeyEntry {
                 let path = &base.folder.join(self.path(name)?);
                 let passphrase = self.passphrase(base.folder)?;
                 let padding = self.padding.unwrap_or(padding_of(suite));
-                let unlocking = Unlocking { guard: self.guard(), passphrase, may_ask: account.may_ask };
+                let unlocking = Unlocking { guard: self.guard(base), passphrase, may_ask: account.may_ask };
                 rsa(path, padding, self.private.is_some(), &unlocking)
             }
-            Kind::Aes => aes(&base.folder.join(self.path(name)?), self.guard()),
+            Kind::Aes => aes(&base.folder.join(self.path(name)?), self.guard(base)),
             Kind::Kms => {
                 let section = self.kms(base).map_err(|failure| failure.about(&format!("[key.{name}]")))?;
                 section.open(base, account).map(|key| Material::Kms(Arc::new(key)))
@@ -118,8 +118,8 @@ impl KeyEntry {
     }
 
     /// What holds for its files with secrets.
-    pub(super) fn guard(&self) -> Guard {
-        Guard::of_section(self.allow_shared)
+    pub(super) fn guard(&self, base: Base<'_>) -> Guard {
+        if base.is_discovered { Guard::of_found_section() } else { Guard::of_section(self.allow_shared) }
     }
 
     /// Where its passphrase comes from, if the section says so.

@@ -156,7 +156,7 @@ impl KeyEntry {
             passphrase: self.passphrase(base.folder)?,
             context: self.context.as_ref(),
             credentials: self.credentials,
-            guard: self.guard(),
+            guard: self.guard(base),
         })
     }
 
