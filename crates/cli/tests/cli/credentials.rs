@@ -155,6 +155,9 @@ fn c01_an_id_among_the_arguments_takes_its_secret_from_elsewhere() {
     alone.run(&[&["ls"], &id[..]].concat()).ok();
     secret(ID).run(&[&["ls"], &id[..]].concat()).ok();
     home(&store).set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET).run(&[&["ls"], &id[..]].concat()).ok();
+    // The secret beside the id goes before one beside none.
+    let both = home(&store).set("OSS_ACCESS_KEY_SECRET", "wrong").set("ALIBABA_CLOUD_ACCESS_KEY_ID", ID);
+    both.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET).run(&[&["ls"], &id[..]].concat()).ok();
     let temporary = home(&store).set("OSS_ACCESS_KEY_SECRET", SECRET).set("OSS_SESSION_TOKEN", TOKEN);
     temporary.run(&["ls", "-i", TEMPORARY]).ok();
     let shown = sources(&alone, &id);

@@ -66,7 +66,7 @@ impl Environment {
         Ok(variables::read(self)?.map(|(credentials, _)| credentials))
     }
 
-    /// The access key of an id that is given apart, if the variables have its secret: beside this id or beside none. What they say of another id does not
+    /// The access key of an id that is given apart, if the variables have its secret: beside this id, else beside none. What they say of another id does not
     /// matter.
     ///
     /// # Errors

@@ -26,13 +26,15 @@ pub(super) fn read(
     Ok(None)
 }
 
-/// The access key of an id, by the secret that stands beside it, or beside none.
+/// The access key of an id, by the secret that stands beside it, else by one that stands beside none.
 pub(super) fn read_of(environment: &Environment, id: &str) -> Result<Option<Credentials>, CredentialsError> {
-    for [named, secret, token] in [names::OSS, names::ALIBABA] {
-        if environment.text(named)?.is_none_or(|named| named == id)
-            && let Some(secret) = environment.text(secret)?
-        {
-            return Ok(Some(credentials(id, secret, environment.text(token)?)));
+    for wanted in [Some(id), None] {
+        for [named, secret, token] in [names::OSS, names::ALIBABA] {
+            if environment.text(named)? == wanted
+                && let Some(secret) = environment.text(secret)?
+            {
+                return Ok(Some(credentials(id, secret, environment.text(token)?)));
+            }
         }
     }
     Ok(None)
