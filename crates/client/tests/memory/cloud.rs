@@ -116,6 +116,7 @@ impl Cloud {
         let (der, secrets) = rsa_key();
         let salt = [7; 16];
         let pem = osseal::protected_pem(&der, PASSPHRASE, salt, [9; 16]).unwrap();
+        assert!(says_rounds(&pem), "a key that is derived otherwise is looked for");
         std::fs::write(self.folder.path().join("protected"), pem).unwrap();
         std::fs::write(self.folder.path().join("passphrase"), PASSPHRASE).unwrap();
         let mut derived = [0; 32];
@@ -150,6 +151,14 @@ fn credentials() -> Credentials {
 
 pub(crate) fn padding(suite: &str) -> RsaPadding {
     if suite == "sealed" { RsaPadding::OaepSha256 } else { RsaPadding::Pkcs1 }
+}
+
+/// Whether a protected key is written with these rounds: an integer of three bytes (RFC 8018, A.2).
+fn says_rounds(pem: &str) -> bool {
+    let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = BASE64.decode(text.as_bytes()).unwrap();
+    let [0, rounds @ ..] = ROUNDS.get().to_be_bytes() else { panic!("three bytes") };
+    der.windows(5).any(|bytes| bytes[..2] == [0x02, 0x03] && bytes[2..] == rounds)
 }
 
 /// An RSA key (PKCS#8, DER), and its private numbers.
