@@ -150,10 +150,10 @@ pub(crate) fn with_keys(builder: KmsServiceBuilder, folder: &Path) -> Result<Kms
     let failed = |error| Failure::local("the keys of the key service cannot be used", error);
     // Not whether it can be followed: where a link leads to nothing there is something all the same.
     if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        return builder.file(path).map_err(failed);
+        return builder.file_with(path, None).map_err(failed);
     }
     let content = Guard::STRICT.read(&path, "file of keys", MAX_KMS_FILE)?;
-    builder.file_with(path, &content).map_err(failed)
+    builder.file_with(path, Some(&content)).map_err(failed)
 }
 
 /// A client of a service in this process.

@@ -309,12 +309,13 @@ async fn keys_in_a_file_survive_and_are_private() {
     // What was read before is what counts, and changes go to the file.
     let content = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
-    let service = builder().file_with(&file, &content).unwrap().build();
+    let service = builder().file_with(&file, Some(&content)).unwrap().build();
     assert_eq!(decrypt(&service, &old, &[]).await.unwrap().plaintext.expose(), "old");
     service.create_key().unwrap();
     assert_eq!(open().key_ids().len(), 2);
 
     std::fs::write(&file, "{}").unwrap();
     assert!(builder().file(&file).is_err());
-    assert!(builder().file_with(&file, b"{}").is_err());
+    assert!(builder().file_with(&file, Some(b"{}")).is_err());
+    assert!(builder().file_with(&file, None).is_ok(), "what nobody found is not read");
 }

@@ -76,13 +76,14 @@ impl KmsServiceBuilder {
     }
 
     /// The same with what the caller has read from the file, which is not read again: whose it is and who can read it is the caller's to judge, of the
-    /// file that he opened.
+    /// file that he opened. `None` when he found none: there are no keys yet.
     ///
     /// # Errors
     /// [`OpenError::Damaged`]: something else.
-    pub fn file_with(self, path: impl Into<PathBuf>, content: &[u8]) -> Result<Self, OpenError> {
+    pub fn file_with(self, path: impl Into<PathBuf>, content: Option<&[u8]>) -> Result<Self, OpenError> {
         let path = path.into();
-        Ok(KmsServiceBuilder { keys: file::parse(&path, content)?, file: Some(path), ..self })
+        let keys = content.map_or_else(|| Ok(Keys::default()), |content| file::parse(&path, content))?;
+        Ok(KmsServiceBuilder { keys, file: Some(path), ..self })
     }
 
     /// Who may do anything; nobody else may do something.
