@@ -6,6 +6,8 @@ use std::sync::Arc;
 use osseal_core::{KeyError, KeyFuture, Keyring, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm};
 use tokio::runtime::Handle;
 
+use crate::tasks;
+
 /// The same keyring, whose keys that compute do so aside.
 pub(crate) fn aside(keyring: Keyring) -> Keyring {
     keyring.map_unwrapping(|key| if key.computes() { Arc::new(Aside(key)) } else { key })
@@ -28,16 +30,9 @@ impl UnwrapKey for Aside {
                 let request = UnwrapRequest { wrap, wrapped: &wrapped, content, policy: policy.as_ref() };
                 runtime.block_on(key.unwrap(request))
             });
-            match computed.await {
-                Ok(outcome) => outcome,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => Err(KeyError::Unavailable {
-                        message: "the program is ending".to_owned(),
-                        retryable: false,
-                    }),
-                },
-            }
+            tasks::outcome(computed.await).unwrap_or_else(|| {
+                Err(KeyError::Unavailable { message: "the program is ending".to_owned(), retryable: false })
+            })
         })
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::{ended_early, goes_on, length_in_memory, unreadable};
 use crate::error::{ErrorKind, Failure};
+use crate::tasks::{self, stopped};
 
 /// A file with the length that was declared of it.
 #[derive(Debug)]
@@ -207,13 +208,7 @@ fn spool_failed(what: &str, error: io::Error) -> Failure {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Failure::new(ErrorKind::Local, "the program is ending; nothing was stored")),
-        },
-    }
+    tasks::outcome(tokio::task::spawn_blocking(work).await).unwrap_or_else(|| Err(stopped()))
 }
 
 /// Memory that the system gives is zero already, so making the buffer touches none of it.

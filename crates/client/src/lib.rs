@@ -30,6 +30,7 @@ mod spans;
 mod state;
 mod store;
 mod stream;
+mod tasks;
 mod told;
 pub mod transport;
 mod unfinished;

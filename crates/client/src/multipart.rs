@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::put::{PutReport, damaged, perhaps_stored};
 use crate::spans;
 use crate::store::Payload;
+use crate::tasks::{self, stopped};
 use crate::told::Told;
 
 /// The service's answer about an upload that has ended, or never was.
@@ -381,14 +382,7 @@ impl Drop for Begun {
 
 /// What a task of ours came to; its panic is ours.
 pub(crate) fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, Failure> {
-    done.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => stopped(),
-    })
-}
-
-fn stopped() -> Failure {
-    Failure::new(ErrorKind::Local, "the program is ending; nothing was stored")
+    tasks::outcome(done).ok_or_else(stopped)
 }
 
 pub(crate) async fn abort_or_warn(bucket: &EncryptedBucket, key: &str, id: &str) {
