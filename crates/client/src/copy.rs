@@ -131,10 +131,10 @@ impl EncryptedBucket {
         });
         let bucket = Some(self.0.bucket.as_str());
         let reply = self.0.store.call(bucket, Some(plan.target_key), call, Payload::None).await?;
-        let (status, headers, attempts) = (reply.status, reply.headers.clone(), reply.attempts);
+        let (status, headers, may_be_done) = (reply.status, reply.headers.clone(), reply.may_be_done_before);
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
-            return Err(Failure { attempts, ..error.into() });
+            return Err(Failure::from(error).after(may_be_done));
         }
         CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
         Ok(CopyReply::from_head(&headers)?.version_id)

@@ -102,8 +102,9 @@ pub(crate) struct Failure {
     /// How long the service wants to be left alone.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) source: Option<BoxError>,
-    /// How often it was tried.
-    pub(crate) attempts: u32,
+    /// Whether the service may have done what it was asked for all the same: the reply to an attempt was lost, makes no sense, or tells of a failure that may
+    /// have come after the work. Throttling comes before it.
+    pub(crate) may_be_done: bool,
 }
 
 impl Failure {
@@ -116,7 +117,7 @@ impl Failure {
             request_id: None,
             retry_after: None,
             source: None,
-            attempts: 1,
+            may_be_done: false,
         }
     }
 
@@ -139,7 +140,7 @@ impl Failure {
             code: self.code.clone(),
             status: self.status,
             request_id: self.request_id.clone(),
-            attempts: self.attempts,
+            may_be_done: self.may_be_done,
             ..Failure::new(self.kind, self.message.clone())
         }
     }
@@ -149,11 +150,9 @@ impl Failure {
         self.kind == ErrorKind::Transient || self.code == "InvalidCRC64"
     }
 
-    /// Whether the service may have done what it was asked for all the same: the reply to an attempt was lost, makes no sense, or tells of a failure that
-    /// may have come after the work. Throttling comes before it.
-    pub(crate) fn may_be_done(&self) -> bool {
-        let is_open = matches!(self.kind, ErrorKind::Transient | ErrorKind::Protocol);
-        self.attempts > 1 || is_open && !matches!(self.status, Some(429 | 503))
+    /// The same, of a call that was sent before.
+    pub(crate) fn after(self, may_be_done_before: bool) -> Failure {
+        Failure { may_be_done: self.may_be_done || may_be_done_before, ..self }
     }
 
     /// Whether the service no longer takes the token of the credentials.
@@ -250,6 +249,7 @@ impl From<ServiceError> for Failure {
         Failure {
             message: if advice.is_empty() { shown } else { format!("{shown}; {advice}") },
             code: error.code,
+            may_be_done: kind == ErrorKind::Transient && !matches!(error.status, 429 | 503),
             status: Some(error.status),
             request_id: Some(error.request_id).filter(|id| !id.is_empty()),
             ..Failure::new(kind, "")
@@ -294,6 +294,7 @@ impl From<TransportError> for Failure {
             (ErrorKind::Protocol, "check that the endpoint is the service's")
         };
         Failure {
+            may_be_done: error.is_sent(),
             source: Some(error.into()),
             ..Failure::new(kind, format!("the connection failed; {advice}"))
         }
@@ -313,7 +314,7 @@ impl From<CredentialsError> for Failure {
 
 impl From<ReplyError> for Failure {
     fn from(error: ReplyError) -> Failure {
-        Failure::new(ErrorKind::Protocol, error.to_string())
+        Failure { may_be_done: true, ..Failure::new(ErrorKind::Protocol, error.to_string()) }
     }
 }
 

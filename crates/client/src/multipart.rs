@@ -138,18 +138,18 @@ async fn initiate(
     let call = Call::Initiate(object.into());
     let begun = async {
         let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
-        let attempts = reply.attempts;
+        let is_doubtful = reply.may_be_done_before;
         let read = async {
             let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
-            Ok::<_, Failure>((result.upload_id()?.to_owned(), attempts))
+            Ok::<_, Failure>((result.upload_id()?.to_owned(), is_doubtful))
         };
-        read.await.map_err(|failure| Failure { attempts: attempts.max(failure.attempts), ..failure })
+        read.await.map_err(|failure| failure.after(is_doubtful))
     };
     let begun = begun.await;
     // An attempt whose reply was lost, was cut short or made no sense may have begun an upload that nobody knows.
     let doubtful = match &begun {
-        Ok((_, attempts)) => *attempts > 1,
-        Err(failure) => failure.may_be_done(),
+        Ok((_, is_doubtful)) => *is_doubtful,
+        Err(failure) => failure.may_be_done,
     };
     if doubtful {
         let ours = begun.as_ref().ok().map(|(id, _)| id.as_str());
@@ -270,10 +270,10 @@ impl Upload {
             ..Complete::default()
         });
         let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
-        let (status, headers, attempts) = (reply.status, reply.headers.clone(), reply.attempts);
+        let (status, headers, may_be_done) = (reply.status, reply.headers.clone(), reply.may_be_done_before);
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
-            return Err(Failure { attempts, ..error.into() });
+            return Err(Failure::from(error).after(may_be_done));
         }
         let result = CompleteResult::from_reply(&document)?;
         let reply = PutReply::from_head(&headers)?;
@@ -284,7 +284,7 @@ impl Upload {
     /// twice.
     async fn completed_before(&self, failure: &Failure) -> Result<Option<PutReply>, Unknown> {
         let is_in_the_way = failure.kind == ErrorKind::Exists;
-        if !failure.may_be_done() && failure.code != NO_SUCH_UPLOAD && !is_in_the_way {
+        if !failure.may_be_done && failure.code != NO_SUCH_UPLOAD && !is_in_the_way {
             return Ok(None);
         }
         let Draft { bucket, key, envelope, .. } = &self.draft;

@@ -224,7 +224,7 @@ impl EncryptedBucket {
         });
         let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await;
         let reply = reply.map_err(|failure| {
-            let is_open = failure.may_be_done() && failure.kind != ErrorKind::Exists;
+            let is_open = failure.may_be_done && failure.kind != ErrorKind::Exists;
             if is_open { perhaps_stored(failure) } else { failure }
         })?;
         Told::new(options).add(length);
@@ -253,7 +253,7 @@ impl EncryptedBucket {
                 Err(failure) if failure.kind == ErrorKind::Exists => {
                     match self.find_ours(key, envelope).await {
                         Ok(Some(reply)) => reply,
-                        Err(_) if failure.attempts > 1 || round > 0 => return Err(perhaps_stored(failure)),
+                        Err(_) if failure.may_be_done || round > 0 => return Err(perhaps_stored(failure)),
                         _ => return Err(failure),
                     }
                 }

@@ -107,7 +107,7 @@ impl Store {
         let removed = async {
             match self.document(Some(bucket), None, Call::DeleteBucket).await {
                 // An earlier attempt did it, and its reply was lost.
-                Err(failure) if failure.kind == ErrorKind::NotFound && failure.attempts > 1 => Ok(()),
+                Err(failure) if failure.kind == ErrorKind::NotFound && failure.may_be_done => Ok(()),
                 other => other.map(drop),
             }
         };

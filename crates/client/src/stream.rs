@@ -111,14 +111,14 @@ impl EncryptedBucket {
             }
             (None, Ok(_)) => Some(damaged("what was stored")),
             (None, Err(failure)) if failure.is_transient() || failure.is_token_expired() => Some(failure),
-            (None, Err(failure)) if pump.is_over && failure.may_be_done() => {
+            (None, Err(failure)) if pump.is_over && failure.may_be_done => {
                 return Err(perhaps_stored(failure));
             }
             (Some(Stop::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
         };
         let Some(spool) = pump.spool.clone() else {
             return Err(match failure {
-                Some(failure) if failure.may_be_done() => perhaps_stored(failure),
+                Some(failure) if failure.may_be_done => perhaps_stored(failure),
                 other => other.unwrap_or_else(too_long),
             });
         };

@@ -43,19 +43,31 @@ pub trait Transport: Send + Sync {
 pub struct TransportError {
     message: String,
     is_retryable: bool,
+    is_sent: bool,
     #[source]
     source: Option<BoxError>,
 }
 
 impl TransportError {
-    /// The connection could not be made, or ended early.
-    pub fn broken(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
-        TransportError { message: message.into(), is_retryable: true, source: Some(source.into()) }
+    /// There was no connection: not a byte of the request has left.
+    pub fn unsent(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
+        TransportError { is_sent: false, ..TransportError::broken(message, source) }
     }
 
-    /// The other side does not speak the protocol, or is not who it says it is.
+    /// The connection ended early, or it is not known how far the request came.
+    pub fn broken(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
+        let source = Some(source.into());
+        TransportError { message: message.into(), is_retryable: true, is_sent: true, source }
+    }
+
+    /// The other side does not speak the protocol.
     pub fn fatal(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
-        TransportError { message: message.into(), is_retryable: false, source: Some(source.into()) }
+        TransportError { is_retryable: false, ..TransportError::broken(message, source) }
+    }
+
+    /// The request cannot be sent, or the other side is not who it says it is: not a byte of the request has left.
+    pub fn refused(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
+        TransportError { is_sent: false, ..TransportError::fatal(message, source) }
     }
 
     /// The reply did not come in time.
@@ -63,6 +75,7 @@ impl TransportError {
         TransportError {
             message: format!("no reply within {} s", limit.as_secs()),
             is_retryable: true,
+            is_sent: true,
             source: None,
         }
     }
@@ -70,6 +83,11 @@ impl TransportError {
     /// Whether another attempt may succeed.
     pub const fn is_retryable(&self) -> bool {
         self.is_retryable
+    }
+
+    /// Whether bytes of the request may have left.
+    pub const fn is_sent(&self) -> bool {
+        self.is_sent
     }
 }
 
@@ -93,7 +111,7 @@ impl Https {
     /// Also when `pem` holds no certificate.
     pub fn trusting(pem: &[u8]) -> Result<Https, TransportError> {
         let malformed =
-            |error: BoxError| TransportError::fatal("there is no certificate in the PEM file", error);
+            |error: BoxError| TransportError::refused("there is no certificate in the PEM file", error);
         let authorities =
             reqwest::Certificate::from_pem_bundle(pem).map_err(|error| malformed(error.into()))?;
         if authorities.is_empty() {
@@ -112,7 +130,7 @@ impl Https {
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("osseal/", env!("CARGO_PKG_VERSION")));
         let client = with(builder).build();
-        Ok(Https { client: client.map_err(|error| TransportError::fatal("TLS cannot be set up", error))? })
+        Ok(Https { client: client.map_err(|error| TransportError::refused("TLS cannot be set up", error))? })
     }
 }
 
@@ -127,7 +145,7 @@ impl Transport for Https {
             let nothing = body.is_end_stream() && !head.headers.contains_key(http::header::CONTENT_LENGTH);
             let request = http::Request::from_parts(head, outgoing(body).await?);
             let mut request = reqwest::Request::try_from(request)
-                .map_err(|error| TransportError::fatal("the request is malformed", error))?;
+                .map_err(|error| TransportError::refused("the request is malformed", error))?;
             if nothing {
                 *request.body_mut() = None;
             }
@@ -166,14 +184,14 @@ fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     // A builder's error or a certificate that is not good does not get better by trying again.
     let tls = root_text(&error).contains("certificate");
-    let message = if error.is_connect() { "no connection to the endpoint" } else { "the connection broke" };
-    if error.is_builder() || tls {
-        TransportError::fatal(
-            if tls { "the endpoint's TLS certificate is not accepted" } else { message },
-            error,
-        )
+    if tls {
+        TransportError::refused("the endpoint's TLS certificate is not accepted", error)
+    } else if error.is_builder() {
+        TransportError::refused("the request is malformed", error)
+    } else if error.is_connect() {
+        TransportError::unsent("no connection to the endpoint", error)
     } else {
-        TransportError::broken(message, error)
+        TransportError::broken("the connection broke", error)
     }
 }
 

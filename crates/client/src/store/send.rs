@@ -73,8 +73,8 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
-    /// How often the call was sent.
-    pub(crate) attempts: u32,
+    /// Whether the service may have done it before, at an attempt that failed.
+    pub(crate) may_be_done_before: bool,
 }
 
 impl Reply {
@@ -122,6 +122,17 @@ impl Store {
     }
 
     async fn send(&self, letter: &Letter, payload: Payload) -> Result<Reply, Failure> {
+        let mut may_be_done = false;
+        self.send_again(letter, payload, &mut may_be_done).await.map_err(|failure| failure.after(may_be_done))
+    }
+
+    /// Takes down whether a failed attempt may have been done.
+    async fn send_again(
+        &self,
+        letter: &Letter,
+        payload: Payload,
+        may_be_done: &mut bool,
+    ) -> Result<Reply, Failure> {
         let (repeatable, mut once) = match payload {
             Payload::None => (letter.body(), None),
             Payload::Bytes(bytes) => (Some(bytes), None),
@@ -139,7 +150,7 @@ impl Store {
             let body = once
                 .take()
                 .unwrap_or_else(|| repeatable.clone().map_or_else(transport::empty, transport::full));
-            let mut failure = match self.attempt(letter, grant.as_deref(), body).await {
+            let failure = match self.attempt(letter, grant.as_deref(), body).await {
                 Ok((status, headers, body)) => {
                     self.0.budget.refill();
                     let request_id = spans::request_id(&headers, REQUEST_ID);
@@ -152,11 +163,11 @@ impl Store {
                         took = ?begin.elapsed(),
                         "answered"
                     );
-                    return Ok(Reply { status, headers, body, attempts });
+                    return Ok(Reply { status, headers, body, may_be_done_before: *may_be_done });
                 }
                 Err(failure) => failure,
             };
-            failure.attempts = attempts;
+            *may_be_done |= failure.may_be_done;
             spans::answered(failure.request_id.as_deref().unwrap_or_default());
             let again = |why: &str, wait: Duration| {
                 tracing::debug!(

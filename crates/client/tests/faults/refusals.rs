@@ -1,5 +1,11 @@
 //! What the service says no to, and what it says that nobody can rely on: the object that is there stays, and no upload is left.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use http_body_util::{BodyExt, Empty};
+use osseal::transport::{Body, Transport, TransportError};
 use osseal::{ErrorKind, PutOptions, Suite};
 use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
@@ -98,6 +104,60 @@ async fn p09_what_is_locked_or_in_the_way_stays() {
                 assert_eq!(bucket.delete("k").await.unwrap_err().kind(), kind);
                 assert!(is_stored(&world, 100).await);
             }
+        }
+    }
+}
+
+/// How an attempt ends: by throttling, without a connection, or with a reply that is lost.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Throttled,
+    Unsent,
+    Lost,
+}
+
+/// A network where attempts end one after the other as it was said.
+struct Ends([End; 5], AtomicUsize);
+
+impl Transport for Ends {
+    fn send(
+        &self,
+        _: http::Request<Body>,
+    ) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
+        let end = self.0[self.1.fetch_add(1, Ordering::Relaxed)];
+        Box::pin(async move {
+            match end {
+                End::Throttled => {
+                    let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+                    Ok(http::Response::builder().status(503).body(body).unwrap())
+                }
+                End::Unsent => Err(TransportError::unsent("no connection", "refused")),
+                End::Lost => Err(TransportError::broken("the connection broke", "reset")),
+            }
+        })
+    }
+}
+
+/// Only an attempt that the service may have carried out leaves a doubt, whichever of them it is.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_have_been_stored_is_not_said_to_be() {
+    use End::{Lost, Throttled, Unsent};
+    let endings = [
+        ([Throttled; 5], false),
+        ([Unsent; 5], false),
+        ([Unsent, Throttled, Unsent, Throttled, Unsent], false),
+        ([Lost, Throttled, Throttled, Throttled, Throttled], true),
+        ([Throttled, Lost, Unsent, Unsent, Unsent], true),
+        ([Throttled, Throttled, Throttled, Throttled, Lost], true),
+    ];
+    for suite in Suite::ALL {
+        for (endings, is_open) in endings {
+            let network = Arc::new(Ends(endings, AtomicUsize::new(0)));
+            let store = World::store_with(network.clone(), |builder| builder);
+            let put = bucket(&store, suite).put("k", ramp(SMALL), PutOptions::default()).await;
+            let text = put.unwrap_err().to_string();
+            assert_eq!(network.1.load(Ordering::Relaxed), endings.len());
+            assert_eq!(text.contains("may have been stored"), is_open, "{suite:?} {endings:?}: {text}");
         }
     }
 }
