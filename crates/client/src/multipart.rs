@@ -4,10 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use osseal_core::{Envelope, PartPlan, SealedPart, is_envelope_header};
 use osseal_wire::oss::reply::{ReplyError, late_error};
-use osseal_wire::oss::request::{Call, Complete, ListParts, ListUploads, PutObject, UploadPart};
-use osseal_wire::oss::xml::{
-    CompletePart, CompleteRequest, CompleteResult, InitiateResult, ListPartsResult, ListUploadsResult,
-};
+use osseal_wire::oss::request::{Call, Complete, ListParts, PutObject, UploadPart};
+use osseal_wire::oss::xml::{CompletePart, CompleteRequest, CompleteResult, InitiateResult, ListPartsResult};
 use osseal_wire::oss::{Crc64, Metadata, PutReply};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -15,6 +13,7 @@ use crate::bucket::EncryptedBucket;
 use crate::checkpoint::Acknowledged;
 use crate::error::{ErrorKind, Failure};
 use crate::journal::Journal;
+use crate::options::ListUploadsOptions;
 use crate::put::{PutReport, damaged, perhaps_stored};
 use crate::spans;
 use crate::store::Payload;
@@ -173,23 +172,32 @@ pub(crate) async fn abort_others(
 ) -> Result<(), Failure> {
     let wrapped = headers.0.iter().find(|(name, _)| name.ends_with("encryption-key"));
     let Some((_, wrapped)) = wrapped else { return Ok(()) };
-    // The first page is that of the key itself: keys are listed in order, and longer ones come after it.
-    let list = ListUploads { prefix: key.to_owned(), max_uploads: Some(1000), ..ListUploads::default() };
-    let page = bucket.document(None, Call::ListUploads(list)).await?;
-    let page = ListUploadsResult::from_xml(&page).map_err(ReplyError::Xml)?;
-    for upload in page.uploads.iter().filter(|upload| upload.key == key) {
-        let id = upload.upload_id.as_str();
-        if but == Some(id) {
-            continue;
+    let mut options = ListUploadsOptions { prefix: key.to_owned(), ..ListUploadsOptions::default() };
+    loop {
+        let page = bucket.page_of_uploads(&options).await?;
+        // Keys are listed in order, and longer ones come after it.
+        let is_past = page.uploads.last().is_none_or(|last| last.key != key);
+        for upload in page.uploads.into_iter().filter(|upload| upload.key == key) {
+            let id = upload.upload_id;
+            if but == Some(id.as_str()) {
+                continue;
+            }
+            let list = ListParts { upload_id: id.clone(), max_parts: Some(1), ..ListParts::default() };
+            let parts = match bucket.document(Some(key), Call::ListParts(list)).await {
+                // It ended meanwhile.
+                Err(failure) if failure.code == NO_SUCH_UPLOAD => continue,
+                parts => parts?,
+            };
+            let parts = ListPartsResult::from_xml(&parts).map_err(ReplyError::Xml)?;
+            if parts.encryption_key.as_bytes() == wrapped.as_slice() {
+                abort(bucket, key, &id).await?;
+            }
         }
-        let list = ListParts { upload_id: id.to_owned(), max_parts: Some(1), ..ListParts::default() };
-        let parts = bucket.document(Some(key), Call::ListParts(list)).await?;
-        let parts = ListPartsResult::from_xml(&parts).map_err(ReplyError::Xml)?;
-        if parts.encryption_key.as_bytes() == wrapped.as_slice() {
-            abort(bucket, key, id).await?;
+        match page.next {
+            Some(next) if !is_past => options.after = Some(next),
+            _ => return Ok(()),
         }
     }
-    Ok(())
 }
 
 impl Upload {

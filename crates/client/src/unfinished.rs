@@ -195,7 +195,7 @@ impl EncryptedBucket {
         self.scene("abort the upload of", Some(&upload.key)).run(self.give_up(upload)).await
     }
 
-    async fn page_of_uploads(&self, options: &ListUploadsOptions) -> Result<UploadPage, Failure> {
+    pub(crate) async fn page_of_uploads(&self, options: &ListUploadsOptions) -> Result<UploadPage, Failure> {
         let marker = options.after.clone().unwrap_or_default();
         let request = ListUploads {
             prefix: options.prefix.clone(),
