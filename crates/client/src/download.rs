@@ -36,6 +36,11 @@ pub(crate) use scattered::{Scattered, Stretch};
 pub trait WriteAt: Send + Sync + 'static {
     /// Writes all of `bytes` at an offset, which counts from the start of the range that is downloaded.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()>;
+
+    /// Whether one call at a time is enough, as calls would wait for one another inside.
+    fn is_serial(&self) -> bool {
+        false
+    }
 }
 
 /// An object on its way in by several requests at a time; [`EncryptedBucket::download`] begins one.
@@ -263,6 +268,11 @@ impl fmt::Debug for Download {
 impl WriteAt for std::fs::File {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
         std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
+    }
+
+    /// Unix locks a file that is written, and who waits for that lock may do so busily.
+    fn is_serial(&self) -> bool {
+        true
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use osseal_core::Chunk;
@@ -43,6 +43,8 @@ pub(crate) struct Stretch {
 struct Writer {
     object: Pinned,
     sink: Arc<dyn WriteAt>,
+    /// Whose turn it is, where only one writes at a time.
+    turn: Option<Arc<Mutex<()>>>,
     /// The plaintext byte that goes to the sink's first place.
     base: u64,
     progress: Option<Progress>,
@@ -58,7 +60,8 @@ impl Scattered {
         base: u64,
         jobs: usize,
     ) -> Scattered {
-        let writer = Writer { object: object.clone(), sink, base, progress: None, is_digested: false };
+        let (object, turn) = (object.clone(), sink.is_serial().then(Arc::default));
+        let writer = Writer { object, sink, turn, base, progress: None, is_digested: false };
         Scattered { writer, first, pieces, jobs, tasks: JoinSet::new() }
     }
 
@@ -129,12 +132,15 @@ impl Writer {
 
     /// Writes in a thread that may block.
     fn begin_write(&self, batch: Vec<Chunk>, mut digest: Option<Context>) -> Writing {
-        let (sink, base, progress) = (self.sink.clone(), self.base, self.progress.clone());
+        let Writer { sink, turn, base, progress, .. } = self.clone();
         tokio::task::spawn_blocking(move || {
-            for Chunk { offset, bytes } in batch {
-                if let Some(digest) = &mut digest {
-                    digest.update(&bytes);
+            if let Some(digest) = &mut digest {
+                for chunk in &batch {
+                    digest.update(&chunk.bytes);
                 }
+            }
+            let _turn = turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
+            for Chunk { offset, bytes } in batch {
                 sink.write_at(offset - base, &bytes)?;
                 if let Some(progress) = &progress {
                     progress(bytes.len() as u64);

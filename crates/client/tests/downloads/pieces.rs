@@ -1,13 +1,13 @@
 //! What comes, and by which requests.
 
 use std::num::NonZeroU16;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use osseal::{
     AesKey, ByteRange, GetOptions, KeyFuture, Keyring, MaterialDescription, MemoryBudget, NamedKey,
-    PutOptions, ReadPolicy, Secret, Suite, UnwrapKey, UnwrapRequest, WrapAlgorithm,
+    PutOptions, ReadPolicy, Secret, Suite, UnwrapKey, UnwrapRequest, WrapAlgorithm, WriteAt,
 };
 use osseal_server::Operation;
 use proptest::prelude::*;
@@ -193,5 +193,47 @@ async fn progress_adds_up() {
             }
             assert_eq!(told.load(Ordering::Relaxed), size);
         }
+    }
+}
+
+/// A place where the first two calls meet, or where no two calls may.
+struct Turns {
+    is_serial: bool,
+    is_busy: AtomicBool,
+    calls: Arc<AtomicUsize>,
+    meeting: Barrier,
+}
+
+impl WriteAt for Turns {
+    fn write_at(&self, _: u64, _: &[u8]) -> std::io::Result<()> {
+        let before = self.calls.fetch_add(1, Ordering::AcqRel);
+        if !self.is_serial {
+            if before < 2 {
+                self.meeting.wait();
+            }
+            return Ok(());
+        }
+        assert!(!self.is_busy.swap(true, Ordering::AcqRel), "two write at a time");
+        std::thread::sleep(Duration::from_millis(2));
+        self.is_busy.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn is_serial(&self) -> bool {
+        self.is_serial
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_is_written_by_several_at_a_time_unless_it_is_serial() {
+    let whole = 4 * part(Suite::AesCtr);
+    let world = stored(Suite::AesCtr, whole).await;
+    for is_serial in [true, false] {
+        let calls = Arc::<AtomicUsize>::default();
+        let (is_busy, meeting) = (AtomicBool::new(false), Barrier::new(2));
+        let place = Turns { is_serial, is_busy, calls: calls.clone(), meeting };
+        let download = world.bucket().download("k", GetOptions::default()).await.unwrap();
+        assert_eq!(download.write_to(place).await.unwrap(), whole);
+        assert!(calls.load(Ordering::Acquire) >= 4);
     }
 }
