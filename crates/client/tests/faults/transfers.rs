@@ -1,6 +1,11 @@
 //! The kinds of transfers that things go wrong with, and what has to be true of each afterwards.
 
-use osseal::{CopyOptions, EncryptedBucket, Error, ErrorKind, GetOptions, PutOptions, Store, Suite};
+use std::fs::File;
+use std::path::Path;
+
+use osseal::{
+    EncryptedBucket, Error, ErrorKind, GetOptions, Partial, PutBody, PutOptions, StateDir, Store, Suite,
+};
 use osseal_wire::oss::Call;
 use osseal_wire::oss::request::ListUploads;
 use osseal_wire::oss::xml::ListUploadsResult;
@@ -16,33 +21,66 @@ pub(crate) const SMALL: u64 = 2 * CHUNK + 7_000;
 pub(crate) enum Transfer {
     Put,
     PutParts,
+    /// Of a file, with a record to go on from.
+    PutKept,
     Get,
     GetRange,
     Download,
+    /// Into a partial file, with a record to go on from.
+    DownloadKept,
 }
 
 impl Transfer {
-    pub(crate) const ALL: [Transfer; 5] =
-        [Transfer::Put, Transfer::PutParts, Transfer::Get, Transfer::GetRange, Transfer::Download];
+    pub(crate) const ALL: [Transfer; 7] = [
+        Transfer::Put,
+        Transfer::PutParts,
+        Transfer::PutKept,
+        Transfer::Get,
+        Transfer::GetRange,
+        Transfer::Download,
+        Transfer::DownloadKept,
+    ];
 
     pub(crate) fn is_put(self) -> bool {
-        matches!(self, Transfer::Put | Transfer::PutParts)
+        matches!(self, Transfer::Put | Transfer::PutParts | Transfer::PutKept)
+    }
+
+    /// Whether the next process goes on with what is left of one that failed.
+    pub(crate) fn is_kept(self) -> bool {
+        matches!(self, Transfer::PutKept | Transfer::DownloadKept)
     }
 
     /// Plaintext bytes of the object.
     pub(crate) fn size(self, suite: Suite) -> u64 {
         match self {
             Transfer::Put | Transfer::Get | Transfer::GetRange => SMALL,
-            Transfer::PutParts | Transfer::Download => 2 * part_plain(suite) + 33,
+            Transfer::PutParts | Transfer::PutKept | Transfer::Download | Transfer::DownloadKept => {
+                2 * part_plain(suite) + 33
+            }
         }
     }
 
-    /// Does it; what is read is compared with what was written.
-    pub(crate) async fn run(self, bucket: &EncryptedBucket, suite: Suite) -> Result<(), Error> {
+    /// Does it, with source, target and record in `folder`; what is read is compared with what was written.
+    pub(crate) async fn run(
+        self,
+        bucket: &EncryptedBucket,
+        suite: Suite,
+        folder: &Path,
+    ) -> Result<(), Error> {
         let whole = ramp(self.size(suite));
+        let state = || StateDir::open(&folder.join("state")).unwrap();
         match self {
             Transfer::Put | Transfer::PutParts => {
                 bucket.put("k", whole, PutOptions::default()).await?;
+            }
+            Transfer::PutKept => {
+                let source = folder.join("source");
+                // A file that is written again is another one.
+                if !source.exists() {
+                    std::fs::write(&source, &whole).unwrap();
+                }
+                let body = PutBody::file(File::open(&source).unwrap(), self.size(suite));
+                bucket.put("k", body.resumable(&state(), source), PutOptions::default()).await?;
             }
             Transfer::Get => {
                 let read = bucket.get("k", GetOptions::default()).await?.bytes().await?;
@@ -60,6 +98,15 @@ impl Transfer {
                     read.extend_from_slice(&chunk.bytes);
                 }
                 assert!(read == whole, "other bytes");
+            }
+            Transfer::DownloadKept => {
+                let download = bucket.download("k", GetOptions::default()).await?;
+                let partial = Partial::open(&state(), &download, &folder.join("target"));
+                let mut partial = partial.unwrap().expect("nobody else downloads it");
+                download.write_partial(&mut partial).await?;
+                assert!(std::fs::read(partial.path()).unwrap() == whole, "other bytes");
+                std::fs::remove_file(partial.path()).unwrap();
+                partial.complete().unwrap();
             }
         }
         Ok(())
@@ -97,4 +144,14 @@ pub(crate) async fn is_stored(world: &World, size: u64) -> bool {
             false
         }
     }
+}
+
+/// Whether nothing is in a folder that a process would go on from: no record, no partial file.
+pub(crate) fn keeps_nothing(folder: &Path) -> bool {
+    let names = |folder: &Path| -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let is_kept = |name: &String| name.ends_with(".part") || name.ends_with(".record");
+    !names(folder).iter().chain(&names(&folder.join("state"))).any(is_kept)
 }

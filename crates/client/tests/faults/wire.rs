@@ -31,6 +31,8 @@ pub(crate) enum Place {
     Body(i64),
     /// All but so many.
     ButLast(u64),
+    /// So many millionths of them.
+    Millionths(u64),
 }
 
 /// What happens then.
@@ -126,6 +128,11 @@ impl Wire {
 
     pub(crate) fn cut(&self, cut: Cut) {
         *self.shared.cut.lock().unwrap() = Some(cut);
+    }
+
+    /// No more cuts.
+    pub(crate) fn heal(&self) {
+        *self.shared.cut.lock().unwrap() = None;
     }
 
     /// How many cuts have been made.
@@ -244,6 +251,7 @@ impl Message {
             Place::Byte(at) => at,
             Place::Body(at) => (self.head as u64).checked_add_signed(at).unwrap(),
             Place::ButLast(bytes) => self.length() - bytes,
+            Place::Millionths(share) => self.length() * share / 1_000_000,
         }
         .min(self.length())
     }
