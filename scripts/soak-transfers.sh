@@ -6,5 +6,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export OSSEAL_SOAK_KILLS=${1:-100} OSSEAL_SOAK_MIB=${2:-256} OSSEAL_SOAK_SEED=${3:-$((RANDOM * 32768 + RANDOM))}
-cargo test --locked --package osseal --test uploads_resumed -- --ignored --exact soak::soak --nocapture
+cargo test --locked --package osseal --test client -- --ignored --exact uploads_resumed::soak::soak --nocapture
 exec cargo test --locked --package osseal-cli --test cli -- --ignored --exact kills::soak killed_uploads::soak --nocapture --test-threads 1

@@ -2,7 +2,7 @@
 //! second text under the first one's key. `scripts/soak-transfers.sh` kills more often.
 #![cfg(unix)]
 
-#[path = "../../../client/tests/support/keystream/texts.rs"]
+#[path = "../../../client/tests/client/support/keystream/texts.rs"]
 mod texts;
 
 use std::collections::BTreeSet;

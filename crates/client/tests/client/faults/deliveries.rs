@@ -1,0 +1,192 @@
+//! At least once: replies that are lost after the work was done, and requests that arrive twice. What is there afterwards is what is there without.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use http::request::Parts;
+use http_body_util::{BodyExt, Full};
+use osseal::transport::{Body, BoxError, InProcess};
+use osseal::{CopyOptions, EncryptedBucket, Error, GetOptions, HeadOptions, ListOptions, PutOptions, Suite};
+use osseal_server::Operation;
+use osseal_server::faults::{Action, Fault};
+
+use super::transfers::{SMALL, bucket, is_stored, part_plain, uploads};
+use crate::support::{World, ramp};
+
+/// The calls that transfers and changes are made of.
+const CALLS: [Operation; 9] = [
+    Operation::PutObject,
+    Operation::InitiateMultipartUpload,
+    Operation::UploadPart,
+    Operation::CompleteMultipartUpload,
+    Operation::AbortMultipartUpload,
+    Operation::DeleteObject,
+    Operation::CopyObject,
+    Operation::GetObject,
+    Operation::HeadObject,
+];
+
+/// Whether a request makes such a call.
+fn makes(call: Operation, head: &Parts) -> bool {
+    let asks = |name: &str| head.uri.query().unwrap_or_default().split(['&', '=']).any(|word| word == name);
+    let is_copy = head.headers.contains_key("x-oss-copy-source");
+    match call {
+        Operation::PutObject => head.method == Method::PUT && !asks("partNumber") && !is_copy,
+        Operation::InitiateMultipartUpload => head.method == Method::POST && asks("uploads"),
+        Operation::UploadPart => head.method == Method::PUT && asks("partNumber"),
+        Operation::CompleteMultipartUpload => head.method == Method::POST && asks("uploadId"),
+        Operation::AbortMultipartUpload => head.method == Method::DELETE && asks("uploadId"),
+        Operation::DeleteObject => head.method == Method::DELETE && !asks("uploadId"),
+        Operation::CopyObject => head.method == Method::PUT && is_copy,
+        Operation::GetObject => head.method == Method::GET && head.uri.path().ends_with("there"),
+        Operation::HeadObject => head.method == Method::HEAD,
+        _ => false,
+    }
+}
+
+/// Does something that takes such a call, in a store that has the object `there`.
+async fn act(bucket: &EncryptedBucket, call: Operation, big: u64, may_replace: bool) -> Result<(), Error> {
+    let options = PutOptions { forbid_overwrite: !may_replace, ..PutOptions::default() };
+    match call {
+        Operation::PutObject => bucket.put("k", ramp(SMALL), options).await.map(drop),
+        Operation::InitiateMultipartUpload | Operation::UploadPart | Operation::CompleteMultipartUpload => {
+            bucket.put("k", ramp(big), options).await.map(drop)
+        }
+        Operation::AbortMultipartUpload => bucket.begin_upload("k", big, None, options).await?.abort().await,
+        Operation::DeleteObject => bucket.delete("there").await.map(drop),
+        Operation::CopyObject => bucket.copy("there", "k", CopyOptions::default()).await.map(drop),
+        Operation::HeadObject => bucket.head("there", HeadOptions::default()).await.map(drop),
+        _ => {
+            let read = bucket.get("there", GetOptions::default()).await?.bytes().await?;
+            assert!(read == ramp(SMALL), "other bytes");
+            Ok(())
+        }
+    }
+}
+
+async fn world_of(suite: Suite) -> World {
+    let world = World::of(suite).await;
+    bucket(&world.store(), suite).put("there", ramp(SMALL), PutOptions::default()).await.unwrap();
+    world
+}
+
+/// The objects of a store with their content, and how many uploads it has.
+async fn state(world: &World) -> (Vec<(String, Bytes)>, usize) {
+    let bucket = world.bucket();
+    let mut objects = Vec::new();
+    for object in bucket.list(&ListOptions::default()).await.unwrap().objects {
+        let content = bucket.get(&object.key, GetOptions::default()).await.unwrap().bytes().await.unwrap();
+        objects.push((object.key, content));
+    }
+    (objects, uploads(world).await.len())
+}
+
+/// Every call, and what the store has after it.
+async fn each(check: impl AsyncFn(Suite, Operation, bool, (Vec<(String, Bytes)>, usize))) {
+    for suite in Suite::ALL {
+        for call in CALLS {
+            for may_replace in [true, false] {
+                let world = world_of(suite).await;
+                let big = 2 * part_plain(suite) + 33;
+                act(&bucket(&world.store(), suite), call, big, may_replace).await.unwrap();
+                assert!(world.calls(call) > 0, "the control: {call:?} is made");
+                check(suite, call, may_replace, state(&world).await).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn b23_a_reply_may_be_lost() {
+    each(async |suite, call, may_replace, wanted| {
+        for lost in [1, 2] {
+            let world = world_of(suite).await;
+            let big = 2 * part_plain(suite) + 33;
+            let store = world.store();
+            let before = world.calls(call);
+            world.faults.inject(Fault::new(Action::LoseReply).on(call).times(lost));
+            act(&bucket(&store, suite), call, big, may_replace).await.unwrap();
+            store.idle().await;
+            assert!(world.calls(call) - before > lost || call == Operation::CompleteMultipartUpload);
+            assert_eq!(state(&world).await, wanted, "{suite:?} {call:?} {may_replace}: {lost} lost");
+        }
+    })
+    .await;
+}
+
+/// A store behind a network that delivers such a call twice, and gives back the first reply or the second.
+fn twice(world: &World, call: Operation, gives_first: bool) -> osseal::Store {
+    let service = world.service.clone();
+    let transport = InProcess::new(move |request: http::Request<Body>| {
+        let service = service.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await?.to_bytes();
+            let again = || {
+                let body = Full::new(body.clone()).map_err(|never| match never {}).boxed_unsync();
+                service.call(http::Request::from_parts(head.clone(), body))
+            };
+            let first = again().await.map_err(BoxError::from)?;
+            if !makes(call, &head) {
+                return Ok(first);
+            }
+            let second = again().await.map_err(BoxError::from)?;
+            Ok::<_, BoxError>(if gives_first { first } else { second })
+        }
+    });
+    World::store_with(Arc::new(transport), |builder| builder)
+}
+
+#[tokio::test]
+async fn b23_a_request_may_arrive_twice() {
+    each(async |suite, call, may_replace, mut wanted| {
+        for gives_first in [true, false] {
+            let world = world_of(suite).await;
+            let big = 2 * part_plain(suite) + 33;
+            let store = twice(&world, call, gives_first);
+            let before = world.calls(call);
+            act(&bucket(&store, suite), call, big, may_replace).await.unwrap();
+            store.idle().await;
+            assert!(world.calls(call) - before > 1, "{call:?} arrives twice");
+            // Nobody was told of the other one, and no store is searched for it after every beginning.
+            wanted.1 = usize::from(call == Operation::InitiateMultipartUpload);
+            assert_eq!(state(&world).await, wanted, "{suite:?} {call:?} {may_replace} {gives_first}");
+        }
+    })
+    .await;
+}
+
+/// The reply to the last word is lost, and so is every answer to the question what came of it.
+#[tokio::test]
+async fn b23_an_object_of_which_nobody_knows_whether_it_is_there_is_said_to_be_so() {
+    for suite in Suite::ALL {
+        for (call, size) in
+            [(Operation::PutObject, SMALL), (Operation::CompleteMultipartUpload, 2 * part_plain(suite) + 33)]
+        {
+            // The store is down, or the writer may not look.
+            for (may_replace, (status, code)) in [
+                (true, (503, "ServiceUnavailable")),
+                (false, (503, "ServiceUnavailable")),
+                (true, (403, "AccessDenied")),
+            ] {
+                let world = World::of(suite).await;
+                let bucket = bucket(&world.store(), suite);
+                let options = || PutOptions { forbid_overwrite: !may_replace, ..PutOptions::default() };
+                world.faults.inject(Fault::new(Action::LoseReply).on(call).always());
+                let down = Action::refuse(status, code);
+                world.faults.inject(Fault::new(down).on(Operation::HeadObject).always());
+                let error = bucket.put("k", ramp(size), options()).await.unwrap_err();
+                let text = error.to_string();
+                assert!(text.contains("may have been stored"), "{suite:?} {call:?} {may_replace}: {text}");
+                world.faults.clear();
+                assert!(is_stored(&world, size).await && uploads(&world).await.is_empty());
+                // The control: what was refused, and cannot be there, is not said to be.
+                let refused = Action::refuse(403, "AccessDenied");
+                world.faults.inject(Fault::new(refused).on(call).always());
+                let error = bucket.put("l", ramp(size), options()).await.unwrap_err();
+                assert!(!error.to_string().contains("may have been"), "{error}");
+            }
+        }
+    }
+}
