@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import sys
 import time
 
@@ -97,7 +98,8 @@ class Oss2(Peer):
 
     def get(self):
         if self.plan["way"] == "simple":
-            self.bucket.get_object_to_file(self.plan["key"], str(self.file))
+            with self.file.open("r+b") as target:
+                shutil.copyfileobj(self.bucket.get_object(self.plan["key"]), target, 1 << 20)
             return
         store = oss2.ResumableDownloadStore(root=str(self.file.parent))
         oss2.resumable_download(
@@ -165,7 +167,7 @@ class OssV2(Peer):
         key = self.plan["key"]
         if self.plan["way"] == "simple":
             reply = self.client.get_object(oss.GetObjectRequest(bucket=self.name, key=key))
-            with reply.body as body, self.file.open("wb") as target:
+            with reply.body as body, self.file.open("r+b") as target:
                 for piece in body.iter_bytes(block_size=1 << 20):
                     target.write(piece)
             return

@@ -136,8 +136,9 @@ fn keyring(plan: &Plan, suite: Suite) -> Result<Keyring, Box<dyn Error>> {
     Ok(Keyring::new(vec![key])?)
 }
 
+/// Into a file that is there, whose pages stay.
 async fn get(bucket: &EncryptedBucket, plan: &Plan) -> Result<(), Box<dyn Error>> {
-    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).open(&plan.file)?;
+    let file = std::fs::OpenOptions::new().write(true).open(&plan.file)?;
     bucket.download(&plan.key, GetOptions::default()).await?.write_to(file).await?;
     Ok(())
 }
