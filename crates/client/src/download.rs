@@ -195,7 +195,8 @@ impl Download {
     }
 
     /// Writes all bytes to their places, in the order in which they come, and gives their number. Each request holds little more than 2 MiB, counted by
-    /// the bucket's [`MemoryBudget`](crate::MemoryBudget). What has been written counts only when this has returned without an error.
+    /// the bucket's [`MemoryBudget`](crate::MemoryBudget). What has been written counts only when this has returned without an error. Nothing is written any more
+    /// when it has returned; when it is dropped, each request may still have one call of the sink under way.
     ///
     /// # Errors
     /// As [`GetObject::next_chunk`]; [`ErrorKind::Local`] when writing fails.

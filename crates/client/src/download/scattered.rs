@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use osseal_core::Chunk;
+use tokio::sync::RwLock;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::WriteAt;
@@ -19,7 +21,7 @@ const BATCH: usize = 1 << 20;
 /// What a piece holds at a time, bytes: two batches, and what the network has ready.
 const HELD: u64 = 3 << 20;
 
-/// Pieces on their way to their places.
+/// Pieces on their way to their places. Dropped, it writes no more than what a thread is writing.
 pub(crate) struct Scattered {
     writer: Writer,
     first: Option<(Flow, Range<u64>)>,
@@ -45,6 +47,10 @@ struct Writer {
     sink: Arc<dyn WriteAt>,
     /// Whose turn it is, where only one writes at a time.
     turn: Option<Arc<Mutex<()>>>,
+    /// Nothing more is to be written.
+    is_over: Arc<AtomicBool>,
+    /// Read by threads that write.
+    writing: Arc<RwLock<()>>,
     /// The plaintext byte that goes to the sink's first place.
     base: u64,
     progress: Option<Progress>,
@@ -61,12 +67,15 @@ impl Scattered {
         jobs: usize,
     ) -> Scattered {
         let (object, turn) = (object.clone(), sink.is_serial().then(Arc::default));
-        let writer = Writer { object, sink, turn, base, progress: None, is_digested: false };
+        let (is_over, writing) = Default::default();
+        let writer =
+            Writer { object, sink, turn, is_over, writing, base, progress: None, is_digested: false };
         Scattered { writer, first, pieces, jobs, tasks: JoinSet::new() }
     }
 
-    pub(super) fn telling(self, progress: Option<Progress>, is_digested: bool) -> Scattered {
-        Scattered { writer: Writer { progress, is_digested, ..self.writer }, ..self }
+    pub(super) fn telling(mut self, progress: Option<Progress>, is_digested: bool) -> Scattered {
+        self.writer = Writer { progress, is_digested, ..self.writer.clone() };
+        self
     }
 
     /// The next piece that is in its place; none when all are. Nothing is lost when this is dropped half-way.
@@ -100,7 +109,15 @@ impl Scattered {
 
     /// Gives up what is on its way, and waits until it is gone.
     pub(super) async fn end(mut self) {
+        self.writer.is_over.store(true, Ordering::Release);
         self.tasks.shutdown().await;
+        drop(self.writer.writing.write().await);
+    }
+}
+
+impl Drop for Scattered {
+    fn drop(&mut self) {
+        self.writer.is_over.store(true, Ordering::Release);
     }
 }
 
@@ -132,22 +149,34 @@ impl Writer {
 
     /// Writes in a thread that may block.
     fn begin_write(&self, batch: Vec<Chunk>, mut digest: Option<Context>) -> Writing {
-        let Writer { sink, turn, base, progress, .. } = self.clone();
+        let (writer, writing) = (self.clone(), self.writing.clone().try_read_owned());
         tokio::task::spawn_blocking(move || {
+            let _writing = writing;
             if let Some(digest) = &mut digest {
                 for chunk in &batch {
                     digest.update(&chunk.bytes);
                 }
             }
-            let _turn = turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
-            for Chunk { offset, bytes } in batch {
-                sink.write_at(offset - base, &bytes)?;
-                if let Some(progress) = &progress {
-                    progress(bytes.len() as u64);
-                }
+            let written = writer.write_batch(&batch)?;
+            if let Some(progress) = &writer.progress {
+                progress(written);
             }
             Ok(digest)
         })
+    }
+
+    /// Gives the number of bytes.
+    fn write_batch(&self, batch: &[Chunk]) -> std::io::Result<u64> {
+        let _turn = self.turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut written = 0;
+        for Chunk { offset, bytes } in batch {
+            if self.is_over.load(Ordering::Acquire) {
+                return Err(std::io::ErrorKind::Interrupted.into());
+            }
+            self.sink.write_at(offset - self.base, bytes)?;
+            written += bytes.len() as u64;
+        }
+        Ok(written)
     }
 }
 

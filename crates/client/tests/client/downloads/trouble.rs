@@ -1,5 +1,7 @@
 //! Replies that break off or stall, places that take no more, downloads that nobody wants any more.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -139,5 +141,41 @@ async fn a_place_that_takes_no_more_is_a_failure_on_this_side() {
         let error = download.write_to(Full(room)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Local, "{error}");
         assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+/// A place that is slow, and counts.
+#[derive(Clone, Default)]
+struct Slow {
+    begun: Arc<AtomicUsize>,
+    done: Arc<AtomicUsize>,
+}
+
+impl WriteAt for Slow {
+    fn write_at(&self, _: u64, _: &[u8]) -> std::io::Result<()> {
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        std::thread::sleep(Duration::from_millis(30));
+        self.done.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    fn is_serial(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_after_the_end() {
+    for suite in Suite::ALL {
+        let world = stored(suite, 8 * part(suite)).await;
+        let refusal = Fault::new(Action::refuse(403, "AccessDenied")).on(Operation::GetObject);
+        world.faults.inject(refusal.skip(4).always());
+        let download = world.bucket().download("k", GetOptions::default()).await.unwrap();
+        let slow = Slow::default();
+        download.write_to(slow.clone()).await.unwrap_err();
+        let begun = slow.begun.load(Ordering::Acquire);
+        assert_eq!(slow.done.load(Ordering::Acquire), begun, "{suite:?}");
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        assert!(begun > 0 && slow.begun.load(Ordering::Acquire) == begun, "{suite:?}");
     }
 }
