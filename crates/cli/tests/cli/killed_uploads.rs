@@ -77,33 +77,6 @@ impl Bench {
         self.store.put("", &[], "");
     }
 
-    /// Asserts that no stretch of a key stream hid two texts, and that no data key of all that was sent lies in the state directory.
-    fn audit(&self, kept: &[Vec<u8>]) {
-        let key = AesKey::from_file_content(&self.home.read("backup.key")).unwrap();
-        let keys = Mutex::new(BTreeSet::new());
-        let found = texts::violations_with(&self.store.ledger, |envelope, wrapped, content| {
-            let request = UnwrapRequest::new(envelope.wrap, wrapped, content);
-            let opened = key.unwrap(request).now_or_never()?.ok()?.expose().to_vec();
-            keys.lock().unwrap().insert(opened.clone());
-            Some(opened)
-        });
-        assert_eq!(found, [""; 0]);
-        let keys = keys.into_inner().unwrap();
-        assert!(!keys.is_empty());
-        for key in keys {
-            let forms = [
-                key.clone(),
-                HEXLOWER.encode(&key).into_bytes(),
-                HEXUPPER.encode(&key).into_bytes(),
-                BASE64.encode(&key).into_bytes(),
-            ];
-            for form in &forms {
-                let is_in = |bytes: &Vec<u8>| bytes.windows(form.len()).any(|window| window == form);
-                assert!(!kept.iter().any(is_in), "an unwrapped key is on the disk");
-            }
-        }
-    }
-
     /// What lies in the state directory.
     fn kept(&self) -> Vec<Vec<u8>> {
         let files = std::fs::read_dir(self.state()).unwrap();
@@ -113,6 +86,33 @@ impl Bench {
 
 /// Parts that are sent twice: those on their way, and those whose acknowledgement waited for the next record.
 const TWICE: u64 = 2 * JOBS;
+
+/// Asserts that no stretch of a key stream hid two texts, and that no data key of all that was sent lies in the state directory.
+pub(crate) fn audit(store: &Store, home: &Home, kept: &[Vec<u8>]) {
+    let key = AesKey::from_file_content(&home.read("backup.key")).unwrap();
+    let keys = Mutex::new(BTreeSet::new());
+    let found = texts::violations_with(&store.ledger, |envelope, wrapped, content| {
+        let request = UnwrapRequest::new(envelope.wrap, wrapped, content);
+        let opened = key.unwrap(request).now_or_never()?.ok()?.expose().to_vec();
+        keys.lock().unwrap().insert(opened.clone());
+        Some(opened)
+    });
+    assert_eq!(found, [""; 0]);
+    let keys = keys.into_inner().unwrap();
+    assert!(!keys.is_empty());
+    for key in keys {
+        let forms = [
+            key.clone(),
+            HEXLOWER.encode(&key).into_bytes(),
+            HEXUPPER.encode(&key).into_bytes(),
+            BASE64.encode(&key).into_bytes(),
+        ];
+        for form in &forms {
+            let is_in = |bytes: &Vec<u8>| bytes.windows(form.len()).any(|window| window == form);
+            assert!(!kept.iter().any(is_in), "an unwrapped key is on the disk");
+        }
+    }
+}
 
 /// How many runs went on with a former one's parts, and how many parts were sent twice.
 fn run(suite: &'static str, plan: &Plan) -> (u32, u64) {
@@ -149,7 +149,7 @@ fn run(suite: &'static str, plan: &Plan) -> (u32, u64) {
         bench.check();
     }
     kept.extend(bench.kept());
-    bench.audit(&kept);
+    audit(&bench.store, &bench.home, &kept);
     (resumed, twice)
 }
 
@@ -205,5 +205,5 @@ fn ctrl_c_keeps_what_was_sent_and_says_how_to_go_on() {
         assert!((13 - 6..=13 - 6 + JOBS).contains(&again), "{again}");
         bench.check();
     }
-    bench.audit(&bench.kept());
+    audit(&bench.store, &bench.home, &bench.kept());
 }

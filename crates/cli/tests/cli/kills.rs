@@ -9,6 +9,7 @@ use osseal_server::faults::{Action, Fault};
 use crate::support::{Home, Store, finish, ramp};
 
 const MIB: usize = 1 << 20;
+const STATE: &str = ".local/state/osseal";
 
 /// How often each suite is killed, and how large the object is.
 struct Plan {
@@ -25,7 +26,7 @@ struct Counted {
 }
 
 fn run(suite: &str, plan: &Plan) -> Counted {
-    let store = Store::for_large(false);
+    let store = Store::for_large(true);
     let home = Home::large().at_store(&store.endpoint);
     let source = ramp(plan.mebibytes * MIB);
     home.write("f", &source);
@@ -47,7 +48,7 @@ fn run(suite: &str, plan: &Plan) -> Counted {
     let (whole, time) = download();
     assert_eq!(home.names("into"), [""; 0]);
     let mut state = plan.seed;
-    let mut resumed = Vec::new();
+    let (mut resumed, mut kept) = (Vec::new(), Vec::new());
     for kill in 0..plan.kills {
         let mut child = home.command(&command).spawn().unwrap();
         // Any instant of a run, and each about as likely: one of each stretch of it.
@@ -56,6 +57,8 @@ fn run(suite: &str, plan: &Plan) -> Counted {
         std::thread::sleep(time.mul_f64((f64::from(kill) + within) / f64::from(plan.kills)));
         child.kill().unwrap();
         child.wait().unwrap();
+        let names = home.names(STATE).into_iter();
+        kept.extend(names.map(|name| std::fs::read(home.path().join(STATE).join(name)).unwrap()));
         // It may have come to its end before.
         if home.names("into").contains(&"f".to_owned()) {
             assert!(home.holds("into/f", &source), "{suite}: a torn target");
@@ -67,7 +70,9 @@ fn run(suite: &str, plan: &Plan) -> Counted {
             std::fs::remove_file(home.path().join("into").join(name)).unwrap();
         }
     }
-    let records = home.names(".local/state/osseal");
+    #[cfg(unix)]
+    crate::killed_uploads::audit(&store, &home, &kept);
+    let records = home.names(STATE);
     assert!(!records.iter().any(|name| name.ends_with(".record")), "{records:?}");
     Counted { whole, resumed }
 }
