@@ -164,12 +164,12 @@ pub(crate) fn length_in_memory(length: u64) -> Result<usize, Failure> {
 pub(crate) fn ended_early(missing: u64) -> Failure {
     let message =
         format!("the source ended {missing} bytes before the length that was declared; nothing was stored");
-    Failure::new(ErrorKind::Local, message)
+    Failure::new(ErrorKind::Source, message)
 }
 
 pub(crate) fn goes_on() -> Failure {
     let message = "the source goes on after the length that was declared; nothing was stored";
-    Failure::new(ErrorKind::Local, message)
+    Failure::new(ErrorKind::Source, message)
 }
 
 pub(crate) fn unreadable(error: std::io::Error) -> Failure {

@@ -72,7 +72,14 @@ impl EncryptedBucket {
             }
             asked => asked,
         };
-        let version = asked.map_err(|failure| self.copy_refused(plan, failure))?;
+        let version = match asked {
+            // The copy of an attempt whose reply was lost is in the way of the next.
+            Err(failure) if failure.kind == ErrorKind::Exists && failure.may_be_done => {
+                let target = self.described_copy(plan, None).await?.ok_or(failure)?;
+                return target.info(plan.target_key, self.0.keyring.as_ref());
+            }
+            asked => asked.map_err(|failure| self.copy_refused(plan, failure))?,
+        };
         let target = self.described_copy(plan, version).await?;
         if let Some(target) = target {
             return target.info(plan.target_key, self.0.keyring.as_ref());
@@ -134,7 +141,7 @@ impl EncryptedBucket {
         let (status, headers, may_be_done) = (reply.status, reply.headers.clone(), reply.may_be_done_before);
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
-            return Err(Failure::from(error).after(may_be_done));
+            return Err(Failure::from_late(error).after(may_be_done));
         }
         CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
         Ok(CopyReply::from_head(&headers)?.version_id)

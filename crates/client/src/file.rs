@@ -146,7 +146,7 @@ impl OpenSource {
 }
 
 pub(crate) fn changed() -> Failure {
-    Failure::new(ErrorKind::Local, "the source changed while it was read; nothing was stored")
+    Failure::new(ErrorKind::Source, "the source changed while it was read; nothing was stored")
 }
 
 impl FileSource {

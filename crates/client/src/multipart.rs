@@ -281,7 +281,7 @@ impl Upload {
         let (status, headers, may_be_done) = (reply.status, reply.headers.clone(), reply.may_be_done_before);
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
-            return Err(Failure::from(error).after(may_be_done));
+            return Err(Failure::from_late(error).after(may_be_done));
         }
         let result = CompleteResult::from_reply(&document)?;
         let reply = PutReply::from_head(&headers)?;
@@ -332,7 +332,13 @@ impl Begun {
             Ok(reply) => reply,
             Err(failure) => match upload.completed_before(&failure).await {
                 Ok(Some(reply)) => reply,
-                Ok(None) => return Err(self.abort_after(failure).await),
+                Ok(None) => {
+                    let is_open = failure.may_be_done;
+                    let (failure, is_dropped) = self.give_up(failure).await;
+                    // It may have been completed since.
+                    let is_open = is_open && !is_dropped;
+                    return Err(if is_open { perhaps_stored(failure) } else { failure });
+                }
                 Err(Unknown) => return Err(self.abort_after(perhaps_stored(failure)).await),
             },
         };
@@ -346,23 +352,31 @@ impl Begun {
     }
 
     /// Drops the upload and its parts, unless it may be gone on with. If even that fails, the error says which upload is left.
-    pub(crate) async fn abort_after(mut self, mut failure: Failure) -> Failure {
+    pub(crate) async fn abort_after(self, failure: Failure) -> Failure {
+        self.give_up(failure).await.0
+    }
+
+    /// The same, and whether the service had the upload and has dropped it.
+    async fn give_up(mut self, mut failure: Failure) -> (Failure, bool) {
         if self.upload.journal.as_ref().is_some_and(|journal| journal.keeps(&failure)) {
             self.tasks.shutdown().await;
             self.is_over = true;
-            return failure;
+            return (failure, false);
         }
-        if let Err(second) = self.abort().await {
-            failure.message = format!(
-                "{}; besides, the unfinished upload {} is left and takes up space: abort it ({})",
-                failure.message, self.upload.id, second.message
-            );
+        match self.abort().await {
+            Ok(is_dropped) => (failure, is_dropped),
+            Err(second) => {
+                failure.message = format!(
+                    "{}; besides, the unfinished upload {} is left and takes up space: abort it ({})",
+                    failure.message, self.upload.id, second.message
+                );
+                (failure, false)
+            }
         }
-        failure
     }
 
-    /// Stops what sends parts, and then drops the upload.
-    pub(crate) async fn abort(&mut self) -> Result<(), Failure> {
+    /// Stops what sends parts, and then drops the upload. `false` when the service did not have it.
+    pub(crate) async fn abort(&mut self) -> Result<bool, Failure> {
         self.tasks.shutdown().await;
         let Draft { bucket, key, .. } = self.upload.draft();
         let aborted = abort(bucket, key, &self.upload.id).await;
@@ -399,9 +413,10 @@ pub(crate) async fn abort_or_warn(bucket: &EncryptedBucket, key: &str, id: &str)
     }
 }
 
-pub(crate) async fn abort(bucket: &EncryptedBucket, key: &str, id: &str) -> Result<(), Failure> {
+/// Whether the service had the upload.
+pub(crate) async fn abort(bucket: &EncryptedBucket, key: &str, id: &str) -> Result<bool, Failure> {
     match bucket.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
-        Err(failure) if failure.kind != ErrorKind::NotFound => Err(failure),
-        _ => Ok(()),
+        Err(failure) if failure.kind == ErrorKind::NotFound => Ok(false),
+        aborted => aborted.map(|_| true),
     }
 }

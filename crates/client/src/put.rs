@@ -223,10 +223,8 @@ impl EncryptedBucket {
             ..PutObject::default()
         });
         let reply = self.store_bytes(key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await;
-        let reply = reply.map_err(|failure| {
-            let is_open = failure.may_be_done && failure.kind != ErrorKind::Exists;
-            if is_open { perhaps_stored(failure) } else { failure }
-        })?;
+        let reply =
+            reply.map_err(|failure| if failure.may_be_done { perhaps_stored(failure) } else { failure })?;
         Told::new(options).add(length);
         self.report(length, stored, 1, sealed.crc64, reply)
     }
@@ -241,30 +239,41 @@ impl EncryptedBucket {
         envelope: Option<&Envelope>,
     ) -> Result<PutReply, Failure> {
         let bucket = Some(self.0.bucket.as_str());
-        for round in 0..2 {
-            let reply = match self
-                .0
-                .store
-                .call(bucket, Some(key), call.clone(), Payload::Bytes(sealed.clone()))
-                .await
-            {
+        let mut is_stored = false;
+        for _ in 0..2 {
+            let payload = Payload::Bytes(sealed.clone());
+            let reply = match self.0.store.call(bucket, Some(key), call.clone(), payload).await {
                 Ok(reply) => PutReply::from_head(&reply.headers)?,
-                // If an earlier delivery stored it, and its reply was lost or wrong, the object that is in the way is ours.
-                Err(failure) if failure.kind == ErrorKind::Exists => {
-                    match self.find_ours(key, envelope).await {
-                        Ok(Some(reply)) => reply,
-                        Err(_) if failure.may_be_done || round > 0 => return Err(perhaps_stored(failure)),
-                        _ => return Err(failure),
-                    }
+                Err(failure) => {
+                    let failure = failure.after(is_stored);
+                    self.stored_before(key, envelope, failure).await?
                 }
-                Err(failure) => return Err(failure),
             };
             if reply.crc64.is_none_or(|theirs| theirs == crc64) {
                 return Ok(reply);
             }
+            is_stored = true;
             tracing::warn!(key, "the service's CRC64 is not ours; sending the same bytes again");
         }
         Err(damaged("what was stored"))
+    }
+
+    /// If an earlier delivery stored it, and its reply was lost or wrong, the object that is in the way is ours.
+    async fn stored_before(
+        &self,
+        key: &str,
+        envelope: Option<&Envelope>,
+        failure: Failure,
+    ) -> Result<PutReply, Failure> {
+        if failure.kind != ErrorKind::Exists {
+            return Err(failure);
+        }
+        match self.find_ours(key, envelope).await {
+            Ok(Some(reply)) => Ok(reply),
+            // It is somebody else's.
+            Ok(None) if envelope.is_some() => Err(Failure { may_be_done: false, ..failure }),
+            _ => Err(failure),
+        }
     }
 
     /// The reply that a call would have got whose work turns out to be done: the object there has our envelope, which nobody else has.

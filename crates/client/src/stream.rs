@@ -110,7 +110,12 @@ impl EncryptedBucket {
                 return self.report(sealing.plain(), sealing.stored(), 1, sealing.crc64(), reply);
             }
             (None, Ok(_)) => Some(damaged("what was stored")),
-            (None, Err(failure)) if failure.is_transient() || failure.is_token_expired() => Some(failure),
+            // What is known by now, of credentials or the clock, serves the parts.
+            (None, Err(failure))
+                if failure.is_transient() || failure.is_token_expired() || failure.is_skewed() =>
+            {
+                Some(failure)
+            }
             (None, Err(failure)) if pump.is_over && failure.may_be_done => {
                 return Err(perhaps_stored(failure));
             }

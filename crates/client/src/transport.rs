@@ -183,7 +183,7 @@ async fn outgoing(mut body: Body) -> Result<reqwest::Body, TransportError> {
 fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     // A builder's error or a certificate that is not good does not get better by trying again.
-    let tls = root_text(&error).contains("certificate");
+    let tls = error.is_connect() && root_text(&error).contains("certificate");
     if tls {
         TransportError::refused("the endpoint's TLS certificate is not accepted", error)
     } else if error.is_builder() {

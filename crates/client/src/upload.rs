@@ -207,7 +207,7 @@ impl MultipartUpload {
     /// # Errors
     /// What the service refused with, and the identifier of the upload, which is left then.
     pub async fn abort(mut self) -> Result<(), Error> {
-        let outcome = self.begun.abort().await;
+        let outcome = self.begun.abort().await.map(drop);
         outcome.map_err(|mut failure| {
             let id = self.upload_id();
             failure.message =

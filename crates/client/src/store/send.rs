@@ -195,7 +195,7 @@ impl Store {
             if streams {
                 return Err(failure);
             }
-            if failure.code == "RequestTimeTooSkewed" && !corrected && self.0.skew.is_known() {
+            if failure.is_skewed() && !corrected && self.0.skew.is_known() {
                 corrected = true;
                 again("asking again with the clock corrected", Duration::ZERO);
                 continue;
@@ -326,7 +326,7 @@ impl Store {
         }
         let mut failure = Failure::from(error);
         failure.retry_after = retry_after(headers);
-        if failure.code == "RequestTimeTooSkewed"
+        if failure.is_skewed()
             && let Some(ahead) = self.0.skew.learn(headers, (self.0.clock)())
         {
             failure.message = format!("{} (it is {} minutes off)", failure.message, ahead.as_mins().abs());

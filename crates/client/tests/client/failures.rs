@@ -281,7 +281,7 @@ async fn p03_a_source_must_have_the_length_that_was_declared() {
         let world = World::new().await;
         let body = PutBody::reader(std::io::Cursor::new(ramp(actual)), declared);
         let error = world.bucket().put("k", body, PutOptions::default()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Local, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Source, "{error}");
         assert!(world.is_empty().await, "{declared} {actual}");
     }
 }

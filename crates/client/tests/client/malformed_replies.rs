@@ -345,8 +345,7 @@ async fn x08_a_success_that_holds_a_refusal() {
                 *reply.body_mut() = body.into();
             }
         });
-        let outcome = bucket.put("k", ramp(BIG), PutOptions::default()).await;
-        assert_eq!(outcome.is_ok(), kind == ErrorKind::Protocol, "{body:?}");
+        bucket.put("k", ramp(BIG), PutOptions::default()).await.unwrap();
     }
 }
 

@@ -1,6 +1,5 @@
 //! From a folder to a prefix.
 
-use std::error::Error as _;
 use std::future::ready;
 use std::path::Path;
 
@@ -120,8 +119,10 @@ impl Up<'_> {
             let options = PutOptions { progress: Some(told.progress()), ..self.args.transfer.headers.put() };
             let report = match self.bucket.put(&to.key, body, options).await {
                 Ok(report) => report,
-                // The file changed, and nothing was stored; what cannot be read has a source.
-                Err(error) if error.kind() == ErrorKind::Local && error.source().is_none() => continue,
+                Err(error) if error.kind() == ErrorKind::Source => {
+                    tracing::warn!(path = %path.display(), %error, "trying again");
+                    continue;
+                }
                 Err(error) => return Err(Failure::from(error).about(&path.display().to_string())),
             };
             // Another file in its place would look older than the object for ever after.

@@ -1,13 +1,16 @@
 //! At least once: replies that are lost after the work was done, and requests that arrive twice. What is there afterwards is what is there without.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use osseal::transport::{Body, BoxError, InProcess};
-use osseal::{CopyOptions, EncryptedBucket, Error, GetOptions, HeadOptions, ListOptions, PutOptions, Suite};
+use osseal::{
+    CopyOptions, EncryptedBucket, Error, ErrorKind, GetOptions, HeadOptions, ListOptions, PutOptions,
+    SignatureVersion, Suite,
+};
 use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
 
@@ -55,7 +58,10 @@ async fn act(bucket: &EncryptedBucket, call: Operation, big: u64, may_replace: b
         }
         Operation::AbortMultipartUpload => bucket.begin_upload("k", big, None, options).await?.abort().await,
         Operation::DeleteObject => bucket.delete("there").await.map(drop),
-        Operation::CopyObject => bucket.copy("there", "k", CopyOptions::default()).await.map(drop),
+        Operation::CopyObject => {
+            let options = CopyOptions { forbid_overwrite: !may_replace, ..CopyOptions::default() };
+            bucket.copy("there", "k", options).await.map(drop)
+        }
         Operation::HeadObject => bucket.head("there", HeadOptions::default()).await.map(drop),
         _ => {
             let read = bucket.get("there", GetOptions::default()).await?.bytes().await?;
@@ -115,6 +121,37 @@ async fn b23_a_reply_may_be_lost() {
     .await;
 }
 
+/// However many pages of uploads its key has, and whoever began them, the one that nobody heard of is aborted, and no other.
+#[tokio::test]
+async fn a_beginning_whose_reply_is_lost_is_found_among_many() {
+    for suite in Suite::ALL.into_iter().cycle().take(6) {
+        let world = world_of(suite).await;
+        let (others, big, mut begun) = (world.bucket(), 2 * part_plain(suite) + 33, Vec::new());
+        for _ in 0..20 {
+            begun.push(others.begin_upload("k", big, None, PutOptions::default()).await.unwrap());
+        }
+        // Pages of three, and identifiers without order: it is seldom on the first.
+        let service = world.service.clone();
+        let transport = InProcess::new(move |request: http::Request<Body>| {
+            let (mut head, body) = request.into_parts();
+            let address = head.uri.to_string().replace("max-uploads=1000", "max-uploads=3");
+            head.uri = address.parse().unwrap();
+            service.call(http::Request::from_parts(head, body))
+        });
+        let store = World::store_with(Arc::new(transport), |builder| builder.signature(SignatureVersion::V1));
+        let before = world.calls(Operation::ListMultipartUploads);
+        world.faults.inject(Fault::new(Action::LoseReply).on(Operation::InitiateMultipartUpload));
+        bucket(&store, suite).put("k", ramp(big), PutOptions::default()).await.unwrap();
+        assert!(world.calls(Operation::ListMultipartUploads) - before > 5, "{suite:?}");
+        assert_eq!(world.calls(Operation::AbortMultipartUpload), 1, "{suite:?}");
+        let there =
+            others.unfinished(None, "").await.unwrap().into_iter().filter_map(|there| there.upload_id);
+        let mut known: Vec<_> = begun.iter().map(|upload| upload.upload_id().to_owned()).collect();
+        known.sort();
+        assert!(there.eq(known), "{suite:?}");
+    }
+}
+
 /// A store behind a network that delivers such a call twice, and gives back the first reply or the second.
 fn twice(world: &World, call: Operation, gives_first: bool) -> osseal::Store {
     let service = world.service.clone();
@@ -146,7 +183,13 @@ async fn b23_a_request_may_arrive_twice() {
             let big = 2 * part_plain(suite) + 33;
             let store = twice(&world, call, gives_first);
             let before = world.calls(call);
-            act(&bucket(&store, suite), call, big, may_replace).await.unwrap();
+            let outcome = act(&bucket(&store, suite), call, big, may_replace).await;
+            if call == Operation::CopyObject && !may_replace && !gives_first {
+                // A copy that is there may be anybody's.
+                assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Exists);
+            } else {
+                outcome.unwrap();
+            }
             store.idle().await;
             assert!(world.calls(call) - before > 1, "{call:?} arrives twice");
             // Nobody was told of the other one, and no store is searched for it after every beginning.
@@ -188,5 +231,46 @@ async fn b23_an_object_of_which_nobody_knows_whether_it_is_there_is_said_to_be_s
                 assert!(!error.to_string().contains("may have been"), "{error}");
             }
         }
+    }
+}
+
+/// A completion that is on its way for long: nothing says that it was done until the upload is to be aborted.
+#[tokio::test(start_paused = true)]
+async fn a_completion_that_comes_before_the_abort_is_said_to_be_possible() {
+    for suite in Suite::ALL {
+        let world = World::of(suite).await;
+        let (service, late) = (world.service.clone(), Arc::new(Mutex::new(None)));
+        let transport = InProcess::new(move |request: http::Request<Body>| {
+            let (service, late) = (service.clone(), late.clone());
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await?.to_bytes();
+                let call = |(head, body): (Parts, Bytes)| {
+                    let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+                    service.call(http::Request::from_parts(head, body))
+                };
+                if makes(Operation::CompleteMultipartUpload, &head) {
+                    *late.lock().unwrap() = Some((head, body));
+                    return Err(BoxError::from("the reply was lost"));
+                }
+                if makes(Operation::AbortMultipartUpload, &head) {
+                    let late = late.lock().unwrap().take();
+                    assert!(
+                        call(late.expect("a completion"))
+                            .await
+                            .map_err(BoxError::from)?
+                            .status()
+                            .is_success()
+                    );
+                }
+                call((head, body)).await.map_err(BoxError::from)
+            }
+        });
+        let (store, size) =
+            (World::store_with(Arc::new(transport), |builder| builder), 2 * part_plain(suite) + 33);
+        let put = bucket(&store, suite).put("k", ramp(size), PutOptions::default()).await;
+        let text = put.unwrap_err().to_string();
+        assert!(text.contains("may have been stored"), "{suite:?}: {text}");
+        assert!(is_stored(&world, size).await);
     }
 }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http_body_util::{BodyExt, Empty};
-use osseal::transport::{Body, Transport, TransportError};
-use osseal::{ErrorKind, PutOptions, Suite};
+use http_body_util::{BodyExt, Full};
+use osseal::transport::{Body, Https, Transport, TransportError};
+use osseal::{Endpoint, ErrorKind, PutOptions, RetryPolicy, Store, Suite};
 use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
 use osseal_server::quirks::{Etag, Quirks};
 
 use super::transfers::{SMALL, bucket, is_stored, part_plain, uploads};
-use crate::support::{World, ramp};
+use crate::support::{World, credentials, ramp};
 
 /// The CRC64 says whether bytes arrived; an ETag is a name, whatever it is made of.
 #[tokio::test]
@@ -108,10 +109,11 @@ async fn p09_what_is_locked_or_in_the_way_stays() {
     }
 }
 
-/// How an attempt ends: by throttling, without a connection, or with a reply that is lost.
+/// How an attempt ends: by throttling, by a 503 that is not the service's, without a connection, or with a reply that is lost.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Throttled,
+    Gateway,
     Unsent,
     Lost,
 }
@@ -127,10 +129,8 @@ impl Transport for Ends {
         let end = self.0[self.1.fetch_add(1, Ordering::Relaxed)];
         Box::pin(async move {
             match end {
-                End::Throttled => {
-                    let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
-                    Ok(http::Response::builder().status(503).body(body).unwrap())
-                }
+                End::Throttled => Ok(unavailable("<Error><Code>ServiceUnavailable</Code></Error>")),
+                End::Gateway => Ok(unavailable("upstream connect error")),
                 End::Unsent => Err(TransportError::unsent("no connection", "refused")),
                 End::Lost => Err(TransportError::broken("the connection broke", "reset")),
             }
@@ -138,16 +138,22 @@ impl Transport for Ends {
     }
 }
 
+fn unavailable(document: &'static str) -> http::Response<Body> {
+    let body = Full::new(Bytes::from_static(document.as_bytes())).map_err(|never| match never {});
+    http::Response::builder().status(503).body(body.boxed_unsync()).unwrap()
+}
+
 /// Only an attempt that the service may have carried out leaves a doubt, whichever of them it is.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_have_been_stored_is_not_said_to_be() {
-    use End::{Lost, Throttled, Unsent};
+    use End::{Gateway, Lost, Throttled, Unsent};
     let endings = [
         ([Throttled; 5], false),
         ([Unsent; 5], false),
         ([Unsent, Throttled, Unsent, Throttled, Unsent], false),
         ([Lost, Throttled, Throttled, Throttled, Throttled], true),
         ([Throttled, Lost, Unsent, Unsent, Unsent], true),
+        ([Throttled, Unsent, Gateway, Throttled, Throttled], true),
         ([Throttled, Throttled, Throttled, Throttled, Lost], true),
     ];
     for suite in Suite::ALL {
@@ -159,5 +165,38 @@ async fn what_cannot_have_been_stored_is_not_said_to_be() {
             assert_eq!(network.1.load(Ordering::Relaxed), endings.len());
             assert_eq!(text.contains("may have been stored"), is_open, "{suite:?} {endings:?}: {text}");
         }
+    }
+}
+
+/// Nobody listens there: nothing can have been stored.
+#[tokio::test]
+async fn a_port_that_is_closed_leaves_no_doubt() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = Endpoint::parse(&format!("http://{closed}")).unwrap();
+    let quick = RetryPolicy { base: std::time::Duration::from_millis(1), ..RetryPolicy::default() };
+    let store = Store::builder(endpoint, "cn-hangzhou").credentials(credentials()).retry(quick);
+    let store = store.transport(Arc::new(Https::new().unwrap())).build().unwrap();
+    for suite in Suite::ALL {
+        let put = bucket(&store, suite).put("k", ramp(SMALL), PutOptions::default()).await;
+        let error = put.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient, "{error}");
+        assert!(!error.to_string().contains("may have been stored"), "{error}");
+    }
+}
+
+/// What arrived damaged is there; the second try does not take that back.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_was_stored_damaged_is_said_to_be_there() {
+    for suite in Suite::ALL {
+        let world = World::of(suite).await;
+        let wrong = Action::ReplyHeader { name: "x-oss-hash-crc64ecma", value: Some("1".into()) };
+        world.faults.inject(Fault::new(wrong).on(Operation::PutObject));
+        let refusal = Fault::new(Action::refuse(503, "ServiceUnavailable")).on(Operation::PutObject);
+        world.faults.inject(refusal.skip(1).always());
+        let put = bucket(&world.store(), suite).put("k", ramp(SMALL), PutOptions::default()).await;
+        let text = put.unwrap_err().to_string();
+        assert!(text.contains("may have been stored"), "{suite:?}: {text}");
+        world.faults.clear();
+        assert!(is_stored(&world, SMALL).await);
     }
 }

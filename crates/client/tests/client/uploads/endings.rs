@@ -175,7 +175,7 @@ async fn p03_files_have_the_length_that_was_declared_and_do_not_change() {
         let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
         let error =
             bucket.put("k", PutBody::file(file(there), declared), PutOptions::default()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Local, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Source, "{error}");
         let words = if there < declared {
             format!("ended {} bytes before", declared - there)
         } else {
@@ -203,7 +203,7 @@ async fn p03_files_have_the_length_that_was_declared_and_do_not_change() {
         |_, _| (),
     );
     let error = bucket.put("k", PutBody::file(source, BIG), PutOptions::default()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Local, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Source, "{error}");
     assert!(error.to_string().contains("the source changed while it was read"), "{error}");
     assert!(world.is_empty().await);
 }

@@ -1,6 +1,7 @@
 //! Sources of unknown length, with a spool and without.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use osseal::{EncryptedBucket, ErrorKind, GetOptions, PutBody, PutOptions, Suite};
@@ -9,7 +10,7 @@ use osseal_server::faults::{Action, Fault};
 
 use super::parts::watched;
 use super::{part_plain, part_stored};
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, World, keyring, ramp};
 
 /// What one request may carry in these tests, stored bytes.
 const LIMIT: u64 = 1 << 20;
@@ -162,6 +163,24 @@ async fn a_folder_that_is_not_there_is_an_error_before_anything_is_sent() {
     bucket.put("k", endless(5).spooled_in("/nowhere/at/all"), PutOptions::default()).await.unwrap();
     let known = PutBody::from(ramp(2 * PART)).spooled_in("/nowhere/at/all");
     bucket.put("k", known, PutOptions::default()).await.unwrap();
+}
+
+/// The request that finds out that the clock is off cannot be sent again; its bytes can.
+#[tokio::test]
+async fn a_clock_that_is_off_does_not_end_a_spooled_put() {
+    let folder = tempfile::tempdir().unwrap();
+    for suite in Suite::ALL {
+        let world = World::of(suite).await;
+        let store = World::store_with(Arc::new(world.transport()), |builder| {
+            builder.clock(Arc::new(|| jiff::Timestamp::now() + jiff::SignedDuration::from_mins(20)))
+        });
+        let builder = EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).suite(suite);
+        let bucket = builder.multipart_threshold(PART).part_size(PART).build().unwrap();
+        let body = endless(5 * PART).spooled_in(folder.path());
+        bucket.put("k", body, PutOptions::default()).await.unwrap();
+        assert_eq!(read(&bucket).await, ramp(5 * PART), "{suite:?}");
+        assert!(is_empty(folder.path()));
+    }
 }
 
 /// A source that is slow is waited for while the request lasts, and a put that is dropped leaves neither object nor file.

@@ -96,7 +96,7 @@ async fn b7_a_source_that_changes_meanwhile_is_put_from_the_beginning_a_few_time
         let bench = changing(suite, |_| true).await;
         let (outcome, took) = bench.run().await;
         let error = outcome.unwrap_err();
-        assert!(error.kind() == ErrorKind::Local && error.to_string().contains("changed"), "{error}");
+        assert!(error.kind() == ErrorKind::Source && error.to_string().contains("changed"), "{error}");
         assert_eq!(took.beginnings, 3);
         assert!(!bench.record().exists() && bench.world.is_empty().await, "{suite:?}");
     }
