@@ -72,14 +72,7 @@ impl EncryptedBucket {
             }
             asked => asked,
         };
-        let version = match asked {
-            // The copy of an attempt whose reply was lost is in the way of the next.
-            Err(failure) if failure.kind == ErrorKind::Exists && failure.may_be_done => {
-                let target = self.described_copy(plan, None).await?.ok_or(failure)?;
-                return target.info(plan.target_key, self.0.keyring.as_ref());
-            }
-            asked => asked.map_err(|failure| self.copy_refused(plan, failure))?,
-        };
+        let version = asked.map_err(|failure| self.copy_refused(plan, failure)).map_err(perhaps_copied)?;
         let target = self.described_copy(plan, version).await?;
         if let Some(target) = target {
             return target.info(plan.target_key, self.0.keyring.as_ref());
@@ -213,6 +206,14 @@ impl Plan<'_> {
     fn is_in_place(&self, bucket: &str) -> bool {
         self.source_bucket == bucket && self.source.key == self.target_key
     }
+}
+
+/// All copies of an object look alike, so nothing tells whether the one that is there is of an attempt whose reply was lost.
+fn perhaps_copied(mut failure: Failure) -> Failure {
+    if failure.may_be_done {
+        failure.message += "; the copy may have been made all the same";
+    }
+    failure
 }
 
 fn differs(advice: &str) -> Failure {

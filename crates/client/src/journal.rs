@@ -112,7 +112,10 @@ impl Journal {
 
     /// Whether the upload may be gone on with after a failure.
     pub(crate) fn keeps(&self, failure: &Failure) -> bool {
-        failure.kind.is_passing() && failure.code != NO_SUCH_UPLOAD && !self.is_stale() && self.has_parts()
+        // One that the service no longer has may be an object; the next process finds it by the record.
+        let is_gone = failure.code == NO_SUCH_UPLOAD && !failure.may_be_done;
+        let is_passing = failure.kind.is_passing() || failure.may_be_done;
+        is_passing && !is_gone && !self.is_stale() && self.has_parts()
     }
 
     /// Writes what has been noted.

@@ -216,7 +216,7 @@ impl Upload {
 
     /// Sends a part until the service has it as it is.
     pub(crate) async fn send(&self, part: &SealedPart) -> Result<(), Failure> {
-        let Draft { bucket, key, envelope, .. } = &self.draft;
+        let Draft { bucket, key, .. } = &self.draft;
         let length = part.bytes.len() as u64;
         let call = Call::UploadPart(UploadPart {
             upload_id: self.id.clone(),
@@ -226,7 +226,7 @@ impl Upload {
             content_md5: None,
             crc64: Some(part.crc64),
         });
-        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, envelope.as_ref()).await?;
+        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, None).await?;
         let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
         if let Some(journal) = &self.journal {
             journal.acknowledge(part.number, said.clone());
@@ -317,7 +317,7 @@ pub(crate) struct Begun {
 
 impl Begun {
     /// Makes the object of the parts, all of which have been sent.
-    pub(crate) async fn complete(mut self) -> Result<PutReport, Failure> {
+    pub(crate) async fn complete(self) -> Result<PutReport, Failure> {
         let upload = self.upload.clone();
         let missing = upload.missing();
         if let Some(first) = missing.first() {
@@ -330,18 +330,24 @@ impl Begun {
         }
         let reply = match upload.complete().await {
             Ok(reply) => reply,
-            Err(failure) => match upload.completed_before(&failure).await {
-                Ok(Some(reply)) => reply,
-                Ok(None) => {
-                    let is_open = failure.may_be_done;
-                    let (failure, is_dropped) = self.give_up(failure).await;
-                    // It may have been completed since.
-                    let is_open = is_open && !is_dropped;
-                    return Err(if is_open { perhaps_stored(failure) } else { failure });
-                }
-                Err(Unknown) => return Err(self.abort_after(perhaps_stored(failure)).await),
-            },
+            Err(failure) => {
+                let may_be_done = match upload.completed_before(&failure).await {
+                    Ok(Some(reply)) => return self.completed(reply),
+                    // What is there was looked at after the service had let go of the upload, or before: then it may have been completed since.
+                    Ok(None) => failure.may_be_done && failure.code != NO_SUCH_UPLOAD,
+                    Err(Unknown) => true,
+                };
+                let (failure, is_dropped) = self.give_up(Failure { may_be_done, ..failure }).await;
+                let is_open = may_be_done && !is_dropped;
+                let failure = Failure { may_be_done: is_open, ..failure };
+                return Err(if is_open { perhaps_stored(failure) } else { failure });
+            }
         };
+        self.completed(reply)
+    }
+
+    fn completed(mut self, reply: PutReply) -> Result<PutReport, Failure> {
+        let upload = self.upload.clone();
         self.is_over = true;
         let crc64 = upload.crc64();
         if reply.crc64.is_some_and(|theirs| theirs != crc64) {

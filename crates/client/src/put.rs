@@ -61,7 +61,7 @@ impl EncryptedBucket {
     ///
     /// # Errors
     /// [`ErrorKind::Usage`]: metadata with reserved names or above 8 KB, a body above what the service takes, no keyring. [`ErrorKind::Local`]:
-    /// the source fails, changes, or is shorter or longer than declared. [`ErrorKind::Exists`] when that was asked for. [`ErrorKind::Integrity`]:
+    /// the source fails. [`ErrorKind::Source`]: it changes, or is shorter or longer than declared. [`ErrorKind::Exists`] when that was asked for. [`ErrorKind::Integrity`]:
     /// the service's CRC64 is not ours. Whatever the error, no unfinished upload is left, unless the error names it, and no object, unless the error says
     /// that there may be one: then the service's last word was lost, and it is there whole or not at all.
     pub async fn put(
@@ -162,7 +162,7 @@ impl EncryptedBucket {
             Replayable::File(file) => Parts::File(file.clone(), slots),
         };
         match self.put_parts(key, begin, length, metadata.clone(), options, &told).await {
-            Err(failure) if failure.code == NO_SUCH_UPLOAD => {
+            Err(failure) if failure.code == NO_SUCH_UPLOAD && !failure.may_be_done => {
                 tracing::warn!(
                     key,
                     "the service no longer knows the upload; beginning again with another data key"
@@ -239,21 +239,26 @@ impl EncryptedBucket {
         envelope: Option<&Envelope>,
     ) -> Result<PutReply, Failure> {
         let bucket = Some(self.0.bucket.as_str());
-        let mut is_stored = false;
-        for _ in 0..2 {
+        for is_last in [false, true] {
             let payload = Payload::Bytes(sealed.clone());
             let reply = match self.0.store.call(bucket, Some(key), call.clone(), payload).await {
                 Ok(reply) => PutReply::from_head(&reply.headers)?,
-                Err(failure) => {
-                    let failure = failure.after(is_stored);
-                    self.stored_before(key, envelope, failure).await?
-                }
+                Err(failure) => match self.stored_before(key, envelope, failure).await {
+                    Err(second) if is_last => {
+                        let first = damaged("what was stored");
+                        let message =
+                            format!("{}; sending it again failed: {}", first.message, second.message);
+                        return Err(Failure { message, ..first });
+                    }
+                    reply => reply?,
+                },
             };
             if reply.crc64.is_none_or(|theirs| theirs == crc64) {
                 return Ok(reply);
             }
-            is_stored = true;
-            tracing::warn!(key, "the service's CRC64 is not ours; sending the same bytes again");
+            if !is_last {
+                tracing::warn!(key, "the service's CRC64 is not ours; sending the same bytes again");
+            }
         }
         Err(damaged("what was stored"))
     }
@@ -375,8 +380,11 @@ fn draw() -> Result<ContentRandom, Failure> {
 
 /// A failure after which nobody knows whether the object is there.
 pub(crate) fn perhaps_stored(mut failure: Failure) -> Failure {
-    failure.message += "; the object may have been stored all the same";
-    failure
+    const WORDS: &str = "; the object may have been stored all the same";
+    if !failure.message.ends_with(WORDS) {
+        failure.message += WORDS;
+    }
+    Failure { may_be_done: true, ..failure }
 }
 
 pub(crate) fn damaged(what: &str) -> Failure {

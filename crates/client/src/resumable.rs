@@ -224,6 +224,7 @@ impl Put<'_> {
             };
             let Err(failure) = ended else { return ended };
             let is_worth_it = self.journal.is_stale() || failure.code == NO_SUCH_UPLOAD;
+            let is_worth_it = is_worth_it && !failure.may_be_done;
             if !is_worth_it || beginnings >= BEGINNINGS {
                 return Err(failure);
             }

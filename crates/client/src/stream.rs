@@ -101,6 +101,7 @@ impl EncryptedBucket {
         drop(held);
         let stop = live.stop.take();
         let pump = &mut live.pump;
+        let mut is_damaged = false;
         let failure = match (stop, sent) {
             (Some(Stop::Full), _) => None,
             (None, Ok(reply))
@@ -109,7 +110,10 @@ impl EncryptedBucket {
                 let sealing = &pump.sealing;
                 return self.report(sealing.plain(), sealing.stored(), 1, sealing.crc64(), reply);
             }
-            (None, Ok(_)) => Some(damaged("what was stored")),
+            (None, Ok(_)) => {
+                is_damaged = true;
+                Some(damaged("what was stored"))
+            }
             // What is known by now, of credentials or the clock, serves the parts.
             (None, Err(failure))
                 if failure.is_transient() || failure.is_token_expired() || failure.is_skewed() =>
@@ -123,26 +127,28 @@ impl EncryptedBucket {
         };
         let Some(spool) = pump.spool.clone() else {
             return Err(match failure {
-                Some(failure) if failure.may_be_done => perhaps_stored(failure),
+                Some(failure) if pump.is_over && failure.may_be_done => perhaps_stored(failure),
                 other => other.unwrap_or_else(too_long),
             });
         };
-        let is_sent = pump.is_over;
+        // The whole body left, so the request may have been done although its reply was lost.
+        let is_open =
+            is_damaged || pump.is_over && failure.as_ref().is_some_and(|failure| failure.may_be_done);
         if let Some(failure) = failure {
             tracing::warn!(key, error = failure.message, "the request failed; sending the spool in parts");
         }
         while pump.next().await?.is_some() {}
         let (plain, crc64) = (pump.sealing.plain(), pump.sealing.crc64());
-        // The whole body left, so the request may have been done although its reply was lost.
-        if is_sent
+        if is_open
             && let Some(reply) = self.find_ours(key, envelope.as_ref()).await.map_err(perhaps_stored)?
-            && reply.crc64 == Some(crc64)
+            && reply.crc64.is_none_or(|theirs| theirs == crc64)
         {
             return self.report(plain, pump.sealing.stored(), 1, crc64, reply);
         }
         let told = live.told.clone();
         drop(live);
-        self.put_spool(key, spool, (plain, crc64), metadata, envelope, options, told).await
+        let put = self.put_spool(key, spool, (plain, crc64), metadata, envelope, options, told).await;
+        put.map_err(|failure| if is_open { perhaps_stored(failure) } else { failure })
     }
 
     #[expect(clippy::too_many_arguments, reason = "all that is known of a put whose source has ended")]

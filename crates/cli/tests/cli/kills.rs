@@ -70,6 +70,7 @@ fn run(suite: &str, plan: &Plan) -> Counted {
             std::fs::remove_file(home.path().join("into").join(name)).unwrap();
         }
     }
+    assert!(!kept.is_empty());
     #[cfg(unix)]
     crate::killed_uploads::audit(&store, &home, &kept);
     let records = home.names(STATE);

@@ -158,7 +158,7 @@ impl Writer {
                 }
             }
             let written = writer.write_batch(&batch)?;
-            if let Some(progress) = &writer.progress {
+            if let Some(progress) = writer.progress.as_ref().filter(|_| written > 0) {
                 progress(written);
             }
             Ok(digest)

@@ -110,6 +110,7 @@ impl Up<'_> {
         self.bar.grow(look.size);
         let bar = self.bar.file(name, look.size);
         let (told, may_resume) = (Told::from(bar.callback()), !self.args.transfer.no_resume);
+        let mut why = None;
         for _ in 0..ATTEMPTS {
             let (file, length) = single::open(path)?;
             let before = Look::at_open(&file, path)?;
@@ -120,7 +121,8 @@ impl Up<'_> {
             let report = match self.bucket.put(&to.key, body, options).await {
                 Ok(report) => report,
                 Err(error) if error.kind() == ErrorKind::Source => {
-                    tracing::warn!(path = %path.display(), %error, "trying again");
+                    tracing::debug!(path = %path.display(), %error, "not stored yet");
+                    why = Some(error);
                     continue;
                 }
                 Err(error) => return Err(Failure::from(error).about(&path.display().to_string())),
@@ -133,8 +135,12 @@ impl Up<'_> {
             }
         }
         let text = format!("{} was written while it was read, {ATTEMPTS} times", path.display());
-        Err(Failure::new(Exit::Local, text)
-            .hint("no mixture is stored; run sync --checksum when the file is left alone"))
+        let failure = Failure::new(Exit::Local, text);
+        let failure = match &why {
+            Some(error) => failure.caused_by(error),
+            None => failure,
+        };
+        Err(failure.hint("no mixture is stored; run sync --checksum when the file is left alone"))
     }
 
     async fn is_same(&self, path: &Path, look: Look, object: &ListedObject) -> Result<bool, Failure> {

@@ -194,8 +194,9 @@ async fn an_object_that_was_stored_damaged_is_said_to_be_there() {
         let refusal = Fault::new(Action::refuse(503, "ServiceUnavailable")).on(Operation::PutObject);
         world.faults.inject(refusal.skip(1).always());
         let put = bucket(&world.store(), suite).put("k", ramp(SMALL), PutOptions::default()).await;
-        let text = put.unwrap_err().to_string();
-        assert!(text.contains("may have been stored"), "{suite:?}: {text}");
+        let error = put.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity, "{suite:?}: {error}");
+        assert!(error.to_string().contains("put it again; sending it again failed"), "{error}");
         world.faults.clear();
         assert!(is_stored(&world, SMALL).await);
     }
