@@ -226,7 +226,9 @@ impl Upload {
             content_md5: None,
             crc64: Some(part.crc64),
         });
-        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, None).await?;
+        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, None).await;
+        // Whatever became of a part, it is no object.
+        let reply = reply.map_err(|failure| Failure { may_be_done: false, ..failure })?;
         let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
         if let Some(journal) = &self.journal {
             journal.acknowledge(part.number, said.clone());

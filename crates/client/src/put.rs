@@ -244,7 +244,7 @@ impl EncryptedBucket {
             let reply = match self.0.store.call(bucket, Some(key), call.clone(), payload).await {
                 Ok(reply) => PutReply::from_head(&reply.headers)?,
                 Err(failure) => match self.stored_before(key, envelope, failure).await {
-                    Err(second) if is_last => {
+                    Err(second) if is_last && matches!(call, Call::PutObject(_)) => {
                         let first = damaged("what was stored");
                         let message =
                             format!("{}; sending it again failed: {}", first.message, second.message);

@@ -223,9 +223,9 @@ impl Put<'_> {
                 Err(failure) => Err(begun.abort_after(failure).await),
             };
             let Err(failure) = ended else { return ended };
-            let is_worth_it = self.journal.is_stale() || failure.code == NO_SUCH_UPLOAD;
-            let is_worth_it = is_worth_it && !failure.may_be_done;
-            if !is_worth_it || beginnings >= BEGINNINGS {
+            let is_over = self.journal.is_stale() || failure.code == NO_SUCH_UPLOAD;
+            // What may be an object is not put again.
+            if !is_over || failure.may_be_done || beginnings >= BEGINNINGS {
                 return Err(failure);
             }
             tracing::warn!(key = self.key, why = failure.message, "starting over with another data key");

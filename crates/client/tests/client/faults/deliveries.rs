@@ -303,3 +303,17 @@ async fn an_upload_that_is_gone_when_nobody_may_look_does_not_begin_again() {
         }
     }
 }
+
+/// The reply to a part is lost, and then the upload is gone: no object can be there, and the put begins again.
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_is_gone_after_a_lost_part_begins_again() {
+    for suite in Suite::ALL {
+        let (world, size) = (World::of(suite).await, 2 * part_plain(suite) + 33);
+        world.faults.inject(Fault::new(Action::LoseReply).on(Operation::UploadPart));
+        let gone = Action::refuse(404, "NoSuchUpload");
+        world.faults.inject(Fault::new(gone).on(Operation::UploadPart).skip(3));
+        bucket(&world.store(), suite).put("k", ramp(size), PutOptions::default()).await.unwrap();
+        assert_eq!(world.calls(Operation::InitiateMultipartUpload), 2, "{suite:?}");
+        assert!(is_stored(&world, size).await && uploads(&world).await.is_empty());
+    }
+}
