@@ -31,14 +31,16 @@ class Bar:
         return f"| {self.words} | {self.figure:.2f}{self.unit} | {sign} {self.limit:g}{self.unit} | {held} |"
 
 
+def fastest(bench, what):
+    """Whichever of the official SDKs is the faster one."""
+    peers = [who for w, who in bench.figures if w == what and who.startswith("oss")]
+    return what, min(peers, key=lambda who: bench.median(what, who, "seconds"))
+
+
 def bars(bench):
     def times(one, other):
         """How often the time of one goes into that of the other."""
         return bench.paired(other, one, "seconds", operator.truediv)
-
-    def fastest(what):
-        peers = [who for w, who in bench.figures if w == what and who.startswith("oss")]
-        return what, min(peers, key=lambda who: bench.median(what, who, "seconds"))
 
     found = []
     for way in ("put", "get"):
@@ -50,11 +52,11 @@ def bars(bench):
             found.append(Bar(f"{way} 1 GiB, {suite}: CPU seconds that encryption adds per GB", added, cpu, True, " s"))
         limit = {"put": 3, "get": 2}[way]
         for suite in ("aes-ctr", "sealed"):
-            faster = times((what, suite), fastest(what))
+            faster = times((what, suite), fastest(bench, what))
             found.append(Bar(f"{way} 1 GiB, {suite}: times as fast as the faster official Python SDK", faster, limit, False))
     what = "get 1 GiB, kept nowhere"
     for suite in ("aes-ctr", "sealed"):
-        faster = times((what, suite), fastest(what))
+        faster = times((what, suite), fastest(bench, what))
         found.append(Bar(f"{what}, {suite}: times as fast as the faster official Python SDK", faster, 2, False))
     one, eight = "2000 small, 1 at a time", "2000 small, 8 at a time"
     for suite in ("aes-ctr", "sealed"):
@@ -132,8 +134,7 @@ def ceilings(bench):
     kept, nowhere = "get 1 GiB, CRC-64", "get 1 GiB, kept nowhere"
 
     def plain_by_peer(what):
-        peer = min(bench.median(w, who, "seconds") for w, who in bench.figures if w == what and who.startswith("oss"))
-        return peer / bench.median(what, "none", "seconds")
+        return bench.median(*fastest(bench, what), "seconds") / bench.median(what, "none", "seconds")
 
     shares = []
     for suite in ("aes-ctr", "sealed"):

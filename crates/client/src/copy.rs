@@ -72,7 +72,7 @@ impl EncryptedBucket {
             }
             asked => asked,
         };
-        let version = asked.map_err(|failure| self.copy_refused(plan, failure)).map_err(perhaps_copied)?;
+        let version = asked.map_err(|failure| perhaps_copied(self.copy_refused(plan, failure)))?;
         let target = self.described_copy(plan, version).await?;
         if let Some(target) = target {
             return target.info(plan.target_key, self.0.keyring.as_ref());
@@ -131,10 +131,10 @@ impl EncryptedBucket {
         });
         let bucket = Some(self.0.bucket.as_str());
         let reply = self.0.store.call(bucket, Some(plan.target_key), call, Payload::None).await?;
-        let (status, headers, may_be_done) = (reply.status, reply.headers.clone(), reply.may_be_done_before);
+        let (status, headers) = (reply.status, reply.headers.clone());
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
-            return Err(Failure::from_late(error).after(may_be_done));
+            return Err(Failure::from_late(error));
         }
         CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
         Ok(CopyReply::from_head(&headers)?.version_id)

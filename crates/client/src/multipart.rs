@@ -138,11 +138,8 @@ async fn initiate(
     let begun = async {
         let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
         let is_doubtful = reply.may_be_done_before;
-        let read = async {
-            let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
-            Ok::<_, Failure>((result.upload_id()?.to_owned(), is_doubtful))
-        };
-        read.await.map_err(|failure| failure.after(is_doubtful))
+        let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
+        Ok::<_, Failure>((result.upload_id()?.to_owned(), is_doubtful))
     };
     let begun = begun.await;
     // An attempt whose reply was lost, was cut short or made no sense may have begun an upload that nobody knows.
@@ -280,10 +277,10 @@ impl Upload {
             ..Complete::default()
         });
         let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
-        let (status, headers, may_be_done) = (reply.status, reply.headers.clone(), reply.may_be_done_before);
+        let (status, headers) = (reply.status, reply.headers.clone());
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
-            return Err(Failure::from_late(error).after(may_be_done));
+            return Err(Failure::from_late(error));
         }
         let result = CompleteResult::from_reply(&document)?;
         let reply = PutReply::from_head(&headers)?;

@@ -74,7 +74,7 @@ impl Scattered {
     }
 
     pub(super) fn telling(mut self, progress: Option<Progress>, is_digested: bool) -> Scattered {
-        self.writer = Writer { progress, is_digested, ..self.writer.clone() };
+        (self.writer.progress, self.writer.is_digested) = (progress, is_digested);
         self
     }
 
