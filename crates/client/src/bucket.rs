@@ -1,5 +1,8 @@
 //! [`EncryptedBucket`]: what it is made of, and the operations that move no content.
 
+pub(crate) mod copy;
+pub(crate) mod versions;
+
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
@@ -10,12 +13,13 @@ use osseal_wire::oss::request::{Call, Conditions, GetObject, ListObjects};
 use osseal_wire::oss::xml::ListObjectsResult;
 use osseal_wire::oss::{Page, RangeSpec};
 
-use crate::budget::MemoryBudget;
-use crate::computing;
 use crate::error::{Error, ErrorKind, Failure, Scene};
-use crate::info::{Described, ObjectInfo};
-use crate::options::{HeadOptions, ListOptions};
-use crate::store::{Payload, Store};
+use crate::object::object_info::{Described, ObjectInfo};
+use crate::object::options::{HeadOptions, ListOptions};
+use crate::runtime::blocking_unwrap;
+use crate::runtime::memory_budget::MemoryBudget;
+use crate::service::send::Payload;
+use crate::service::store::Store;
 
 /// Part size unless said, bytes.
 const DEFAULT_PART: u64 = 16 << 20;
@@ -173,7 +177,7 @@ impl EncryptedBucketBuilder {
             context: self.context,
             store: self.store,
             bucket: self.bucket,
-            keyring: self.keyring.map(computing::aside),
+            keyring: self.keyring.map(blocking_unwrap::aside),
             suite: self.suite,
             is_plain: self.is_plain,
             threshold,

@@ -1,66 +1,42 @@
 #![doc = include_str!("../README.md")]
 
-mod body;
 mod bucket;
-mod budget;
-mod checkpoint;
-mod computing;
-mod copy;
 pub mod credentials;
 mod download;
 mod error;
-mod file;
-mod flow;
-mod get;
-mod headers;
-mod info;
-mod journal;
 pub mod kms;
-mod limiter;
-mod multipart;
-mod options;
-mod parallel;
-mod presigned;
-mod prove;
-mod put;
-mod resumable;
-mod retry;
-mod skew;
-mod spans;
+mod object;
+mod runtime;
+mod service;
 mod state;
-mod store;
-mod stream;
-mod tasks;
-mod told;
 pub mod transport;
-mod unfinished;
 mod upload;
-mod versions;
 
-pub use body::PutBody;
+pub use bucket::versions::{DeleteOutcome, DeleteReport};
 pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
-pub use budget::MemoryBudget;
 pub use credentials::SharedCredentials;
-pub use download::{Download, Partial, WriteAt};
+pub use download::get::GetObject;
+pub use download::parallel::{Download, Partial, WriteAt};
+pub use download::presigned::{PresignOptions, PresignedReader, PresignedUrl};
+pub use download::verify::Proof;
 pub use error::{Error, ErrorKind};
-pub use get::GetObject;
-pub use headers::{HeaderChange, ObjectHeaders};
-pub use info::{Authenticity, Encryption, ObjectInfo};
 pub use kms::{Kms, KmsKey};
-pub use options::{
+pub use object::headers::{HeaderChange, ObjectHeaders};
+pub use object::object_info::{Authenticity, Encryption, ObjectInfo};
+pub use object::options::{
     CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListUploadsOptions,
     ListVersionsOptions, Progress, PutOptions,
 };
-pub use presigned::{PresignOptions, PresignedReader, PresignedUrl};
-pub use prove::Proof;
-pub use put::PutReport;
-pub use retry::RetryPolicy;
+pub use runtime::memory_budget::MemoryBudget;
+pub use runtime::retry::RetryPolicy;
+pub use service::store::{BucketEntry, Clock, Store};
+pub use service::store_builder::{SignatureVersion, StoreBuilder};
 pub use state::{StateDir, StateError};
-pub use store::{BucketEntry, Clock, SignatureVersion, Store, StoreBuilder};
-pub use told::Told;
-pub use unfinished::{KeptUpload, Outlook, Unfinished, Uploaded};
-pub use upload::{MultipartUpload, UploadPart};
-pub use versions::{DeleteOutcome, DeleteReport};
+pub use upload::manual::{MultipartUpload, UploadPart};
+pub use upload::progress::Told;
+pub use upload::put::PutReport;
+pub use upload::source::PutBody;
+pub use upload::unfinished::{KeptUpload, Outlook, Unfinished, Uploaded};
 
 pub use osseal_core::{
     AesKey, Bind, Binding, ByteRange, Chunk, ContextError, EncryptionContext, KeyError, KeyFileError,

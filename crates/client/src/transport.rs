@@ -1,7 +1,7 @@
 //! The joint between the client and the bytes of HTTP: [`Transport`].
 
-mod pieces;
-mod pulse;
+mod frame_splitter;
+mod stall_detection;
 mod throttled;
 
 use std::future::Future;
@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use http_body::Body as _;
 use http_body_util::{BodyDataStream, BodyExt, Empty, Full, StreamBody};
 
-pub(crate) use pulse::{Crawl, Pulse, coming, going};
+pub(crate) use stall_detection::{Crawl, Pulse, coming, going};
 pub use throttled::Throttled;
 
 /// A body on its way out or in.

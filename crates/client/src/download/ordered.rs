@@ -9,10 +9,10 @@ use osseal_wire::oss::Crc64;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::budget::Permit;
+use crate::download::body_reader::{Flow, Pinned, broke_down};
 use crate::error::Failure;
-use crate::flow::{Flow, Pinned, broke_down};
-use crate::spans;
+use crate::runtime::memory_budget::Permit;
+use crate::runtime::spans;
 
 /// The pieces of a download, delivered one after the other.
 pub(super) struct Ordered {

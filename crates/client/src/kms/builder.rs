@@ -9,10 +9,10 @@ use osseal_wire::oss::Endpoint;
 use super::client::{Counters, Inner, Kms};
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
-use crate::limiter::Limiter;
-use crate::retry::{Budget, RetryPolicy};
-use crate::skew::Skew;
-use crate::store::Clock;
+use crate::runtime::clock_skew::Skew;
+use crate::runtime::rate_limiter::Limiter;
+use crate::runtime::retry::{Budget, RetryPolicy};
+use crate::service::store::Clock;
 use crate::transport::{Https, Transport};
 
 /// Puts a [`Kms`] together.

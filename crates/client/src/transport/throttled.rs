@@ -11,10 +11,10 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Sleep, sleep_until};
 
-use super::pieces::Pieces;
-use super::pulse::{Pulse, coming};
+use super::frame_splitter::Pieces;
+use super::stall_detection::{Pulse, coming};
 use super::{Body, BoxError, Transport, TransportError};
-use crate::limiter::Limiter;
+use crate::runtime::rate_limiter::Limiter;
 
 /// What may come at once after a pause.
 const BURST: Duration = Duration::from_millis(50);

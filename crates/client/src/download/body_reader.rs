@@ -1,0 +1,230 @@
+//! One object as a first reply described it, and what is read of it after that: bodies that break off go on, and nothing is mixed.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use osseal_core::{ByteRange, Chunk, OpenStream, Opener, RangeError, Reading, Window};
+use osseal_wire::oss::{Crc64, RangeSpec};
+
+use crate::bucket::EncryptedBucket;
+use crate::download::get::{Origin, contradicted, replaced, window};
+use crate::error::{ErrorKind, Failure};
+use crate::object::object_info::{Described, ObjectInfo};
+use crate::runtime::retry::Resumes;
+use crate::transport::{Body, Crawl, TransportError};
+
+/// Longest wait for the next bytes of a body.
+pub(crate) const STALL: Duration = Duration::from_secs(30);
+
+/// An object whose head has arrived and whose key is unwrapped. Whatever else is read of it is of the same version with the same envelope, or an error.
+/// Clones share it.
+#[derive(Clone)]
+pub(crate) struct Pinned(Arc<Inner>);
+
+struct Inner {
+    bucket: EncryptedBucket,
+    origin: Origin,
+    described: Described,
+    opener: Opener,
+}
+
+impl Pinned {
+    pub(crate) fn new(
+        bucket: &EncryptedBucket,
+        origin: Origin,
+        described: Described,
+        opener: Opener,
+    ) -> Pinned {
+        Pinned(Arc::new(Inner { bucket: bucket.clone(), origin, described, opener }))
+    }
+
+    pub(crate) fn bucket(&self) -> &EncryptedBucket {
+        &self.0.bucket
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    pub(crate) fn described(&self) -> &Described {
+        &self.0.described
+    }
+
+    /// Stored bytes of a piece.
+    pub(crate) fn stored_len(&self, plain: &Range<u64>) -> u64 {
+        let piece = self.0.described.layout().stored_piece(plain, self.0.described.reply.range.total);
+        piece.end - piece.start
+    }
+
+    /// Stored bytes of a part by the bucket's configuration.
+    pub(crate) fn part_len(&self) -> u64 {
+        self.0.described.layout().part_near(self.0.bucket.0.part_size)
+    }
+
+    pub(crate) fn info(&self) -> Result<ObjectInfo, Failure> {
+        self.0.described.info(self.0.origin.name(), self.0.bucket.0.keyring.as_ref())
+    }
+
+    /// What a failure is about.
+    pub(crate) fn error(&self, failure: Failure) -> crate::Error {
+        let mut scene = self.0.bucket.scene("get", Some(self.0.origin.name()));
+        scene.bucket = scene.bucket.filter(|bucket| !bucket.is_empty());
+        failure.at(scene)
+    }
+
+    /// Compares the checksum of all stored bytes with the one that the store gives for them.
+    pub(crate) fn check_crc64(&self, ours: u64) -> Result<(), Failure> {
+        if self.0.described.reply.crc64.is_none_or(|theirs| theirs == ours) {
+            return Ok(());
+        }
+        let message = "the stored bytes do not have the checksum that the store gives for them; what was handed out is not to be trusted";
+        Err(Failure::new(ErrorKind::Integrity, message))
+    }
+
+    /// Begins to read plaintext bytes by a request of their own; with those that reach the end comes its proof.
+    pub(crate) async fn flow(&self, plain: &Range<u64>) -> Result<Flow, Failure> {
+        let (layout, total) = (self.0.described.layout(), self.0.described.reply.range.total);
+        let span = layout.stored_piece(plain, total);
+        let body = self.stored(&span).await?;
+        let window = Window { start: span.start, end: span.end, total };
+        let reading = Reading::plan(layout, &ByteRange::Bounded(plain.clone()), window)?;
+        Flow::begin(self.clone(), reading, body, 0, true).await
+    }
+
+    /// The body of a reply with exactly these stored bytes.
+    async fn stored(&self, span: &Range<u64>) -> Result<Body, Failure> {
+        let Inner { bucket, origin, described, .. } = &*self.0;
+        let whole = span.start == 0 && span.end == described.reply.range.total;
+        let range = if whole { None } else { Some(RangeSpec::Bounded(span.clone())) };
+        let etag = Some(described.reply.etag.as_str()).filter(|etag| !etag.is_empty());
+        let (again, body) = bucket.fetch(origin, range, etag).await.map_err(contradicted)?;
+        // A data key that was wrapped afresh meanwhile is the same data key.
+        let (ours, theirs) = (self.info()?, again.info(origin.name(), bucket.0.keyring.as_ref())?);
+        if (theirs.etag, theirs.stored_size, theirs.encryption)
+            != (ours.etag, ours.stored_size, ours.encryption)
+        {
+            return Err(replaced());
+        }
+        let Window { start, end, total } = window(&again);
+        if (start, end) == (span.start, span.end) {
+            Ok(body)
+        } else {
+            Err(RangeError::WrongRange { start, end, total }.into())
+        }
+    }
+}
+
+/// A body on its way in, opened as it comes.
+pub(crate) struct Flow {
+    object: Pinned,
+    body: Body,
+    stream: Option<OpenStream>,
+    /// The sum of the stored bytes so far, where all of them count.
+    crc64: Option<Crc64>,
+    /// Where the stored bytes end that are read.
+    end: u64,
+    /// Stored bytes that the reply holds after that, and that are left.
+    surplus: u64,
+    resumes: Resumes,
+}
+
+impl Flow {
+    /// Begins to open a body, and gets the proof of the object's end if that is elsewhere. `surplus` stored bytes follow in the body that are not part of
+    /// `reading`; `is_counted` has all others read and summed up.
+    pub(crate) async fn begin(
+        object: Pinned,
+        reading: Reading,
+        body: Body,
+        surplus: u64,
+        is_counted: bool,
+    ) -> Result<Flow, Failure> {
+        let Window { start, end, .. } = reading.window();
+        let resumes = Resumes::new(object.bucket().0.store.retry(), end - start);
+        let mut stream = reading.into_stream(object.0.opener.clone());
+        if let Some(span) = stream.missing_end() {
+            let Inner { bucket, origin, described, .. } = &*object.0;
+            let last = bucket.stored_bytes(origin, described, span).await?;
+            stream.prove_end(last.window, &last.bytes)?;
+        }
+        let crc64 = is_counted.then(Crc64::default);
+        Ok(Flow { object, body, stream: Some(stream), crc64, end, surplus, resumes })
+    }
+
+    pub(crate) fn object(&self) -> &Pinned {
+        &self.object
+    }
+
+    /// The sum of the stored bytes that have been read, if they are counted.
+    pub(crate) fn crc64(&self) -> Option<u64> {
+        self.crc64.as_ref().map(Crc64::value)
+    }
+
+    /// The next bytes; none when all have come that were planned. A connection that breaks is replaced.
+    pub(crate) async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
+        while let Some(stream) = &mut self.stream {
+            // What a reply has beyond the range that was asked for does not matter.
+            if stream.is_complete() && (self.crc64.is_none() || stream.position() == self.end) {
+                let stream = self.stream.take();
+                return match stream.filter(|_| self.crc64.is_some()).map(OpenStream::finish) {
+                    Some(Err(error)) => Err(error.into()),
+                    _ => Ok(None),
+                };
+            }
+            let mut has_crawled = false;
+            let broken = match tokio::time::timeout(STALL, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let Ok(mut data) = frame.into_data() else { continue };
+                    if self.surplus > 0 {
+                        let left = self.end - stream.position();
+                        data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                    }
+                    if data.is_empty() {
+                        continue;
+                    }
+                    self.resumes.came(data.len() as u64);
+                    if let Some(crc64) = &mut self.crc64 {
+                        crc64.update(&data);
+                    }
+                    match stream.push(data)? {
+                        Some(chunk) => return Ok(Some(chunk)),
+                        None => continue,
+                    }
+                }
+                Ok(None) => {
+                    TransportError::broken("the reply ended early", format!("at byte {}", stream.position()))
+                }
+                Ok(Some(Err(error))) => {
+                    has_crawled = error.is::<Crawl>();
+                    TransportError::broken("the reply broke off", error)
+                }
+                Err(_) => TransportError::late(STALL),
+            };
+            self.resume(broken, has_crawled).await?;
+        }
+        Ok(None)
+    }
+
+    /// Asks for the rest of the same object.
+    async fn resume(&mut self, broken: TransportError, has_crawled: bool) -> Result<(), Failure> {
+        let Some(stream) = &self.stream else { return Ok(()) };
+        let position = stream.position();
+        let Inner { origin, described, .. } = &*self.object.0;
+        let wait = self.resumes.next(self.end - position, has_crawled);
+        let Some(wait) = wait.filter(|_| !described.reply.etag.is_empty()) else {
+            return Err(broken.into());
+        };
+        tracing::debug!(key = origin.name(), position, error = %broken, ?wait, "asking for the rest");
+        tokio::time::sleep(wait).await;
+        let object = self.object.clone();
+        self.body = object.stored(&(position..self.end)).await?;
+        self.surplus = 0;
+        Ok(())
+    }
+}
+
+/// A task of ours panicked.
+pub(crate) fn broke_down() -> Failure {
+    Failure::new(ErrorKind::Local, "a task of the transfer broke down")
+}

@@ -1,0 +1,316 @@
+//! Downloads that outlive their process: a file of what has come, and a record of what in it is to be believed.
+//!
+//! The partial file lies in the target's folder under a name made of host, bucket, key, target and the state directory, and holds plaintext, as the target
+//! will; until it takes the target's name its mode is 0600. The record in the state directory says which object its bytes are of and has a digest of every stretch that
+//! was on the disk when it was recorded. The next process reads them back and compares; what differs is fetched anew.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::download::body_reader::broke_down;
+use crate::download::parallel::{Download, Scattered, Stretch, finish};
+use crate::download::resume_record::{Identity, Memo, recordable};
+use crate::error::{Error, ErrorKind, Failure};
+use crate::state::{Record, RecordName, StateDir, bytes_of, system};
+
+/// A download of more parts than so many is worth being gone on with.
+const WORTH: u64 = 4;
+/// The shortest time between two records: each has what came before it synced first.
+const PERIOD: Duration = Duration::from_millis(250);
+
+/// The file of an unfinished download, for this process alone. Dropped, it stays for the next one if anything of it is recorded.
+pub struct Partial {
+    record: Arc<Record>,
+    path: PathBuf,
+    file: Arc<File>,
+    memo: Memo,
+    /// How many stretches have come, and how many of them had when a record was begun last.
+    came: u64,
+    noted: u64,
+    saved: Arc<Mutex<Saved>>,
+    is_over: bool,
+}
+
+/// What of it is recorded. Whoever writes the record holds this, so that an earlier one never replaces a later one.
+#[derive(Default)]
+struct Saved {
+    /// How many stretches had come by then.
+    came: u64,
+    /// Whether a record tells of the file.
+    is_recorded: bool,
+    /// Nothing is to be recorded any more.
+    is_over: bool,
+}
+
+impl Partial {
+    /// The partial file of a download to `target`, and what of it is there; none while another process downloads the same object to the same place. A
+    /// file without a record, or of another object, starts over.
+    ///
+    /// # Errors
+    /// When the file cannot be made in the target's folder, or the state directory cannot be read.
+    pub fn open(state: &StateDir, download: &Download, target: &Path) -> io::Result<Option<Partial>> {
+        let Some(object) = Identity::of(&download.object) else {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "what a URL leads to is not gone on with",
+            ));
+        };
+        let (folder, name) = (target.parent().unwrap_or(Path::new("")), target.file_name());
+        let folder = if folder == Path::new("") { Path::new(".") } else { folder }.canonicalize()?;
+        let target = folder.join(name.ok_or(io::ErrorKind::InvalidFilename)?);
+        let parts =
+            [object.host.as_bytes(), object.bucket.as_bytes(), object.key.as_bytes(), bytes_of(&target)];
+        let name = RecordName::of("download", &parts);
+        let path = folder.join(format!(".osseal-{}.part", state.digits(name)));
+        let Some(record) = state.take(name)? else { return Ok(None) };
+        let former = record.load()?.and_then(|content| serde_json::from_slice::<Memo>(&content).ok());
+        let former = former
+            .filter(|memo| memo.object == object && memo.range == download.range && memo.is_sound(download));
+        if let Some(memo) = former
+            && let Some(file) = reopen(&path, &memo)?
+        {
+            return Ok(Some(Partial::new(record, path, file, memo, true)));
+        }
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = system::open(OpenOptions::new().read(true).write(true).create_new(true), &path)?;
+        let (device, inode) = system::identity(&file.metadata()?);
+        let memo = Memo { object, range: download.range.clone(), device, inode, done: Vec::new() };
+        Ok(Some(Partial::new(record, path, file, memo, false)))
+    }
+
+    fn new(record: Record, path: PathBuf, file: File, memo: Memo, is_recorded: bool) -> Partial {
+        let (record, file) = (Arc::new(record), Arc::new(file));
+        let saved = Arc::new(Mutex::new(Saved { is_recorded, ..Saved::default() }));
+        Partial { record, path, file, memo, came: 0, noted: 0, saved, is_over: false }
+    }
+
+    /// Where the file lies until it takes the target's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether it still lies there: somebody else may have put another file in its place.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        match self.path.symlink_metadata() {
+            Ok(there) => Ok(system::is_same(&there, &self.file.metadata()?)),
+            Err(error) => absent(error).map(|()| false),
+        }
+    }
+
+    /// Plaintext bytes that are there, by the record.
+    pub fn there(&self) -> u64 {
+        self.memo.done.iter().map(|done| done.plain.end - done.plain.start).sum()
+    }
+
+    /// Forgets the download: its file has taken the target's name.
+    pub fn complete(mut self) -> io::Result<()> {
+        self.end();
+        self.record.remove()
+    }
+
+    /// Records nothing any more, when what is being written is.
+    fn end(&mut self) {
+        self.is_over = true;
+        lock(&self.saved).is_over = true;
+    }
+
+    /// Whether it was opened for what this download reads.
+    fn is_of(&self, download: &Download) -> bool {
+        let is_same = Identity::of(&download.object).is_some_and(|object| object == self.memo.object);
+        is_same && self.memo.range == download.range && !self.is_over
+    }
+
+    /// Takes file and record away: nothing is gone on with.
+    pub fn discard(&mut self) {
+        self.end();
+        for gone in [std::fs::remove_file(&self.path), self.record.remove()] {
+            if let Err(error) = gone.or_else(absent) {
+                tracing::warn!(path = %self.path.display(), %error, "an unfinished download is left");
+            }
+        }
+    }
+
+    /// Takes what comes to its end, and records it now and then. None of that is on its way any more when this returns.
+    async fn fill(&mut self, scattered: &mut Scattered) -> Result<(), Failure> {
+        let (mut saving, mut last) = (None::<JoinHandle<_>>, None::<Instant>);
+        let filled = loop {
+            let saved = async {
+                match &mut saving {
+                    Some(saving) => saving.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                stretch = scattered.next() => match stretch {
+                    Ok(Some(stretch)) => {
+                        self.memo.add(stretch);
+                        self.came += 1;
+                    }
+                    Ok(None) => break Ok(()),
+                    Err(failure) => break Err(failure),
+                },
+                saved = saved => {
+                    saving = None;
+                    written(saved)?;
+                }
+            }
+            if self.noted < self.came && saving.is_none() && last.is_none_or(|last| last.elapsed() >= PERIOD)
+            {
+                saving = Some(self.save());
+                last = Some(Instant::now());
+            }
+        };
+        if let Some(saving) = saving {
+            written(saving.await)?;
+        }
+        filled
+    }
+
+    /// Syncs the file, then records what is in it.
+    fn save(&mut self) -> JoinHandle<io::Result<()>> {
+        self.noted = self.came;
+        let (file, record, memo) = (self.file.clone(), self.record.clone(), self.memo.clone());
+        let (saved, came) = (self.saved.clone(), self.came);
+        tokio::task::spawn_blocking(move || save(&file, &record, &memo, &saved, came))
+    }
+}
+
+/// Records what had come when so many stretches had. One that is too late does nothing.
+fn save(file: &File, record: &Record, memo: &Memo, saved: &Mutex<Saved>, came: u64) -> io::Result<()> {
+    let mut saved = lock(saved);
+    if saved.is_over || came < saved.came {
+        return Ok(());
+    }
+    file.sync_data()?;
+    match serde_json::to_vec(memo).map_err(io::Error::from).and_then(|memo| record.store(&memo)) {
+        Ok(()) => (saved.came, saved.is_recorded) = (came, true),
+        // The download itself is none the worse for it.
+        Err(error) => tracing::warn!(%error, "how far the download is cannot be recorded"),
+    }
+    Ok(())
+}
+
+fn lock(saved: &Mutex<Saved>) -> MutexGuard<'_, Saved> {
+    saved.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Partial {
+    /// What is not recorded yet is recorded here, at the price of waiting for the disk: this is how an interrupted download ends. A record that is on its way
+    /// is waited for; one that has not been begun comes too late.
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        if lock(&self.saved).came < self.came
+            && let Err(error) = save(&self.file, &self.record, &self.memo, &self.saved, self.came)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "what came last is not recorded");
+        }
+        if !lock(&self.saved).is_recorded {
+            self.discard();
+        }
+    }
+}
+
+impl Download {
+    /// Whether so much comes that it is worth going on with when the process ends early: more than four parts of an object that has an ETag.
+    pub fn is_worth_resuming(&self) -> bool {
+        let enough = self.part.checked_mul(WORTH).is_some_and(|few| self.range.end - self.range.start > few);
+        enough && !self.info.etag.is_empty() && Identity::of(&self.object).is_some()
+    }
+
+    /// Writes what is not there yet into the partial file, and gives the number of all bytes. They are on the disk, and all checks have been made,
+    /// when this has returned without an error. When it fails, what has come stays for the next try, unless it turned out to be wrong or of an object that
+    /// is no longer there.
+    ///
+    /// # Errors
+    /// As [`Download::write_to`]; and [`ErrorKind::Usage`] when the file was opened for another object or range, which leaves it as it is.
+    pub async fn write_partial(self, partial: &mut Partial) -> Result<u64, Error> {
+        let (object, is_ours) = (self.object.clone(), partial.is_of(&self));
+        let outcome = self.operation.clone().run(Box::pin(self.go_on(partial))).await;
+        outcome.map_err(|failure| {
+            if !failure.kind.is_passing() && is_ours {
+                partial.discard();
+            }
+            object.error(failure)
+        })
+    }
+
+    async fn go_on(mut self, partial: &mut Partial) -> Result<u64, Failure> {
+        if !partial.is_of(&self) {
+            let message = "the partial file is of another object or range; open one for this download";
+            return Err(Failure::new(ErrorKind::Usage, message));
+        }
+        let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
+        let unit = object.described().layout().plain_unit();
+        self.part = self.part.max(recordable(range.end - range.start, unit));
+        let (file, base, done) = (partial.file.clone(), range.start, std::mem::take(&mut partial.memo.done));
+        let read = tokio::task::spawn_blocking(move || {
+            done.into_iter().filter(|done| done.is_on(&file, base)).collect::<Vec<_>>()
+        });
+        partial.memo.done = read.await.map_err(|_| broke_down())?;
+        if let Some(progress) = &self.progress {
+            progress(partial.there());
+        }
+        let there: Vec<_> = partial.memo.done.iter().map(|done| done.plain.clone()).collect();
+        let mut scattered = self.scatter(partial.file.clone(), &there, true);
+        let outcome = partial.fill(&mut scattered).await;
+        scattered.end().await;
+        if let Err(failure) = outcome {
+            if failure.kind.is_passing() && partial.noted < partial.came {
+                written(partial.save().await)?;
+            }
+            return Err(failure);
+        }
+        let file = partial.file.clone();
+        written(tokio::task::spawn_blocking(move || file.sync_all()).await)?;
+        let done = partial.memo.done.iter();
+        let done = done.map(|done| Stretch { plain: done.plain.clone(), crc64: done.crc64, sha256: None });
+        finish(&object, &range, is_whole, done.collect())
+    }
+}
+
+/// The file that a record tells of, if that very file is there.
+fn reopen(path: &Path, memo: &Memo) -> io::Result<Option<File>> {
+    let file = match system::open(OpenOptions::new().read(true).write(true), path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound || system::is_link_refused(path) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let found = file.metadata()?;
+    let is_it = found.is_file()
+        && system::is_ours(&found)
+        && system::is_private(&found)
+        && system::identity(&found) == (memo.device, memo.inode);
+    Ok(is_it.then_some(file))
+}
+
+fn absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+fn written(outcome: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), Failure> {
+    outcome.map_err(|_| broke_down())?.map_err(|error| Failure {
+        source: Some(error.into()),
+        ..Failure::new(ErrorKind::Local, "what came cannot be written")
+    })
+}

@@ -1,0 +1,193 @@
+//! Pieces at their places, in the order in which they come.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use osseal_core::Chunk;
+use tokio::sync::RwLock;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::download::body_reader::{Flow, Pinned, broke_down};
+use crate::download::parallel::WriteAt;
+use crate::error::{ErrorKind, Failure};
+use crate::object::options::Progress;
+use crate::runtime::spans;
+
+/// Plaintext bytes that are written at once; as many come meanwhile.
+const BATCH: usize = 1 << 20;
+/// What a piece holds at a time, bytes: two batches, and what the network has ready.
+const HELD: u64 = 3 << 20;
+
+/// Pieces on their way to their places. Dropped, it writes no more than what a thread is writing.
+pub(crate) struct Scattered {
+    writer: Writer,
+    first: Option<(Flow, Range<u64>)>,
+    pieces: VecDeque<Range<u64>>,
+    jobs: usize,
+    tasks: JoinSet<Result<Stretch, Failure>>,
+}
+
+/// A piece that is in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) plain: Range<u64>,
+    /// Of its stored bytes.
+    pub(crate) crc64: u64,
+    /// Of its plaintext, if that was asked for.
+    pub(crate) sha256: Option<[u8; 32]>,
+}
+
+/// Where pieces go, and who is told.
+#[derive(Clone)]
+struct Writer {
+    object: Pinned,
+    sink: Arc<dyn WriteAt>,
+    /// Whose turn it is, where only one writes at a time.
+    turn: Option<Arc<Mutex<()>>>,
+    /// Nothing more is to be written.
+    is_over: Arc<AtomicBool>,
+    /// Read by threads that write.
+    writing: Arc<RwLock<()>>,
+    /// The plaintext byte that goes to the sink's first place.
+    base: u64,
+    progress: Option<Progress>,
+    is_digested: bool,
+}
+
+impl Scattered {
+    pub(super) fn begin(
+        object: &Pinned,
+        first: Option<(Flow, Range<u64>)>,
+        pieces: VecDeque<Range<u64>>,
+        sink: Arc<dyn WriteAt>,
+        base: u64,
+        jobs: usize,
+    ) -> Scattered {
+        let (object, turn) = (object.clone(), sink.is_serial().then(Arc::default));
+        let (is_over, writing) = Default::default();
+        let writer =
+            Writer { object, sink, turn, is_over, writing, base, progress: None, is_digested: false };
+        Scattered { writer, first, pieces, jobs, tasks: JoinSet::new() }
+    }
+
+    pub(super) fn telling(mut self, progress: Option<Progress>, is_digested: bool) -> Scattered {
+        (self.writer.progress, self.writer.is_digested) = (progress, is_digested);
+        self
+    }
+
+    /// The next piece that is in its place; none when all are. Nothing is lost when this is dropped half-way.
+    pub(crate) async fn next(&mut self) -> Result<Option<Stretch>, Failure> {
+        if let Some((flow, plain)) = self.first.take() {
+            self.tasks.spawn(spans::belonging(self.writer.clone().write(Some(flow), plain)));
+        }
+        while self.tasks.len() < self.jobs {
+            let Some(plain) = self.pieces.pop_front() else { break };
+            self.tasks.spawn(spans::belonging(self.writer.clone().write(None, plain)));
+        }
+        match self.tasks.join_next().await {
+            None => Ok(None),
+            Some(Ok(written)) => {
+                let stretch = written?;
+                spans::moved(stretch.plain.end - stretch.plain.start);
+                Ok(Some(stretch))
+            }
+            Some(Err(_)) => Err(broke_down()),
+        }
+    }
+
+    /// All that are not there yet.
+    pub(super) async fn rest(&mut self) -> Result<Vec<Stretch>, Failure> {
+        let mut done = Vec::new();
+        while let Some(stretch) = self.next().await? {
+            done.push(stretch);
+        }
+        Ok(done)
+    }
+
+    /// Gives up what is on its way, and waits until it is gone.
+    pub(super) async fn end(mut self) {
+        self.writer.is_over.store(true, Ordering::Release);
+        self.tasks.shutdown().await;
+        drop(self.writer.writing.write().await);
+    }
+}
+
+impl Drop for Scattered {
+    fn drop(&mut self) {
+        self.writer.is_over.store(true, Ordering::Release);
+    }
+}
+
+impl Writer {
+    async fn write(self, begun: Option<Flow>, plain: Range<u64>) -> Result<Stretch, Failure> {
+        let _held = self.object.bucket().0.memory.take(self.object.part_len().min(HELD)).await;
+        let mut flow = match begun {
+            Some(flow) => flow,
+            None => self.object.flow(&plain).await?,
+        };
+        let mut writing = None;
+        let mut digest = self.is_digested.then(|| Context::new(&SHA256));
+        let (mut batch, mut len) = (Vec::new(), 0);
+        while let Some(chunk) = flow.advance().await? {
+            len += chunk.bytes.len();
+            batch.push(chunk);
+            if len >= BATCH {
+                digest = written(&mut writing, digest).await?;
+                writing = Some(self.begin_write(std::mem::take(&mut batch), digest.take()));
+                len = 0;
+            }
+        }
+        digest = written(&mut writing, digest).await?;
+        writing = Some(self.begin_write(batch, digest.take()));
+        digest = written(&mut writing, digest).await?;
+        let sha256 = digest.and_then(|digest| digest.finish().as_ref().try_into().ok());
+        Ok(Stretch { plain, crc64: flow.crc64().unwrap_or_default(), sha256 })
+    }
+
+    /// Writes in a thread that may block.
+    fn begin_write(&self, batch: Vec<Chunk>, mut digest: Option<Context>) -> Writing {
+        let (writer, writing) = (self.clone(), self.writing.clone().try_read_owned());
+        tokio::task::spawn_blocking(move || {
+            let _writing = writing;
+            if let Some(digest) = &mut digest {
+                for chunk in &batch {
+                    digest.update(&chunk.bytes);
+                }
+            }
+            let written = writer.write_batch(&batch)?;
+            if let Some(progress) = writer.progress.as_ref().filter(|_| written > 0) {
+                progress(written);
+            }
+            Ok(digest)
+        })
+    }
+
+    /// Gives the number of bytes.
+    fn write_batch(&self, batch: &[Chunk]) -> std::io::Result<u64> {
+        let _turn = self.turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut written = 0;
+        for Chunk { offset, bytes } in batch {
+            if self.is_over.load(Ordering::Acquire) {
+                return Err(std::io::ErrorKind::Interrupted.into());
+            }
+            self.sink.write_at(offset - self.base, bytes)?;
+            written += bytes.len() as u64;
+        }
+        Ok(written)
+    }
+}
+
+/// A batch on its way, with the digest that goes on from it.
+type Writing = JoinHandle<std::io::Result<Option<Context>>>;
+
+/// Waits for the batch that is on its way, if there is one.
+async fn written(writing: &mut Option<Writing>, digest: Option<Context>) -> Result<Option<Context>, Failure> {
+    let Some(writing) = writing.take() else { return Ok(digest) };
+    writing.await.map_err(|_| broke_down())?.map_err(|error| Failure {
+        source: Some(error.into()),
+        ..Failure::new(ErrorKind::Local, "what came cannot be written")
+    })
+}

@@ -1,0 +1,5 @@
+//! The vocabulary that all operations share: their options, an object's headers, and the description of a stored object.
+
+pub(crate) mod headers;
+pub(crate) mod object_info;
+pub(crate) mod options;

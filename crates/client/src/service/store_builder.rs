@@ -1,0 +1,153 @@
+//! Putting a [`Store`] together.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use jiff::Timestamp;
+use osseal_wire::oss::Endpoint;
+use tokio::sync::Notify;
+
+use crate::credentials::SharedCredentials;
+use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::runtime::clock_skew::Skew;
+use crate::runtime::retry::{Budget, RetryPolicy};
+use crate::service::store::{Clock, Inner, Store};
+use crate::transport::{Https, Transport};
+
+/// Puts a [`Store`] together.
+pub struct StoreBuilder {
+    endpoint: Endpoint,
+    region: String,
+    credentials: Option<SharedCredentials>,
+    is_anonymous: bool,
+    signature: SignatureVersion,
+    transport: Option<Arc<dyn Transport>>,
+    retry: RetryPolicy,
+    clock: Clock,
+    allow_plain_http: bool,
+}
+
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignatureVersion {
+    /// HMAC-SHA1 over part of the request; for stores that know no other.
+    V1,
+    /// HMAC-SHA256 over all that matters, for one day and region.
+    #[default]
+    V4,
+}
+
+impl Store {
+    /// Begins a store at `endpoint` in `region`, such as `cn-hangzhou`.
+    pub fn builder(endpoint: Endpoint, region: impl Into<String>) -> StoreBuilder {
+        StoreBuilder {
+            endpoint,
+            region: region.into(),
+            credentials: None,
+            is_anonymous: false,
+            signature: SignatureVersion::default(),
+            transport: None,
+            retry: RetryPolicy::default(),
+            clock: Arc::new(Timestamp::now),
+            allow_plain_http: false,
+        }
+    }
+}
+
+impl StoreBuilder {
+    /// Who signs: fixed [`Credentials`](crate::Credentials), or [`SharedCredentials`] that are renewed. Needed, unless the store is
+    /// [`StoreBuilder::anonymous`].
+    #[must_use]
+    pub fn credentials(self, credentials: impl Into<SharedCredentials>) -> Self {
+        StoreBuilder { credentials: Some(credentials.into()), is_anonymous: false, ..self }
+    }
+
+    /// Signs nothing: for buckets that everybody may read, and for presigned URLs.
+    #[must_use]
+    pub fn anonymous(self) -> Self {
+        StoreBuilder { credentials: None, is_anonymous: true, ..self }
+    }
+
+    /// Another version of signatures than the fourth.
+    #[must_use]
+    pub fn signature(self, signature: SignatureVersion) -> Self {
+        StoreBuilder { signature, ..self }
+    }
+
+    /// Another way to send requests than [`Https`].
+    #[must_use]
+    pub fn transport(self, transport: Arc<dyn Transport>) -> Self {
+        StoreBuilder { transport: Some(transport), ..self }
+    }
+
+    /// How often and how patiently calls are repeated.
+    #[must_use]
+    pub fn retry(self, retry: RetryPolicy) -> Self {
+        StoreBuilder { retry, ..self }
+    }
+
+    /// Most attempts of one call.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.retry.attempts = attempts;
+        self
+    }
+
+    /// Another clock than the system's.
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        StoreBuilder { clock, ..self }
+    }
+
+    /// Allows requests without TLS to hosts other than this machine. Whoever is between can read the token of temporary credentials and
+    /// replay requests.
+    #[must_use]
+    pub fn allow_plain_http(self) -> Self {
+        StoreBuilder { allow_plain_http: true, ..self }
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: no credentials, no region, plain http to another machine without leave. [`ErrorKind::Local`]: TLS cannot be
+    /// set up.
+    pub fn build(self) -> Result<Store, Error> {
+        let scene = Scene { operation: "open the store", ..Scene::default() };
+        let usage = |message: &str| Failure::new(ErrorKind::Usage, message).at(scene);
+        if self.endpoint.is_plain_http() && !self.endpoint.is_loopback() && !self.allow_plain_http {
+            return Err(usage(
+                "the endpoint is plain http to another machine; use https, or allow plain http by name",
+            ));
+        }
+        if self.region.is_empty() && !self.is_anonymous && self.signature == SignatureVersion::V4 {
+            return Err(usage("no region; signatures name it, such as cn-hangzhou"));
+        }
+        if self.credentials.is_none() && !self.is_anonymous {
+            return Err(usage("no credentials; give an access key id and its secret"));
+        }
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(Https::new().map_err(|error| {
+                Failure {
+                    source: Some(error.into()),
+                    ..Failure::new(ErrorKind::Local, "TLS cannot be set up")
+                }
+                .at(scene)
+            })?),
+        };
+        Ok(Store(Arc::new(Inner {
+            endpoint: self.endpoint,
+            region: self.region,
+            credentials: self.credentials,
+            signature: self.signature,
+            transport,
+            retry: self.retry,
+            budget: Budget::default(),
+            clock: self.clock,
+            skew: Skew::default(),
+            cleaning: AtomicUsize::new(0),
+            cleaned: Notify::new(),
+        })))
+    }
+}

@@ -1,0 +1,211 @@
+//! The record of an upload as it goes on: a part leaves after it is on the disk that it may have.
+//!
+//! ```text
+//!   part      read ─ source compared ─ sealed ─ digest noted ─┐                 ┌─ sent ─ acknowledgement noted
+//!   record                                       encoded, written, synced: of all parts noted so far
+//! ```
+//! Parts that are noted while the record is being written share the next one. Acknowledgements wait for the next digest, or the end.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use osseal_core::{ContentError, SealedPart, Slot};
+
+use crate::error::{ErrorKind, Failure};
+use crate::state::Record;
+use crate::upload::checkpoint::{Acknowledged, Checkpoint};
+use crate::upload::file_source::{OpenSource, blocking, changed};
+use crate::upload::multipart::NO_SUCH_UPLOAD;
+
+/// A record in use. Clones share it. When the last one is dropped, what was noted last is written, unless no part has left: then nothing stays but what a
+/// former process kept.
+#[derive(Clone)]
+pub(crate) struct Journal(Arc<Inner>);
+
+struct Inner {
+    record: Record,
+    path: PathBuf,
+    notes: Mutex<Notes>,
+    /// How many of the notes the record has; held while it is written, so that none overtakes a newer one.
+    written: Mutex<Written>,
+    /// Whether the source, or what comes of it, is not what it was.
+    is_stale: AtomicBool,
+}
+
+struct Notes {
+    checkpoint: Checkpoint,
+    count: u64,
+}
+
+enum Written {
+    Up(u64),
+    /// The record is gone, and stays so.
+    Gone,
+}
+
+impl Journal {
+    /// Nothing is written before [`Journal::begin`], or the first part.
+    pub(crate) fn new(record: Record, path: PathBuf, checkpoint: Checkpoint) -> Journal {
+        let notes = Mutex::new(Notes { checkpoint, count: 0 });
+        let (written, is_stale) = (Mutex::new(Written::Up(0)), AtomicBool::new(false));
+        Journal(Arc::new(Inner { record, path, notes, written, is_stale }))
+    }
+
+    /// Replaces what was kept: an upload begins, or goes on. It is on the disk when this returns.
+    pub(crate) async fn begin(&self, checkpoint: Checkpoint) -> Result<(), Failure> {
+        self.0.is_stale.store(false, Ordering::Release);
+        self.0.note(|kept| *kept = checkpoint);
+        self.save().await
+    }
+
+    /// Notes the service's name for the upload. The first part takes it to the disk.
+    pub(crate) fn name(&self, upload_id: &str) {
+        self.0.note(|checkpoint| checkpoint.upload_id = Some(upload_id.to_owned()));
+    }
+
+    /// Reads a part of a source, seals it, and puts on the disk that it may have left.
+    pub(crate) async fn sealed(
+        &self,
+        file: &OpenSource,
+        slot: Slot,
+        range: Range<u64>,
+    ) -> Result<SealedPart, Failure> {
+        let plain = file.read(range, slot.stored_len()).await;
+        self.expect_same(file).await?;
+        let (part, digest) = slot.seal_digested(plain?).inspect_err(|error| {
+            if matches!(error, ContentError::OtherThanRecorded { .. }) {
+                self.0.is_stale.store(true, Ordering::Release);
+            }
+        })?;
+        // What is on the disk of a former process needs no writing, nor waiting.
+        if self.0.note_part(part.number, &digest) {
+            self.save().await?;
+        }
+        Ok(part)
+    }
+
+    /// Fails if the source is not what it was when the upload began.
+    pub(crate) async fn expect_same(&self, file: &OpenSource) -> Result<(), Failure> {
+        if file.is_same().await? {
+            return Ok(());
+        }
+        self.0.is_stale.store(true, Ordering::Release);
+        Err(changed())
+    }
+
+    /// Notes what the service said of a part.
+    pub(crate) fn acknowledge(&self, number: u32, said: Acknowledged) {
+        self.0.note(|checkpoint| checkpoint.acknowledge(number, said));
+    }
+
+    /// Whether a part may have left.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.0.notes().checkpoint.has_parts()
+    }
+
+    /// Whether the source, or what is sealed of it, turned out to be another one than before.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.0.is_stale.load(Ordering::Acquire)
+    }
+
+    /// Whether the upload may be gone on with after a failure.
+    pub(crate) fn keeps(&self, failure: &Failure) -> bool {
+        // One that the service no longer has may be an object; the next process finds it by the record.
+        let is_gone = failure.code == NO_SUCH_UPLOAD && !failure.may_be_done;
+        let is_passing = failure.kind.is_passing() || failure.may_be_done;
+        is_passing && !is_gone && !self.is_stale() && self.has_parts()
+    }
+
+    /// Writes what has been noted.
+    pub(crate) async fn save(&self) -> Result<(), Failure> {
+        let inner = self.0.clone();
+        blocking(move || {
+            inner.save().map_err(|error| Failure {
+                source: Some(error.into()),
+                ..Failure::new(
+                    ErrorKind::Local,
+                    format!("what of the upload has left cannot be recorded in {}", inner.path.display()),
+                )
+            })
+        })
+        .await
+    }
+
+    /// Takes the record away, for good.
+    pub(crate) async fn forget(&self) {
+        let inner = self.0.clone();
+        let gone = blocking(move || {
+            inner.forget();
+            Ok(())
+        });
+        drop(gone.await);
+    }
+}
+
+impl Inner {
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Checkpoint)) {
+        let mut notes = self.notes();
+        change(&mut notes.checkpoint);
+        notes.count += 1;
+    }
+
+    /// Notes that a part is about to leave; `false` when the record of a former process says so.
+    fn note_part(&self, number: u32, digest: &osseal_core::PartDigest) -> bool {
+        let mut notes = self.notes();
+        let is_new = notes.checkpoint.add(number, digest);
+        notes.count += u64::from(is_new);
+        is_new
+    }
+
+    fn save(&self) -> std::io::Result<()> {
+        // A writer that broke down says nothing of what is on the disk: it is written again.
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let Written::Up(there) = *written else { return Err(std::io::ErrorKind::NotFound.into()) };
+        let (content, count) = {
+            let notes = self.notes();
+            if notes.count == there {
+                return Ok(());
+            }
+            (notes.checkpoint.encode()?, notes.count)
+        };
+        self.record.store(&content)?;
+        *written = Written::Up(count);
+        Ok(())
+    }
+
+    fn forget(&self) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*written, Written::Gone) {
+            return;
+        }
+        *written = Written::Gone;
+        if let Err(error) = self.record.remove() {
+            tracing::warn!(path = %self.path.display(), %error, "the record of an upload is left");
+        }
+    }
+}
+
+impl Drop for Inner {
+    /// At the price of waiting for the disk: this is how an interrupted upload ends.
+    fn drop(&mut self) {
+        let is_over = matches!(self.written.get_mut(), Ok(Written::Gone));
+        let (has_parts, count) = {
+            let notes = self.notes();
+            (notes.checkpoint.has_parts(), notes.count)
+        };
+        if is_over || (count == 0 && self.path.exists()) {
+            return;
+        }
+        if !has_parts {
+            self.forget();
+        } else if let Err(error) = self.save() {
+            tracing::warn!(path = %self.path.display(), %error, "what was sent last is not recorded");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Uploads whose parts the application drives itself: [`MultipartUpload`].
+
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use osseal_core::{PartSlots, SealedPart};
+
+use crate::bucket::EncryptedBucket;
+use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::object::options::PutOptions;
+use crate::upload::multipart::{Begun, Draft};
+use crate::upload::progress::Told;
+use crate::upload::put::{Fresh, PutReport, chosen, with_envelope};
+use crate::upload::source::length_in_memory;
+
+/// An encrypted object that is uploaded part by part, in any order and any number of parts at a time.
+///
+/// Most programs want [`EncryptedBucket::put`], which does the same with bounded memory. This is for those whose parts come from several places: the number of parts and
+/// the length of each are fixed when the upload begins.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// # use std::sync::Arc;
+/// # use osseal::{AesKey, Credentials, EncryptedBucket, Endpoint, GetOptions, Keyring, MaterialDescription, NamedKey, PutOptions, Store};
+/// # let service = osseal_server::Service::builder().credentials(vec![Credentials::new("id", "secret")]).build();
+/// # let server = osseal::transport::InProcess::new(move |request| service.call(request));
+/// # let store = Store::builder(Endpoint::parse("http://127.0.0.1")?, "cn-hangzhou").credentials(Credentials::new("id", "secret"));
+/// # let store = store.transport(Arc::new(server)).build()?;
+/// # store.create_bucket("box").await?;
+/// # let key = Arc::new(AesKey::from_file_content(&[7; 32])?);
+/// # let named = NamedKey::new("backup", MaterialDescription::empty()).wrapping(key.clone()).unwrapping(key);
+/// # let bucket = EncryptedBucket::builder(store, "box").keyring(Keyring::new(vec![named])?).build()?;
+/// let plain = vec![7; 300_000];
+/// let upload = bucket.begin_upload("big", 300_000, 7 * 16_400, PutOptions::default()).await?;
+/// for number in (1..=upload.parts()).rev() {
+///     let part = plain[upload.plain_range(number)?.start as usize..upload.plain_range(number)?.end as usize].to_vec();
+///     // Once for each part; what it gives can be sent any number of times.
+///     let sealed = upload.seal_part(number, part)?;
+///     while let Err(error) = upload.send_part(&sealed).await {
+///         assert!(error.is_retryable());
+///     }
+/// }
+/// let report = upload.complete().await?;
+/// assert_eq!((report.plain_size, report.parts), (300_000, 3));
+/// # assert_eq!(bucket.get("big", GetOptions::default()).await?.bytes().await?, plain);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// Dropping it, like [`MultipartUpload::abort`], leaves neither object nor parts. What it holds in memory is what the application gives it; it takes nothing from
+/// the bucket's [`MemoryBudget`](crate::MemoryBudget).
+pub struct MultipartUpload {
+    begun: Begun,
+    slots: Mutex<PartSlots>,
+}
+
+/// A sealed part of one [`MultipartUpload`].
+#[derive(Clone)]
+pub struct UploadPart {
+    sealed: SealedPart,
+    upload_id: String,
+}
+
+impl UploadPart {
+    /// Position among the parts, from 1.
+    pub fn number(&self) -> u32 {
+        self.sealed.number
+    }
+
+    /// Stored bytes.
+    pub fn stored_len(&self) -> u64 {
+        self.sealed.bytes.len() as u64
+    }
+}
+
+impl std::fmt::Debug for UploadPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (number, stored) = (self.number(), self.stored_len());
+        f.debug_struct("UploadPart")
+            .field("number", &number)
+            .field("stored_len", &stored)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EncryptedBucket {
+    /// Begins to upload an object of `plain_size` plaintext bytes by parts of `part_size` stored bytes: a multiple of 16 for
+    /// [`Suite::AesCtr`](crate::Suite::AesCtr), of 16,400 for [`Suite::Sealed`](crate::Suite::Sealed), from 100 KiB to 5 GiB, and at most 10,000 parts. Without a part size it
+    /// is the bucket's, rounded as need be.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`], before anything is sent: another part size, metadata with reserved names or above 8 KB, no keyring. [`ErrorKind::Exists`] when that was
+    /// asked for.
+    pub async fn begin_upload(
+        &self,
+        key: &str,
+        plain_size: u64,
+        part_size: impl Into<Option<u64>>,
+        options: PutOptions,
+    ) -> Result<MultipartUpload, Error> {
+        let outcome = self.begin_parts(key, plain_size, part_size.into(), &options).await;
+        outcome.map_err(|failure| failure.at(self.scene("begin to upload", Some(key))))
+    }
+
+    async fn begin_parts(
+        &self,
+        key: &str,
+        plain_total: u64,
+        part_size: Option<u64>,
+        options: &PutOptions,
+    ) -> Result<MultipartUpload, Failure> {
+        let layout = self.0.suite.layout();
+        let plan = match part_size {
+            Some(part_size) => layout.exact_plan(plain_total, part_size)?,
+            None => layout.part_plan(plain_total, self.0.part_size)?,
+        };
+        let metadata = chosen(options)?;
+        let Fresh { sealer, envelope } = self.fresh(key, options, Some(plain_total)).await?;
+        let draft = Draft {
+            bucket: self.clone(),
+            key: key.to_owned(),
+            metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
+            envelope,
+            plan,
+            plain_total,
+            forbid_overwrite: options.forbid_overwrite,
+            told: Told::new(options),
+        };
+        let slots = Mutex::new(sealer.into_parts(plan)?);
+        Ok(MultipartUpload { begun: draft.begin(None).await?, slots })
+    }
+}
+
+impl MultipartUpload {
+    /// How many parts there are. Of a sealed object the last one may have no plaintext, and is sealed and sent like the others.
+    pub fn parts(&self) -> u32 {
+        self.begun.upload.parts()
+    }
+
+    /// Where the plaintext of a part lies in the object's: what [`MultipartUpload::seal_part`] takes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: there is no such part.
+    pub fn plain_range(&self, number: u32) -> Result<Range<u64>, Error> {
+        let range = self.slots().plain_range(number);
+        range.map_err(|error| Failure::from(error).at(self.scene("upload a part of")))
+    }
+
+    /// The service's identifier of the upload.
+    pub fn upload_id(&self) -> &str {
+        &self.begun.upload.id
+    }
+
+    /// Seals a part, each once: it runs on the calling thread. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: there is no such part, it has another length, or it was sealed before. Then it can still be sealed, unless it was.
+    pub fn seal_part(&self, number: u32, plain: impl Into<Bytes>) -> Result<UploadPart, Error> {
+        self.seal(number, plain.into()).map_err(|failure| failure.at(self.scene("upload a part of")))
+    }
+
+    /// Sends a sealed part, with the store's retries. When that has failed it can be sent again; sending it once more does no harm.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: the part was sealed for another upload. [`ErrorKind::Integrity`]: the service's CRC64 is not ours.
+    pub async fn send_part(&self, part: &UploadPart) -> Result<(), Error> {
+        let upload = &self.begun.upload;
+        let sent = async {
+            if part.upload_id != upload.id {
+                let message = format!("part {} was sealed for another upload", part.number());
+                return Err(Failure::new(ErrorKind::Usage, message));
+            }
+            upload.send(&part.sealed).await
+        };
+        sent.await.map_err(|failure| failure.at(self.scene("upload a part of")))
+    }
+
+    /// Seals a part and sends it. After an error of sending the part is gone, and with it the upload: where that is not enough there are
+    /// [`MultipartUpload::seal_part`] and [`MultipartUpload::send_part`].
+    ///
+    /// # Errors
+    /// Those of both.
+    pub async fn upload_part(&self, number: u32, plain: impl Into<Bytes>) -> Result<(), Error> {
+        let part = self.seal_part(number, plain)?;
+        self.send_part(&part).await
+    }
+
+    /// The parts that have not been sent, in order.
+    pub fn missing(&self) -> Vec<u32> {
+        self.begun.upload.missing()
+    }
+
+    /// Makes the object of its parts. Nothing is on its way any more then: whatever sends a part borrows the upload.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when parts are missing. Whatever the error, no unfinished upload is left, unless the error names it, and no object, unless the
+    /// error says that there may be one.
+    pub async fn complete(self) -> Result<PutReport, Error> {
+        let upload = self.begun.upload.clone();
+        let outcome = self.begun.complete().await;
+        outcome.map_err(|failure| failure.at(scene(upload.draft(), "complete the upload of")))
+    }
+
+    /// Drops the upload and all its parts.
+    ///
+    /// # Errors
+    /// What the service refused with, and the identifier of the upload, which is left then.
+    pub async fn abort(mut self) -> Result<(), Error> {
+        let outcome = self.begun.abort().await.map(drop);
+        outcome.map_err(|mut failure| {
+            let id = self.upload_id();
+            failure.message =
+                format!("{}; the unfinished upload {id} is left and takes up space", failure.message);
+            failure.at(self.scene("abort the upload of"))
+        })
+    }
+
+    fn seal(&self, number: u32, plain: Bytes) -> Result<UploadPart, Failure> {
+        let slot = {
+            let mut slots = self.slots();
+            let range = slots.plain_range(number)?;
+            let (wanted, given) = (range.end - range.start, plain.len() as u64);
+            if wanted != given {
+                let message =
+                    format!("part {number} has {wanted} bytes of plaintext, and {given} were given");
+                return Err(Failure::new(ErrorKind::Usage, message));
+            }
+            slots.take(number)?
+        };
+        let room = length_in_memory(slot.stored_len())?;
+        let plain = plain.try_into_mut().unwrap_or_else(|shared| {
+            let mut copy = BytesMut::with_capacity(room);
+            copy.extend_from_slice(&shared);
+            copy
+        });
+        Ok(UploadPart { sealed: slot.seal(plain)?, upload_id: self.upload_id().to_owned() })
+    }
+
+    fn slots(&self) -> MutexGuard<'_, PartSlots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scene(&self, operation: &'static str) -> Scene<'_> {
+        scene(self.begun.upload.draft(), operation)
+    }
+}
+
+fn scene<'a>(draft: &'a Draft, operation: &'static str) -> Scene<'a> {
+    draft.bucket.scene(operation, Some(&draft.key))
+}
+
+impl std::fmt::Debug for MultipartUpload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let draft = self.begun.upload.draft();
+        f.debug_struct("MultipartUpload")
+            .field("key", &draft.key)
+            .field("upload_id", &self.upload_id())
+            .field("plan", &draft.plan)
+            .finish_non_exhaustive()
+    }
+}

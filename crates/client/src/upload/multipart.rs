@@ -1,0 +1,427 @@
+//! One upload by parts: the calls that it takes, and what is left of it when it does not end well, which is nothing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use osseal_core::{Envelope, PartPlan, SealedPart, is_envelope_header};
+use osseal_wire::oss::reply::{ReplyError, late_error};
+use osseal_wire::oss::request::{Call, Complete, ListParts, PutObject, UploadPart};
+use osseal_wire::oss::xml::{CompletePart, CompleteRequest, CompleteResult, InitiateResult, ListPartsResult};
+use osseal_wire::oss::{Crc64, Metadata, PutReply};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::bucket::EncryptedBucket;
+use crate::error::{ErrorKind, Failure};
+use crate::object::options::ListUploadsOptions;
+use crate::runtime::join::{self, stopped};
+use crate::runtime::spans;
+use crate::service::send::Payload;
+use crate::upload::checkpoint::Acknowledged;
+use crate::upload::checkpoint_writer::Journal;
+use crate::upload::progress::Told;
+use crate::upload::put::{PutReport, damaged, perhaps_stored};
+
+/// The service's answer about an upload that has ended, or never was.
+pub(crate) const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
+
+/// What is to be uploaded, before the service knows of it.
+pub(crate) struct Draft {
+    pub(crate) bucket: EncryptedBucket,
+    pub(crate) key: String,
+    /// All headers of the object, the envelope among them.
+    pub(crate) metadata: Metadata,
+    /// None without encryption.
+    pub(crate) envelope: Option<Envelope>,
+    pub(crate) plan: PartPlan,
+    pub(crate) plain_total: u64,
+    pub(crate) forbid_overwrite: bool,
+    pub(crate) told: Told,
+}
+
+/// An upload that the service knows.
+pub(crate) struct Upload {
+    draft: Draft,
+    /// The service's name for it.
+    pub(crate) id: String,
+    /// The envelope's headers, which every part repeats.
+    headers: Metadata,
+    /// What the service has, by part.
+    sent: Mutex<Vec<Option<Acknowledged>>>,
+    /// Where another process finds out how far it is, if one is to.
+    journal: Option<Journal>,
+}
+
+impl Draft {
+    /// Begins the upload. Whoever drops this before it is done leaves nothing either.
+    pub(crate) async fn begin(self, journal: Option<Journal>) -> Result<Begun, Failure> {
+        let headers = self.envelope_headers();
+        let object = PutObject {
+            metadata: self.metadata.clone(),
+            forbid_overwrite: self.forbid_overwrite,
+            ..PutObject::default()
+        };
+        let (bucket, key) = (self.bucket.clone(), self.key.clone());
+        let envelope = headers.clone();
+        let task =
+            tokio::spawn(spans::belonging(async move { initiate(&bucket, &key, object, &envelope).await }));
+        let mut initiating =
+            Initiating { bucket: self.bucket.clone(), key: self.key.clone(), task: Some(task) };
+        let id = initiating.id().await?;
+        if let Some(journal) = &journal {
+            journal.name(&id);
+        }
+        Ok(self.begun(id, headers, journal))
+    }
+
+    /// Goes on with an upload that a former process began: these parts the service has.
+    pub(crate) fn resume(
+        self,
+        id: String,
+        journal: Journal,
+        acknowledged: impl IntoIterator<Item = (u32, Acknowledged)>,
+    ) -> Begun {
+        let headers = self.envelope_headers();
+        let begun = self.begun(id, headers, Some(journal));
+        for (number, said) in acknowledged {
+            begun.upload.has(number, said);
+        }
+        begun
+    }
+
+    fn begun(self, id: String, headers: Metadata, journal: Option<Journal>) -> Begun {
+        let parts = usize::try_from(self.plan.parts()).unwrap_or(usize::MAX);
+        let sent = Mutex::new((0..parts).map(|_| None).collect());
+        let upload = Arc::new(Upload { draft: self, id, headers, sent, journal });
+        Begun { upload, tasks: JoinSet::new(), is_over: false }
+    }
+
+    fn envelope_headers(&self) -> Metadata {
+        Metadata(self.metadata.0.iter().filter(|(name, _)| is_envelope_header(name)).cloned().collect())
+    }
+}
+
+/// An upload whose identifier is not known yet: it is waited for even when nobody wants it any more.
+struct Initiating {
+    bucket: EncryptedBucket,
+    key: String,
+    task: Option<JoinHandle<Result<String, Failure>>>,
+}
+
+impl Initiating {
+    async fn id(&mut self) -> Result<String, Failure> {
+        let Some(task) = &mut self.task else { return Err(stopped()) };
+        let done = task.await;
+        self.task = None;
+        joined(done)?
+    }
+}
+
+impl Drop for Initiating {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            let (bucket, key) = (self.bucket.clone(), std::mem::take(&mut self.key));
+            self.bucket.0.store.clean_up(async move {
+                if let Ok(Ok(id)) = task.await {
+                    abort_or_warn(&bucket, &key, &id).await;
+                }
+            });
+        }
+    }
+}
+
+async fn initiate(
+    bucket: &EncryptedBucket,
+    key: &str,
+    object: PutObject,
+    headers: &Metadata,
+) -> Result<String, Failure> {
+    let call = Call::Initiate(object.into());
+    let begun = async {
+        let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
+        let is_doubtful = reply.may_be_done_before;
+        let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
+        Ok::<_, Failure>((result.upload_id()?.to_owned(), is_doubtful))
+    };
+    let begun = begun.await;
+    // An attempt whose reply was lost, was cut short or made no sense may have begun an upload that nobody knows.
+    let doubtful = match &begun {
+        Ok((_, is_doubtful)) => *is_doubtful,
+        Err(failure) => failure.may_be_done,
+    };
+    if doubtful {
+        let ours = begun.as_ref().ok().map(|(id, _)| id.as_str());
+        if let Err(failure) = abort_others(bucket, key, headers, ours).await {
+            tracing::warn!(
+                key,
+                error = failure.message,
+                "an unfinished upload may be left: its beginning was answered too late"
+            );
+        }
+    }
+    begun.map(|(id, _)| id)
+}
+
+/// Aborts the uploads of an envelope, which nobody else has, but one.
+pub(crate) async fn abort_others(
+    bucket: &EncryptedBucket,
+    key: &str,
+    headers: &Metadata,
+    but: Option<&str>,
+) -> Result<(), Failure> {
+    let wrapped = headers.0.iter().find(|(name, _)| name.ends_with("encryption-key"));
+    let Some((_, wrapped)) = wrapped else { return Ok(()) };
+    let mut options = ListUploadsOptions { prefix: key.to_owned(), ..ListUploadsOptions::default() };
+    loop {
+        let page = bucket.page_of_uploads(&options).await?;
+        // Keys are listed in order, and longer ones come after it.
+        let is_past = page.uploads.last().is_none_or(|last| last.key != key);
+        for upload in page.uploads.into_iter().filter(|upload| upload.key == key) {
+            let id = upload.upload_id;
+            if but == Some(id.as_str()) {
+                continue;
+            }
+            let list = ListParts { upload_id: id.clone(), max_parts: Some(1), ..ListParts::default() };
+            let parts = match bucket.document(Some(key), Call::ListParts(list)).await {
+                // It ended meanwhile.
+                Err(failure) if failure.code == NO_SUCH_UPLOAD => continue,
+                parts => parts?,
+            };
+            let parts = ListPartsResult::from_xml(&parts).map_err(ReplyError::Xml)?;
+            if parts.encryption_key.as_bytes() == wrapped.as_slice() {
+                abort(bucket, key, &id).await?;
+            }
+        }
+        match page.next {
+            Some(next) if !is_past => options.after = Some(next),
+            _ => return Ok(()),
+        }
+    }
+}
+
+impl Upload {
+    pub(crate) fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
+    /// How many parts there are.
+    pub(crate) fn parts(&self) -> u32 {
+        u32::try_from(self.draft.plan.parts()).unwrap_or(u32::MAX)
+    }
+
+    /// Sends a part until the service has it as it is.
+    pub(crate) async fn send(&self, part: &SealedPart) -> Result<(), Failure> {
+        let Draft { bucket, key, .. } = &self.draft;
+        let length = part.bytes.len() as u64;
+        let call = Call::UploadPart(UploadPart {
+            upload_id: self.id.clone(),
+            part_number: part.number,
+            metadata: self.headers.clone(),
+            content_length: Some(length),
+            content_md5: None,
+            crc64: Some(part.crc64),
+        });
+        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, None).await;
+        // Whatever became of a part, it is no object.
+        let reply = reply.map_err(|failure| Failure { may_be_done: false, ..failure })?;
+        let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
+        if let Some(journal) = &self.journal {
+            journal.acknowledge(part.number, said.clone());
+        }
+        self.has(part.number, said);
+        Ok(())
+    }
+
+    /// The service has a part.
+    fn has(&self, number: u32, said: Acknowledged) {
+        let Draft { bucket, plan, plain_total, .. } = &self.draft;
+        let before = {
+            let mut all = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            let index = (number as usize).checked_sub(1);
+            index.and_then(|index| all.get_mut(index)).and_then(|place| place.replace(said))
+        };
+        if before.is_none() {
+            let whole = bucket.0.suite.layout().part_plain(plan);
+            let start = u64::from(number.saturating_sub(1)) * whole;
+            self.draft.told.add(whole.min(plain_total.saturating_sub(start)));
+        }
+    }
+
+    /// The parts that the service does not have.
+    pub(crate) fn missing(&self) -> Vec<u32> {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        (1..).zip(sent.iter()).filter(|(_, sent)| sent.is_none()).map(|(number, _)| number).collect()
+    }
+
+    /// CRC-64/XZ of all parts that have been sent, in order.
+    pub(crate) fn crc64(&self) -> u64 {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.iter().flatten().fold(Crc64::of(b""), |sum, part| Crc64::combine(sum, part.crc64, part.length))
+    }
+
+    async fn complete(&self) -> Result<PutReply, Failure> {
+        let Draft { bucket, key, forbid_overwrite, .. } = &self.draft;
+        let parts = {
+            let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            let part = |(number, sent): (u32, &Option<Acknowledged>)| {
+                sent.as_ref().map(|sent| CompletePart { part_number: number, etag: sent.etag.clone() })
+            };
+            (1..).zip(sent.iter()).filter_map(part).collect()
+        };
+        let call = Call::Complete(Complete {
+            upload_id: self.id.clone(),
+            parts: CompleteRequest { parts },
+            forbid_overwrite: *forbid_overwrite,
+            ..Complete::default()
+        });
+        let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
+        let (status, headers) = (reply.status, reply.headers.clone());
+        let document = reply.document().await?;
+        if let Some(error) = late_error(status, &headers, &document) {
+            return Err(Failure::from_late(error));
+        }
+        let result = CompleteResult::from_reply(&document)?;
+        let reply = PutReply::from_head(&headers)?;
+        Ok(PutReply { etag: if result.etag.is_empty() { reply.etag } else { result.etag }, ..reply })
+    }
+
+    /// Whether the object is there although completing it failed: the reply of an earlier attempt was lost, or makes no sense, or the request was delivered
+    /// twice.
+    async fn completed_before(&self, failure: &Failure) -> Result<Option<PutReply>, Unknown> {
+        let is_in_the_way = failure.kind == ErrorKind::Exists;
+        if !failure.may_be_done && failure.code != NO_SUCH_UPLOAD && !is_in_the_way {
+            return Ok(None);
+        }
+        let Draft { bucket, key, envelope, .. } = &self.draft;
+        match bucket.find_ours(key, envelope.as_ref()).await {
+            // Without an envelope there is nothing to tell it by.
+            Ok(None) if envelope.is_none() && !is_in_the_way => Err(Unknown),
+            found => found.map_err(|_| Unknown),
+        }
+    }
+}
+
+/// The store does not say whether an upload was completed.
+struct Unknown;
+
+/// An upload that is aborted when this is dropped before its end, after everything that sends for it has stopped; one that another process can go on with stays.
+pub(crate) struct Begun {
+    pub(crate) upload: Arc<Upload>,
+    /// What sends parts.
+    pub(crate) tasks: JoinSet<Result<(), Failure>>,
+    is_over: bool,
+}
+
+impl Begun {
+    /// Makes the object of the parts, all of which have been sent.
+    pub(crate) async fn complete(self) -> Result<PutReport, Failure> {
+        let upload = self.upload.clone();
+        let missing = upload.missing();
+        if let Some(first) = missing.first() {
+            let message = format!(
+                "{} of {} parts were not sent, part {first} first; nothing was stored",
+                missing.len(),
+                upload.parts()
+            );
+            return Err(self.abort_after(Failure::new(ErrorKind::Usage, message)).await);
+        }
+        let reply = match upload.complete().await {
+            Ok(reply) => reply,
+            Err(failure) => {
+                let may_be_done = match upload.completed_before(&failure).await {
+                    Ok(Some(reply)) => return self.completed(reply),
+                    // What is there was looked at after the service had let go of the upload, or before: then it may have been completed since.
+                    Ok(None) => failure.may_be_done && failure.code != NO_SUCH_UPLOAD,
+                    Err(Unknown) => true,
+                };
+                let (failure, is_dropped) = self.give_up(Failure { may_be_done, ..failure }).await;
+                let is_open = may_be_done && !is_dropped;
+                let failure = Failure { may_be_done: is_open, ..failure };
+                return Err(if is_open { perhaps_stored(failure) } else { failure });
+            }
+        };
+        self.completed(reply)
+    }
+
+    fn completed(mut self, reply: PutReply) -> Result<PutReport, Failure> {
+        let upload = self.upload.clone();
+        self.is_over = true;
+        let crc64 = upload.crc64();
+        if reply.crc64.is_some_and(|theirs| theirs != crc64) {
+            return Err(damaged("the whole object"));
+        }
+        let Draft { bucket, plan, plain_total, .. } = upload.draft();
+        bucket.report(*plain_total, plan.data_size, upload.parts(), crc64, reply)
+    }
+
+    /// Drops the upload and its parts, unless it may be gone on with. If even that fails, the error says which upload is left.
+    pub(crate) async fn abort_after(self, failure: Failure) -> Failure {
+        self.give_up(failure).await.0
+    }
+
+    /// The same, and whether the service had the upload and has dropped it.
+    async fn give_up(mut self, mut failure: Failure) -> (Failure, bool) {
+        if self.upload.journal.as_ref().is_some_and(|journal| journal.keeps(&failure)) {
+            self.tasks.shutdown().await;
+            self.is_over = true;
+            return (failure, false);
+        }
+        match self.abort().await {
+            Ok(is_dropped) => (failure, is_dropped),
+            Err(second) => {
+                failure.message = format!(
+                    "{}; besides, the unfinished upload {} is left and takes up space: abort it ({})",
+                    failure.message, self.upload.id, second.message
+                );
+                (failure, false)
+            }
+        }
+    }
+
+    /// Stops what sends parts, and then drops the upload. `false` when the service did not have it.
+    pub(crate) async fn abort(&mut self) -> Result<bool, Failure> {
+        self.tasks.shutdown().await;
+        let Draft { bucket, key, .. } = self.upload.draft();
+        let aborted = abort(bucket, key, &self.upload.id).await;
+        self.is_over = true;
+        aborted
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let (upload, mut tasks) = (self.upload.clone(), std::mem::take(&mut self.tasks));
+            tasks.abort_all();
+            let is_kept = upload.journal.as_ref().is_some_and(Journal::has_parts);
+            self.upload.draft.bucket.0.store.clean_up(async move {
+                tasks.shutdown().await;
+                if is_kept {
+                    return;
+                }
+                abort_or_warn(&upload.draft.bucket, &upload.draft.key, &upload.id).await;
+            });
+        }
+    }
+}
+
+/// What a task of ours came to; its panic is ours.
+pub(crate) fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, Failure> {
+    join::outcome(done).ok_or_else(stopped)
+}
+
+pub(crate) async fn abort_or_warn(bucket: &EncryptedBucket, key: &str, id: &str) {
+    if let Err(failure) = abort(bucket, key, id).await {
+        tracing::warn!(key, upload_id = id, error = failure.message, "an unfinished upload is left");
+    }
+}
+
+/// Whether the service had the upload.
+pub(crate) async fn abort(bucket: &EncryptedBucket, key: &str, id: &str) -> Result<bool, Failure> {
+    match bucket.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
+        Err(failure) if failure.kind == ErrorKind::NotFound => Ok(false),
+        aborted => aborted.map(|_| true),
+    }
+}

@@ -1,0 +1,159 @@
+//! Parts of one object, several at a time: read in order or where they lie, each sealed and sent by a task of its own.
+//!
+//! ```text
+//!   reader   permit ─ read ─┐                         one part ahead of those on their way
+//!   file             permit ┼─► task { read where it lies; seal; send; give the permit back }     up to `jobs` of them
+//!   bytes            permit ┘
+//! ```
+//! A failure is met while the next part is read. The first one stops all tasks.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use osseal_core::{PartSlots, SealedPart, Slot};
+use osseal_wire::oss::Crc64;
+use tokio::task::JoinSet;
+
+use crate::error::Failure;
+use crate::runtime::spans;
+use crate::upload::checkpoint_writer::Journal;
+use crate::upload::file_source::{OpenSource, Spool};
+use crate::upload::multipart::{Begun, joined};
+use crate::upload::source::{self, BoxReader, length_in_memory};
+
+/// Where parts come from.
+pub(crate) enum Parts {
+    Reader(BoxReader, PartSlots),
+    File(OpenSource, PartSlots),
+    Bytes(Bytes, PartSlots),
+    /// Sealed already.
+    Spool(Spool),
+}
+
+/// One part, as far as it has come when its task begins.
+enum Part {
+    Read(Slot, BytesMut),
+    InFile(OpenSource, Slot, std::ops::Range<u64>),
+    InMemory(Slot, Bytes),
+    Spooled { spool: Spool, number: u32, stored: std::ops::Range<u64> },
+}
+
+impl Begun {
+    /// Sends all parts, and stops at the first failure.
+    pub(crate) async fn send_all(&mut self, mut parts: Parts) -> Result<(), Failure> {
+        let bucket = self.upload.draft().bucket.clone();
+        let jobs = usize::from(bucket.0.jobs.get());
+        let plan = self.upload.draft().plan;
+        for number in self.upload.missing() {
+            if !matches!(parts, Parts::Reader(..)) {
+                wait_for_room(&mut self.tasks, jobs).await?;
+            }
+            let start = u64::from(number - 1) * plan.part_size;
+            let stored = start..plan.data_size.min(start + plan.part_size);
+            let next = async {
+                let held = bucket.0.memory.take(stored.end - stored.start).await;
+                Ok::<_, Failure>((held, parts.next(number, stored).await?))
+            };
+            let (held, part) = meanwhile(&mut self.tasks, next).await?;
+            wait_for_room(&mut self.tasks, jobs).await?;
+            let upload = Arc::clone(&self.upload);
+            self.tasks.spawn(spans::belonging(async move {
+                let sealed = part.sealed(upload.journal()).await?;
+                let sent = upload.send(&sealed).await;
+                drop(sealed);
+                drop(held);
+                sent
+            }));
+        }
+        meanwhile(&mut self.tasks, parts.expect_end()).await?;
+        wait_for_room(&mut self.tasks, 1).await?;
+        // After the last byte was read.
+        match &parts {
+            Parts::File(file, _) => match self.upload.journal() {
+                Some(journal) => journal.expect_same(file).await,
+                None => file.expect_same().await,
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Waits until fewer than `most` tasks are left, or one has failed.
+async fn wait_for_room(tasks: &mut JoinSet<Result<(), Failure>>, most: usize) -> Result<(), Failure> {
+    while tasks.len() >= most {
+        match tasks.join_next().await {
+            Some(done) => joined(done)??,
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+/// Does something while tasks run, unless one of them fails.
+async fn meanwhile<T>(
+    tasks: &mut JoinSet<Result<(), Failure>>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            Some(done) = tasks.join_next() => joined(done)??,
+            done = &mut work => return done,
+        }
+    }
+}
+
+impl Parts {
+    async fn next(&mut self, number: u32, stored: std::ops::Range<u64>) -> Result<Part, Failure> {
+        Ok(match self {
+            Parts::Reader(reader, slots) => {
+                let slot = slots.take(number)?;
+                let plain = source::read_exactly(reader, slot.plain_len(), slot.stored_len()).await?;
+                Part::Read(slot, plain)
+            }
+            Parts::File(file, slots) => {
+                let range = slots.plain_range(number)?;
+                Part::InFile(file.clone(), slots.take(number)?, range)
+            }
+            Parts::Bytes(bytes, slots) => {
+                let range = slots.plain_range(number)?;
+                let range = length_in_memory(range.start)?..length_in_memory(range.end)?;
+                Part::InMemory(slots.take(number)?, bytes.slice(range))
+            }
+            Parts::Spool(spool) => Part::Spooled { spool: spool.clone(), number, stored },
+        })
+    }
+
+    async fn expect_end(&mut self) -> Result<(), Failure> {
+        match self {
+            Parts::Reader(reader, _) => source::expect_end(reader).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Part {
+    async fn sealed(self, journal: Option<&Journal>) -> Result<SealedPart, Failure> {
+        Ok(match self {
+            Part::Read(slot, plain) => slot.seal(plain)?,
+            Part::InFile(file, slot, range) => {
+                if let Some(journal) = journal {
+                    return journal.sealed(&file, slot, range).await;
+                }
+                let plain = file.read(range, slot.stored_len()).await?;
+                slot.seal(plain)?
+            }
+            Part::InMemory(slot, bytes) => {
+                let mut plain = BytesMut::with_capacity(length_in_memory(slot.stored_len())?);
+                plain.extend_from_slice(&bytes);
+                slot.seal(plain)?
+            }
+            Part::Spooled { spool, number, stored } => {
+                let bytes = spool.read(stored.clone()).await?;
+                let crc64 = Crc64::of(&bytes);
+                SealedPart { number, offset: stored.start, bytes, crc64 }
+            }
+        })
+    }
+}

@@ -1,0 +1,316 @@
+//! Uploads by parts that were begun and have not come to their end: those that the store lists, what this machine keeps of them, and how they are given up.
+//!
+//! The store is asked first and the records are read afterwards. So an upload that was listed while a process of this machine is at work on it, and keeps what it
+//! takes to go on, has a record that is locked; before its first part has left, the record does not name the upload yet, and stands for all of its key.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use osseal_wire::oss::reply::ReplyError;
+use osseal_wire::oss::request::{Call, ListUploads};
+use osseal_wire::oss::xml::ListUploadsResult;
+use osseal_wire::oss::{ListedUpload, UploadPage};
+
+use crate::bucket::EncryptedBucket;
+use crate::error::{Error, ErrorKind, Failure};
+use crate::object::options::ListUploadsOptions;
+use crate::state::{Record, RecordName, StateDir};
+use crate::upload::checkpoint::Checkpoint;
+use crate::upload::file_source::{Stamp, blocking};
+use crate::upload::multipart::{NO_SUCH_UPLOAD, abort_others};
+
+/// An upload by parts that is not complete. What the service has of it takes up space, and is paid for, until it is completed or aborted.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// The key that it is to be stored under.
+    pub key: String,
+    /// The service's name for it; none of one whose beginning was not heard to be answered.
+    pub upload_id: Option<String>,
+    /// When it was begun, ISO 8601 as the service wrote it; none of one that the service does not list, any more or at all.
+    pub initiated: Option<String>,
+    /// What this machine keeps of it.
+    pub kept: Option<KeptUpload>,
+    /// What is to be expected of it.
+    pub outlook: Outlook,
+}
+
+/// What the state directory has of an upload, for the next [resumable](crate::PutBody::resumable) put of the same file under the same key.
+#[derive(Clone, Debug)]
+pub struct KeptUpload {
+    /// Where the store is.
+    pub endpoint: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// Absolute path of the file.
+    pub source: PathBuf,
+    /// The service's name for it; none of one of which no part has left.
+    pub upload_id: Option<String>,
+    /// When something of it was recorded last.
+    pub recorded: Timestamp,
+    /// How many parts there are to be.
+    pub parts: u64,
+    /// Stored bytes of all parts.
+    pub stored_size: u64,
+    /// The parts that the service has acknowledged, as far as that is recorded.
+    pub sent: Uploaded,
+    /// What is to be expected of it, as far as this machine can tell.
+    pub outlook: Outlook,
+    state: StateDir,
+    name: RecordName,
+}
+
+/// What becomes of an unfinished upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outlook {
+    /// This machine keeps nothing of it: it is another machine's, another program's, or one that was to keep nothing. It may be under way.
+    Unknown,
+    /// A process of this machine is at work on it.
+    InUse,
+    /// The same put goes on with it, if keys, headers and sizes are to be the same.
+    GoesOn,
+    /// The same put begins again: the file is another one or gone, nothing was sent, the service does not list the upload, or the record was copied here.
+    StartsOver,
+}
+
+/// Parts that the service has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uploaded {
+    /// How many.
+    pub parts: u64,
+    /// Their stored bytes.
+    pub stored_bytes: u64,
+}
+
+impl StateDir {
+    /// What is kept of unfinished uploads, to whatever store, by endpoint, bucket, key and source. Records that cannot be read count as absent.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn uploads(&self) -> io::Result<Vec<KeptUpload>> {
+        let read = self.names()?.into_iter().map(|name| KeptUpload::read(self, name));
+        let mut uploads = read.filter_map(Result::transpose).collect::<io::Result<Vec<_>>>()?;
+        let place = |upload: &KeptUpload| {
+            let KeptUpload { endpoint, bucket, key, source, .. } = upload;
+            (endpoint.clone(), bucket.clone(), key.clone(), source.clone())
+        };
+        uploads.sort_by_cached_key(place);
+        Ok(uploads)
+    }
+}
+
+impl KeptUpload {
+    /// None when the record is gone, or of something else.
+    fn read(state: &StateDir, name: RecordName) -> io::Result<Option<KeptUpload>> {
+        let content = state.load(name)?;
+        let Some(checkpoint) = content.and_then(|content| Checkpoint::parse(&content)) else {
+            return Ok(None);
+        };
+        if checkpoint.place.name() != name {
+            return Ok(None);
+        }
+        let Some(stored) = state.stored(name)? else { return Ok(None) };
+        let source = PathBuf::from(&checkpoint.place.source);
+        let outlook = match state.lock(name)? {
+            Some((_, true)) => Outlook::InUse,
+            Some((lock, false)) if checkpoint.is_ready(lock, Stamp::at(&source).ok()) => Outlook::GoesOn,
+            _ => Outlook::StartsOver,
+        };
+        let (plan, (parts, stored_bytes)) = (checkpoint.plan(), checkpoint.sent());
+        Ok(Some(KeptUpload {
+            parts: plan.parts(),
+            stored_size: plan.data_size,
+            sent: Uploaded { parts, stored_bytes },
+            endpoint: checkpoint.place.host,
+            bucket: checkpoint.place.bucket,
+            key: checkpoint.place.key,
+            source,
+            upload_id: checkpoint.upload_id,
+            recorded: Timestamp::try_from(stored).unwrap_or(Timestamp::UNIX_EPOCH),
+            outlook,
+            state: state.clone(),
+            name,
+        }))
+    }
+
+    /// The record and what it says now, for this process alone; none while another one uses it.
+    async fn take(&self) -> Result<Option<(Record, Option<Checkpoint>)>, Failure> {
+        let (state, name) = (self.state.clone(), self.name);
+        let taken = move || {
+            let Some(record) = state.take(name)? else { return Ok(None) };
+            let content = record.load()?;
+            Ok(Some((record, content.and_then(|content| Checkpoint::parse(&content)))))
+        };
+        blocking(move || taken().map_err(unreadable)).await
+    }
+}
+
+impl EncryptedBucket {
+    /// One page of unfinished uploads by parts, by key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, out of order, or from another bucket.
+    pub async fn list_uploads(&self, options: &ListUploadsOptions) -> Result<UploadPage, Error> {
+        self.scene("list the uploads of", None).run(self.page_of_uploads(options)).await
+    }
+
+    /// All unfinished uploads of keys with a prefix, by key: those that the store lists, with what the state directory has of them, and those that only the
+    /// state directory has.
+    ///
+    /// # Errors
+    /// As [`EncryptedBucket::list_uploads`]; [`ErrorKind::Local`] when the state directory cannot be read.
+    pub async fn unfinished(&self, state: Option<&StateDir>, prefix: &str) -> Result<Vec<Unfinished>, Error> {
+        self.scene("list the uploads of", None).run(self.gather(state.cloned(), prefix)).await
+    }
+
+    /// What the service has of an upload.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it is complete, or was aborted.
+    pub async fn uploaded(&self, key: &str, upload_id: &str) -> Result<Uploaded, Error> {
+        let parts = async {
+            let (parts, _) = self.parts_of(key, upload_id, None).await?;
+            let stored_bytes = parts.iter().map(|part| part.size).fold(0, u64::saturating_add);
+            Ok::<_, Failure>(Uploaded { parts: parts.len() as u64, stored_bytes })
+        };
+        self.scene("list the parts of", Some(key)).run(parts).await
+    }
+
+    /// Aborts an upload, whoever is at work on it: the service drops its parts. One that is not there is no error. A resumable put that loses its upload so
+    /// begins again.
+    pub async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), Error> {
+        self.scene("abort the upload of", Some(key)).run(self.abort(key, upload_id)).await
+    }
+
+    /// Aborts an upload and forgets what is kept of it, its wrapped data key among that. `false`, and nothing is done, when a process of this machine is at work on it
+    /// or has begun something else in its place.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: it is of another bucket. When the service does not abort it, what is kept stays.
+    pub async fn abort_unfinished(&self, upload: &Unfinished) -> Result<bool, Error> {
+        self.scene("abort the upload of", Some(&upload.key)).run(self.give_up(upload)).await
+    }
+
+    pub(crate) async fn page_of_uploads(&self, options: &ListUploadsOptions) -> Result<UploadPage, Failure> {
+        let marker = options.after.clone().unwrap_or_default();
+        let request = ListUploads {
+            prefix: options.prefix.clone(),
+            delimiter: String::new(),
+            key_marker: marker.key,
+            upload_id_marker: marker.upload_id,
+            max_uploads: Some(options.max_uploads.unwrap_or(1000)),
+            url_encoding: true,
+        };
+        let document = self.document(None, Call::ListUploads(request.clone())).await?;
+        let page = ListUploadsResult::from_xml(&document).map_err(ReplyError::Xml)?;
+        Ok(page.checked(&self.0.bucket, &request)?)
+    }
+
+    async fn gather(&self, state: Option<StateDir>, prefix: &str) -> Result<Vec<Unfinished>, Failure> {
+        let mut options = ListUploadsOptions { prefix: prefix.to_owned(), ..ListUploadsOptions::default() };
+        let mut listed = Vec::new();
+        loop {
+            let page = self.page_of_uploads(&options).await?;
+            listed.extend(page.uploads);
+            match page.next {
+                Some(next) => options.after = Some(next),
+                None => break,
+            }
+        }
+        let Some(state) = state else { return Ok(matched(listed, Vec::new())) };
+        let mut kept = blocking(move || state.uploads().map_err(unreadable)).await?;
+        // The same bucket has several addresses: what is running through another one is running.
+        let is_running = |kept: &KeptUpload| {
+            let is_listed = |listed: &ListedUpload| {
+                listed.key == kept.key && kept.upload_id.as_ref().is_none_or(|id| *id == listed.upload_id)
+            };
+            kept.outlook == Outlook::InUse && kept.bucket == self.0.bucket && listed.iter().any(is_listed)
+        };
+        kept.retain(|kept| kept.key.starts_with(prefix) && (self.is_place_of(kept) || is_running(kept)));
+        Ok(matched(listed, kept))
+    }
+
+    fn is_place_of(&self, kept: &KeptUpload) -> bool {
+        kept.endpoint == self.0.store.host() && kept.bucket == self.0.bucket
+    }
+
+    async fn abort(&self, key: &str, id: &str) -> Result<(), Failure> {
+        match self.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
+            Err(failure) if failure.code == NO_SUCH_UPLOAD => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn give_up(&self, upload: &Unfinished) -> Result<bool, Failure> {
+        if upload.outlook == Outlook::InUse {
+            return Ok(false);
+        }
+        let Some(kept) = &upload.kept else {
+            if let Some(id) = &upload.upload_id {
+                self.abort(&upload.key, id).await?;
+            }
+            return Ok(true);
+        };
+        if !self.is_place_of(kept) {
+            let message = format!("the record is of the bucket {} at {}", kept.bucket, kept.endpoint);
+            return Err(Failure::new(ErrorKind::Usage, message));
+        }
+        let Some((record, now)) = kept.take().await? else { return Ok(false) };
+        // Since it was listed it may have come to its end, or begun again.
+        let is_same = now.as_ref().is_none_or(|now| now.upload_id == upload.upload_id);
+        match (&upload.upload_id, now) {
+            (Some(id), _) => self.abort(&upload.key, id).await?,
+            (None, _) if !is_same => return Ok(false),
+            (None, Some(now)) => abort_others(self, &upload.key, &now.headers(), None).await?,
+            (None, None) => {}
+        }
+        if is_same {
+            blocking(move || record.remove().map_err(unreadable)).await?;
+        }
+        Ok(true)
+    }
+}
+
+/// What belongs together, by key and upload.
+fn matched(listed: Vec<ListedUpload>, kept: Vec<KeptUpload>) -> Vec<Unfinished> {
+    let is_nameless = |kept: &&KeptUpload| kept.outlook == Outlook::InUse && kept.upload_id.is_none();
+    let busy: HashSet<String> = kept.iter().filter(is_nameless).map(|kept| kept.key.clone()).collect();
+    let (mut named, mut rest) = (HashMap::new(), Vec::new());
+    for record in kept {
+        match &record.upload_id {
+            Some(id) => rest.extend(named.insert((record.key.clone(), id.clone()), record)),
+            None => rest.push(record),
+        }
+    }
+    let mut all = Vec::with_capacity(listed.len());
+    for ListedUpload { key, upload_id, initiated, .. } in listed {
+        let kept = named.remove(&(key.clone(), upload_id.clone()));
+        let outlook = match &kept {
+            Some(kept) => kept.outlook,
+            None if busy.contains(&key) => Outlook::InUse,
+            None => Outlook::Unknown,
+        };
+        all.push(Unfinished { key, upload_id: Some(upload_id), initiated: Some(initiated), kept, outlook });
+    }
+    rest.extend(named.into_values());
+    all.extend(rest.into_iter().map(|kept| Unfinished {
+        key: kept.key.clone(),
+        upload_id: kept.upload_id.clone(),
+        initiated: None,
+        outlook: if kept.outlook == Outlook::InUse { Outlook::InUse } else { Outlook::StartsOver },
+        kept: Some(kept),
+    }));
+    all.sort_by(|one, other| (&one.key, &one.upload_id).cmp(&(&other.key, &other.upload_id)));
+    all
+}
+
+fn unreadable(error: io::Error) -> Failure {
+    Failure {
+        source: Some(error.into()),
+        ..Failure::new(ErrorKind::Local, "what the state directory has of uploads cannot be used")
+    }
+}
