@@ -1,332 +1,296 @@
-//! [`EncryptedBucket`]: what it is made of, and the operations that move no content.
+//! [`EncryptedBucket`]: the front door. Every public operation on a bucket stands here and calls the wing
+//! that does the work.
 
+mod builder;
 pub(crate) mod copy;
+mod list;
 pub(crate) mod versions;
 
-use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osseal_core::dangerous::AllowPlaintextObjects;
-use osseal_core::{Bind, ContextError, EncryptionContext, Keyring, ReadPolicy, Suite};
-use osseal_wire::oss::reply::ReplyError;
-use osseal_wire::oss::request::{Call, Conditions, GetObject, ListObjects};
-use osseal_wire::oss::xml::ListObjectsResult;
-use osseal_wire::oss::{Page, RangeSpec};
+use osseal_wire::oss::{Page, UploadPage, VersionPage};
 
-use crate::error::{Error, ErrorKind, Failure, Scene};
-use crate::object::object_info::{Described, ObjectInfo};
-use crate::object::options::{HeadOptions, ListOptions};
-use crate::runtime::blocking_unwrap;
-use crate::runtime::memory_budget::MemoryBudget;
-use crate::service::send::Payload;
+use crate::download::get::GetObject;
+use crate::download::parallel::Download;
+use crate::download::presigned::{PresignOptions, PresignedUrl};
+use crate::download::verify::Proof;
+use crate::download::{get, parallel, presigned, verify};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::object::context::BucketContext;
+use crate::object::object_info::ObjectInfo;
+use crate::object::options::{
+    CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListUploadsOptions,
+    ListVersionsOptions, PutOptions,
+};
 use crate::service::store::Store;
+use crate::state::StateDir;
+use crate::upload::manual::MultipartUpload;
+use crate::upload::report::PutReport;
+use crate::upload::source::PutBody;
+use crate::upload::unfinished::{Unfinished, Uploaded};
+use crate::upload::{manual, put, resume, unfinished};
 
-/// Part size unless said, bytes.
-const DEFAULT_PART: u64 = 16 << 20;
-/// Parts of one object that are on their way at a time unless said.
-const DEFAULT_JOBS: NonZeroU16 = NonZeroU16::new(4).unwrap();
-/// Most bytes of one request's body, by the service's rules: stored bytes.
-pub(crate) const MAX_SINGLE: u64 = 5 << 30;
+pub use builder::EncryptedBucketBuilder;
+use versions::{DeleteOutcome, DeleteReport};
 
-/// Whether one request can carry so many plaintext bytes once they are sealed.
-pub(crate) fn fits_one_request(suite: Suite, plain: u64) -> bool {
-    suite.layout().stored_len(plain).is_some_and(|stored| stored <= MAX_SINGLE)
-}
-
-/// A bucket whose objects are encrypted before they are sent and decrypted after they have come. Clones share everything.
+/// A bucket whose objects are encrypted before upload and decrypted after download.
+///
+/// Clones are cheap and share connections, keys, memory budget and retry budget.
 #[derive(Clone, Debug)]
-pub struct EncryptedBucket(pub(crate) Arc<Inner>);
+pub struct EncryptedBucket(Arc<BucketContext>);
 
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) store: Store,
-    pub(crate) bucket: String,
-    pub(crate) keyring: Option<Keyring>,
-    pub(crate) suite: Suite,
-    /// Whether objects are stored as they are.
-    pub(crate) is_plain: bool,
-    /// What is required because it is bound when writing is part of it.
-    pub(crate) policy: ReadPolicy,
-    pub(crate) bind: Bind,
-    pub(crate) context: EncryptionContext,
-    pub(crate) threshold: u64,
-    /// Stored bytes that a request may carry whose length is not known before.
-    pub(crate) single_limit: u64,
-    pub(crate) part_size: u64,
-    pub(crate) jobs: NonZeroU16,
-    pub(crate) memory: MemoryBudget,
-}
-
-/// Puts an [`EncryptedBucket`] together.
-#[derive(Debug)]
-pub struct EncryptedBucketBuilder {
-    store: Store,
-    bucket: String,
-    keyring: Option<Keyring>,
-    suite: Suite,
-    is_plain: bool,
-    policy: Option<ReadPolicy>,
-    bind: Bind,
-    context: EncryptionContext,
-    threshold: Option<u64>,
-    single_limit: u64,
-    part_size: u64,
-    jobs: NonZeroU16,
-    memory: MemoryBudget,
-}
-
-impl EncryptedBucketBuilder {
-    /// The keys. Without them nothing can be put or got.
-    #[must_use]
-    pub fn keyring(self, keyring: Keyring) -> Self {
-        EncryptedBucketBuilder { keyring: Some(keyring), ..self }
-    }
-
-    /// The suite to write; [`Suite::Sealed`] unless said.
-    #[must_use]
-    pub fn suite(self, suite: Suite) -> Self {
-        EncryptedBucketBuilder { suite, ..self }
-    }
-
-    /// Stores objects as they are and reads such, without keys: for measuring what encryption costs. Whoever holds the store reads and changes them.
-    #[must_use]
-    pub fn without_encryption(self, allow: AllowPlaintextObjects) -> Self {
-        let policy = ReadPolicy::for_writer_of(Suite::AesCtr).with_plaintext(allow);
-        EncryptedBucketBuilder { suite: Suite::AesCtr, is_plain: true, policy: Some(policy), ..self }
-    }
-
-    /// What may be read; what the suite to write promises, and nothing weaker, unless said.
-    #[must_use]
-    pub fn read_policy(self, policy: ReadPolicy) -> Self {
-        EncryptedBucketBuilder { policy: Some(policy), ..self }
-    }
-
-    /// How much of an object's place to bind to its content. Reading then requires at least that much, whatever the policy allows, and objects
-    /// that were renamed or copied by the service take [`ReadPolicy::with_moved`].
-    #[must_use]
-    pub fn bind(self, bind: Bind) -> Self {
-        EncryptedBucketBuilder { bind, ..self }
-    }
-
-    /// Pairs to bind to every object's content: authenticated, not secret. Reading then requires them, whatever the policy allows.
-    #[must_use]
-    pub fn encryption_context(self, context: EncryptionContext) -> Self {
-        EncryptedBucketBuilder { context, ..self }
-    }
-
-    /// Largest body that is put in one request, plaintext bytes; held in memory while it is. At most 5 GiB when sealed; as many as the part size unless said.
-    #[must_use]
-    pub fn multipart_threshold(self, threshold: u64) -> Self {
-        EncryptedBucketBuilder { threshold: Some(threshold), ..self }
-    }
-
-    /// Another limit than 5 GiB of a request whose length is not known before, for tests with less.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn dangerous_single_limit(self, single_limit: u64) -> Self {
-        EncryptedBucketBuilder { single_limit, ..self }
-    }
-
-    /// Stored bytes of a part. [`EncryptedBucketBuilder::jobs`] of them are held in memory for each object that is put, and one more where they come from a reader. Rounded up to whole units of the suite (16 bytes of AES/CTR, 16,400 of sealed), to
-    /// 100 KiB, and to what makes at most 10,000 parts. 16 MiB unless said.
-    #[must_use]
-    pub fn part_size(self, part_size: u64) -> Self {
-        EncryptedBucketBuilder { part_size, ..self }
-    }
-
-    /// Parts of one object that are on their way at a time; 4 unless said.
-    #[must_use]
-    pub fn jobs(self, jobs: NonZeroU16) -> Self {
-        EncryptedBucketBuilder { jobs, ..self }
-    }
-
-    /// What transfers of this bucket may hold in memory, together with all others that have the same budget; one of its own of 256 MiB unless said.
-    #[must_use]
-    pub fn memory(self, memory: MemoryBudget) -> Self {
-        EncryptedBucketBuilder { memory, ..self }
-    }
-
-    /// The bucket.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`]: not a bucket name, a threshold above 5 GiB when sealed, a part size above what a part may have, something to bind with a suite
-    /// that binds nothing.
-    pub fn build(self) -> Result<EncryptedBucket, Error> {
-        let scene = Scene { operation: "open the bucket", bucket: Some(&self.bucket), key: None };
-        let usage = |message: String| Failure::new(ErrorKind::Usage, message).at(scene);
-        osseal_wire::oss::names::check_bucket(&self.bucket).map_err(|error| usage(error.to_string()))?;
-        let most = self.suite.layout().plain_len(MAX_SINGLE).unwrap_or(MAX_SINGLE);
-        let threshold = self.threshold.unwrap_or(self.part_size.min(most));
-        if !fits_one_request(self.suite, threshold) {
-            return Err(usage(format!(
-                "a multipart threshold of {threshold} bytes is, when sealed, above the service's {MAX_SINGLE} for one request"
-            )));
-        }
-        if self.part_size == 0 || self.part_size > osseal_core::MAX_PART {
-            return Err(usage(format!("a part has 1 to {} bytes", osseal_core::MAX_PART)));
-        }
-        if self.suite == Suite::AesCtr && (self.bind != Bind::None || !self.context.is_empty()) {
-            let error = ContextError::NotBound { suite: self.suite.name() };
-            return Err(Failure::from(error).at(scene));
-        }
-        let policy = self.policy.unwrap_or_else(|| ReadPolicy::for_writer_of(self.suite));
-        let policy = requiring(policy, self.bind, &self.context).map_err(|failure| failure.at(scene))?;
-        Ok(EncryptedBucket(Arc::new(Inner {
-            policy,
-            bind: self.bind,
-            context: self.context,
-            store: self.store,
-            bucket: self.bucket,
-            keyring: self.keyring.map(blocking_unwrap::aside),
-            suite: self.suite,
-            is_plain: self.is_plain,
-            threshold,
-            single_limit: self.single_limit,
-            part_size: self.part_size,
-            jobs: self.jobs,
-            memory: self.memory,
-        })))
-    }
-}
-
+/// Creation.
 impl EncryptedBucket {
-    /// Begins an encrypted view of a bucket.
+    /// Starts to build an encrypted view of the bucket `bucket` in `store`.
     pub fn builder(store: Store, bucket: impl Into<String>) -> EncryptedBucketBuilder {
-        EncryptedBucketBuilder {
-            store,
-            bucket: bucket.into(),
-            keyring: None,
-            suite: Suite::Sealed,
-            is_plain: false,
-            policy: None,
-            bind: Bind::None,
-            context: EncryptionContext::empty(),
-            threshold: None,
-            single_limit: MAX_SINGLE,
-            part_size: DEFAULT_PART,
-            jobs: DEFAULT_JOBS,
-            memory: MemoryBudget::default(),
-        }
+        EncryptedBucketBuilder::new(store, bucket.into())
     }
+}
 
-    /// What the store says about an object, whatever the read policy admits. Nothing is unwrapped and nothing proven:
-    /// [`EncryptedBucket::prove`] does that.
+/// Writing.
+impl EncryptedBucket {
+    /// Encrypts and stores an object, whole or not at all.
+    ///
+    /// Bodies up to the multipart threshold take one request, larger ones a multipart upload. Dropping the
+    /// future aborts the upload in the background; [`Store::idle`] waits for that.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Envelope`] or [`ErrorKind::Unsupported`] for envelopes that cannot be read;
-    /// [`ErrorKind::Integrity`] when sizes contradict each other.
+    /// - [`ErrorKind::Usage`]: metadata with reserved names or above 8 KB, a body above the service's limit,
+    ///   or no keyring.
+    /// - [`ErrorKind::Local`]: the source cannot be read.
+    /// - [`ErrorKind::Source`]: the source changed, or is shorter or longer than declared.
+    /// - [`ErrorKind::Exists`]: the object exists and [`PutOptions::forbid_overwrite`] is set.
+    /// - [`ErrorKind::Integrity`]: the service's CRC64 differs from the one computed here.
+    ///
+    /// After an error no unfinished upload is left unless the error names it. No object is stored unless the
+    /// error says that the outcome is unknown: then it is stored whole or not at all.
+    pub async fn put(
+        &self,
+        key: &str,
+        body: impl Into<PutBody>,
+        options: PutOptions,
+    ) -> Result<PutReport, Error> {
+        put::put(&self.0, key, body.into(), options).await
+    }
+
+    /// Starts a multipart upload that the application drives: an object of `plain_size` plaintext bytes in
+    /// parts of `part_size` stored bytes.
+    ///
+    /// A part size is a multiple of 16 for [`Suite::AesCtr`](crate::Suite::AesCtr) and of 16,400 for
+    /// [`Suite::Sealed`](crate::Suite::Sealed), from 100 KiB to 5 GiB, with at most 10,000 parts. `None` takes
+    /// the bucket's part size, rounded up as needed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] before anything is sent: another part size, metadata with reserved names or above
+    /// 8 KB, or no keyring. [`ErrorKind::Exists`]: the object exists and [`PutOptions::forbid_overwrite`] is set.
+    pub async fn begin_upload(
+        &self,
+        key: &str,
+        plain_size: u64,
+        part_size: impl Into<Option<u64>>,
+        options: PutOptions,
+    ) -> Result<MultipartUpload, Error> {
+        manual::begin_upload(&self.0, key, plain_size, part_size.into(), options).await
+    }
+
+    /// Copies an object into this bucket on the service's side. The envelope is kept, so the copy opens with
+    /// the same key. Copying an object onto itself changes its headers.
+    ///
+    /// New headers are sent together with the source's unchanged envelope, or without it if the service
+    /// demands that (EC 0005-00000421). Afterwards the copy's envelope and size are compared with the source's.
+    /// The ACL is not copied; see [`CopyOptions::acl`].
+    ///
+    /// # Errors
+    /// As [`EncryptedBucket::head`] for the source, and:
+    /// - [`ErrorKind::Exists`]: the target exists and [`CopyOptions::forbid_overwrite`] is set.
+    /// - [`ErrorKind::Changed`]: the source was replaced during the copy.
+    /// - [`ErrorKind::Usage`]: impossible headers.
+    /// - [`ErrorKind::Unsupported`]: more than 5 GiB from another bucket. That takes part copies, which the
+    ///   service does not offer for encrypted objects.
+    /// - [`ErrorKind::Protocol`]: the copy differs from the source.
+    pub async fn copy(
+        &self,
+        source: impl Into<CopySource>,
+        target_key: &str,
+        options: CopyOptions,
+    ) -> Result<ObjectInfo, Error> {
+        copy::copy(&self.0, source.into(), target_key, options).await
+    }
+}
+
+/// Reading.
+impl EncryptedBucket {
+    /// Starts to read an object or a range of it. When this returns, the head has arrived and the data key is
+    /// unwrapped; the body follows with [`GetObject::next_chunk`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Range`], [`ErrorKind::NotEncrypted`], [`ErrorKind::Envelope`],
+    /// [`ErrorKind::Unsupported`], [`ErrorKind::NoMatchingKey`], [`ErrorKind::UnwrapFailed`],
+    /// [`ErrorKind::Unauthenticated`], [`ErrorKind::Moved`], [`ErrorKind::NotBound`],
+    /// [`ErrorKind::Integrity`], [`ErrorKind::Changed`].
+    pub async fn get(&self, key: &str, options: GetOptions) -> Result<GetObject, Error> {
+        get::get(&self.0, key, options).await
+    }
+
+    /// Starts to read an object or a range of it with parallel requests of [`part_size`] bytes, [`jobs`] at a
+    /// time. A range within one part takes one request. When this returns, the head has arrived and the data
+    /// key is unwrapped.
+    ///
+    /// # Errors
+    /// As [`EncryptedBucket::get`].
+    ///
+    /// [`part_size`]: EncryptedBucketBuilder::part_size
+    /// [`jobs`]: EncryptedBucketBuilder::jobs
+    pub async fn download(&self, key: &str, options: GetOptions) -> Result<Download, Error> {
+        parallel::download(&self.0, key, options).await
+    }
+
+    /// Returns the store's claims about an object, whatever the read policy admits. One HEAD request; no key
+    /// is unwrapped and nothing is verified. [`EncryptedBucket::prove`] verifies.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Envelope`] or [`ErrorKind::Unsupported`] for an envelope that
+    /// cannot be read; [`ErrorKind::Integrity`] for sizes that contradict each other.
     pub async fn head(&self, key: &str, options: HeadOptions) -> Result<ObjectInfo, Error> {
-        let scene = self.scene("look at", Some(key));
         let described = async {
-            let described = self.describe(key, options.version_id).await?;
+            let described = self.0.describe(key, options.version_id).await?;
             described.info(key, self.0.keyring.as_ref())
         };
-        scene.run(described).await
+        self.0.scene("look at", Some(key)).run(described).await
     }
 
-    /// One page of objects. A listing has no metadata: sizes are stored sizes.
+    /// Verifies an object without reading it: unwraps the key, checks commitment, context and location, and
+    /// opens the last chunk, which authenticates the size.
+    ///
+    /// One request for at most 16,399 stored bytes unless the connection breaks. Ignores the range of `options`.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, out of order, or from another bucket.
+    /// As [`EncryptedBucket::get`].
+    pub async fn prove(&self, key: &str, options: GetOptions) -> Result<Proof, Error> {
+        verify::prove(&self.0, key, options).await
+    }
+
+    /// Signs a URL with which anyone can fetch the object as it is stored: ciphertext and envelope.
+    /// [`PresignedReader`](crate::PresignedReader) reads it. Sends no request, so a missing object shows only
+    /// when the URL is used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: a lifetime out of bounds, an impossible key, a store without credentials.
+    /// [`ErrorKind::Credentials`]: the credential source yields none.
+    pub async fn presign(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Error> {
+        presigned::presign(&self.0, key, options).await
+    }
+}
+
+/// Listing and deleting.
+impl EncryptedBucket {
+    /// Returns one page of objects. A listing carries no metadata, so sizes are stored sizes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, out of order,
+    /// or from another bucket.
     pub async fn list(&self, options: &ListOptions) -> Result<Page, Error> {
-        let request = ListObjects {
-            prefix: options.prefix.clone(),
-            delimiter: options.delimiter.clone(),
-            start_after: options.start_after.clone(),
-            continuation_token: options.continuation.clone().unwrap_or_default(),
-            max_keys: Some(options.max_keys.unwrap_or(1000)),
-            url_encoding: true,
-            version_1: false,
-        };
-        let page = async {
-            let document = self.document(None, Call::ListObjects(request.clone())).await?;
-            let after = Some(options.start_after.as_str()).filter(|key| !key.is_empty());
-            let page = ListObjectsResult::from_xml(&document).map_err(ReplyError::Xml)?;
-            Ok::<_, Failure>(page.checked(&self.0.bucket, &request, after)?)
-        };
-        self.scene("list", None).run(page).await
+        list::list(&self.0, options).await
     }
 
-    pub(crate) fn scene<'a>(&'a self, operation: &'static str, key: Option<&'a str>) -> Scene<'a> {
-        Scene { operation, bucket: Some(&self.0.bucket), key }
+    /// Returns one page of versions and delete markers, by key, the newest of each key first. A listing carries
+    /// no metadata, so sizes are stored sizes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, entries out of
+    /// order or repeated, another bucket, or a continuation that does not advance.
+    pub async fn list_versions(&self, options: &ListVersionsOptions) -> Result<VersionPage, Error> {
+        versions::list_versions(&self.0, options).await
     }
 
-    pub(crate) async fn document(&self, key: Option<&str>, call: Call) -> Result<bytes::Bytes, Failure> {
-        self.0.store.document(Some(&self.0.bucket), key, call).await
+    /// Deletes an object. Deleting a missing object succeeds, as with the service. In a versioned bucket this
+    /// hides the object behind a delete marker, which the report names.
+    pub async fn delete(&self, key: &str) -> Result<DeleteReport, Error> {
+        versions::delete(&self.0, key).await
     }
 
-    /// A HEAD, with its envelope.
-    pub(crate) async fn describe(&self, key: &str, version_id: Option<String>) -> Result<Described, Failure> {
-        self.describe_in(&self.0.bucket, key, version_id).await
-    }
-
-    /// The same in any bucket of the account.
-    pub(crate) async fn describe_in(
+    /// Deletes one version of an object, or a delete marker, permanently. Deleting a missing version succeeds.
+    pub async fn delete_version(
         &self,
-        bucket: &str,
         key: &str,
-        version_id: Option<String>,
-    ) -> Result<Described, Failure> {
-        let call = Call::HeadObject(GetObject { version_id, ..GetObject::default() });
-        let reply = self.0.store.call(Some(bucket), Some(key), call, Payload::None).await?;
-        Described::read(reply.status, &reply.headers)
+        version_id: impl Into<String>,
+    ) -> Result<DeleteReport, Error> {
+        versions::delete_version(&self.0, key, version_id.into()).await
     }
 
-    /// The bucket's policy, or the one that a call has in its place, with what the bucket requires anyway.
-    pub(crate) fn policy(&self, asked: Option<&ReadPolicy>) -> Result<ReadPolicy, Failure> {
-        match asked {
-            None => Ok(self.0.policy.clone()),
-            Some(asked) => requiring(asked.clone(), self.0.bind, &self.0.context),
-        }
-    }
-
-    /// The request for stored bytes.
-    pub(crate) fn ask(range: Option<RangeSpec>, version_id: Option<&str>, if_match: Option<&str>) -> Call {
-        Call::GetObject(GetObject {
-            standard_range: range.is_some(),
-            range,
-            conditions: Conditions { if_match: if_match.map(str::to_owned), ..Conditions::default() },
-            version_id: version_id.map(str::to_owned),
-            ..GetObject::default()
-        })
-    }
-
-    /// Fails before anything is asked when nothing could be read.
-    pub(crate) fn check_keyring(&self) -> Result<(), Failure> {
-        if self.0.is_plain { Ok(()) } else { self.keyring().map(drop) }
-    }
-
-    pub(crate) fn keyring(&self) -> Result<&Keyring, Failure> {
-        let none = || {
-            Failure::new(
-                ErrorKind::Usage,
-                "no keyring was given; content cannot be encrypted or decrypted without keys",
-            )
-        };
-        self.0.keyring.as_ref().ok_or_else(none)
+    /// Deletes objects and versions, 1,000 per request, and returns one outcome per item in the order given.
+    /// A failed request fails the items it names; later requests are still made.
+    ///
+    /// # Errors
+    /// Per item: as for [`EncryptedBucket::delete`]; [`ErrorKind::Protocol`] if the reply does not mention the
+    /// item or names another one. Whether the object still exists is then unknown.
+    pub async fn delete_many(
+        &self,
+        items: impl IntoIterator<Item = impl Into<DeleteItem>>,
+    ) -> Vec<DeleteOutcome> {
+        versions::delete_many(&self.0, items.into_iter().map(Into::into).collect()).await
     }
 }
 
-/// What binds something when it writes requires that when it reads.
-fn requiring(policy: ReadPolicy, bind: Bind, context: &EncryptionContext) -> Result<ReadPolicy, Failure> {
-    let bind = policy.required_bind().max(bind);
-    let pairs = policy.required_pairs().clone().and(context)?;
-    Ok(policy.requiring_bind(bind).requiring_pairs(pairs))
-}
+/// Unfinished uploads.
+impl EncryptedBucket {
+    /// Whether a file of `length` bytes is put in parts, so that another process can
+    /// [resume](PutBody::resumable) the upload.
+    pub fn is_worth_resuming(&self, length: u64) -> bool {
+        resume::is_worth_resuming(&self.0, length)
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Returns the path of the record of a [resumable](PutBody::resumable) put of the file at `path` under a
+    /// key. The file exists while the upload can be resumed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Local`]: no file exists at `path`.
+    pub fn upload_record(&self, state: &StateDir, key: &str, path: &Path) -> Result<PathBuf, Error> {
+        resume::upload_record(&self.0, state, key, path)
+    }
 
-    #[test]
-    fn one_request_carries_five_gibibytes_of_sealed_bytes() {
-        // Whole chunks, and a last one of what is left.
-        let chunks = MAX_SINGLE / 16_400;
-        let most = chunks * 16_384 + (MAX_SINGLE % 16_400 - 16);
-        for (suite, most) in [(Suite::AesCtr, MAX_SINGLE), (Suite::Sealed, most)] {
-            assert_eq!(suite.layout().stored_len(most), Some(MAX_SINGLE));
-            assert!(fits_one_request(suite, most) && !fits_one_request(suite, most + 1));
-        }
-        assert!(!fits_one_request(Suite::Sealed, u64::MAX));
+    /// Returns one page of unfinished multipart uploads, by key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, out of order,
+    /// or from another bucket.
+    pub async fn list_uploads(&self, options: &ListUploadsOptions) -> Result<UploadPage, Error> {
+        unfinished::list_uploads(&self.0, options).await
+    }
+
+    /// Returns all unfinished uploads of keys with a prefix, by key: those that the store lists, joined with
+    /// their local records, and local records of uploads that the store does not list.
+    ///
+    /// # Errors
+    /// As [`EncryptedBucket::list_uploads`]; [`ErrorKind::Local`] if the state directory cannot be read.
+    pub async fn unfinished(&self, state: Option<&StateDir>, prefix: &str) -> Result<Vec<Unfinished>, Error> {
+        unfinished::unfinished(&self.0, state, prefix).await
+    }
+
+    /// Returns the parts of an upload that the service holds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]: the upload was completed or aborted.
+    pub async fn uploaded(&self, key: &str, upload_id: &str) -> Result<Uploaded, Error> {
+        unfinished::uploaded(&self.0, key, upload_id).await
+    }
+
+    /// Aborts an upload, even while a process works on it: the service drops its parts. Aborting a missing
+    /// upload succeeds. A resumable put that loses its upload this way restarts.
+    pub async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), Error> {
+        unfinished::abort_upload(&self.0, key, upload_id).await
+    }
+
+    /// Aborts an upload and removes its local record, which holds the wrapped data key. Returns `false`, and
+    /// does nothing, if a process of this machine works on it or has started another upload in its place.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: the upload belongs to another bucket. If the service does not abort the upload,
+    /// the record stays.
+    pub async fn abort_unfinished(&self, upload: &Unfinished) -> Result<bool, Error> {
+        unfinished::abort_unfinished(&self.0, upload).await
     }
 }

@@ -16,9 +16,11 @@ pub use bucket::versions::{DeleteOutcome, DeleteReport};
 pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
 pub use credentials::SharedCredentials;
 pub use download::get::GetObject;
-pub use download::parallel::{Download, Partial, WriteAt};
+pub use download::parallel::Download;
+pub use download::partial_file::Partial;
 pub use download::presigned::{PresignOptions, PresignedReader, PresignedUrl};
 pub use download::verify::Proof;
+pub use download::write_at::WriteAt;
 pub use error::{Error, ErrorKind};
 pub use kms::{Kms, KmsKey};
 pub use object::headers::{HeaderChange, ObjectHeaders};
@@ -27,14 +29,15 @@ pub use object::options::{
     CopyOptions, CopySource, DeleteItem, GetOptions, HeadOptions, ListOptions, ListUploadsOptions,
     ListVersionsOptions, Progress, PutOptions,
 };
+pub use runtime::clock::Clock;
 pub use runtime::memory_budget::MemoryBudget;
 pub use runtime::retry::RetryPolicy;
-pub use service::store::{BucketEntry, Clock, Store};
+pub use service::store::{BucketEntry, Store};
 pub use service::store_builder::{SignatureVersion, StoreBuilder};
 pub use state::{StateDir, StateError};
 pub use upload::manual::{MultipartUpload, UploadPart};
 pub use upload::progress::Told;
-pub use upload::put::PutReport;
+pub use upload::report::PutReport;
 pub use upload::source::PutBody;
 pub use upload::unfinished::{KeptUpload, Outlook, Unfinished, Uploaded};
 

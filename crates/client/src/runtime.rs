@@ -1,6 +1,7 @@
 //! Mechanisms below every wing: retries, limits, clocks, memory, threads and spans. Nothing here knows OSS operations.
 
 pub(crate) mod blocking_unwrap;
+pub(crate) mod clock;
 pub(crate) mod clock_skew;
 pub(crate) mod join;
 pub(crate) mod memory_budget;

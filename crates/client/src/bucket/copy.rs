@@ -1,13 +1,15 @@
 //! Copy: by the service, without opening anything. What was encrypted stays encrypted with the same envelope, and that is proven.
 
+use std::sync::Arc;
+
 use osseal_core::{Envelope, Place, is_envelope_header};
 use osseal_wire::oss::reply::{ReplyError, late_error};
 use osseal_wire::oss::request::{Call, Conditions, CopyObject};
 use osseal_wire::oss::xml::CopyResult;
 use osseal_wire::oss::{CopyReply, Metadata};
 
-use crate::bucket::{EncryptedBucket, MAX_SINGLE};
 use crate::error::{Error, ErrorKind, Failure};
+use crate::object::context::{BucketContext, MAX_SINGLE_REQUEST};
 use crate::object::object_info::{Described, ObjectInfo};
 use crate::object::options::{CopyOptions, CopySource};
 use crate::service::send::Payload;
@@ -21,179 +23,168 @@ struct Plan<'a> {
     described: Described,
 }
 
-impl EncryptedBucket {
-    /// Copies an object into this bucket, on the service's side, envelope included: the copy opens with the same key. A copy of an object onto
-    /// itself changes its headers.
-    ///
-    /// New headers go with the source's envelope, unchanged; a service that wants it left out (EC 0005-00000421) gets it left out. Afterwards the copy's
-    /// envelope and size are compared with the source's. Access control is not copied: [`CopyOptions::acl`].
-    ///
-    /// # Errors
-    /// As [`EncryptedBucket::head`] for the source; [`ErrorKind::Exists`] when that was asked for; [`ErrorKind::Changed`] when the source was
-    /// replaced meanwhile; [`ErrorKind::Usage`] for headers that cannot be; [`ErrorKind::Unsupported`]: more than 5 GiB from another
-    /// bucket, which takes part copies, and the service has none for encrypted objects; [`ErrorKind::Protocol`] when the copy is not what
-    /// the source is.
-    pub async fn copy(
-        &self,
-        source: impl Into<CopySource>,
-        target_key: &str,
-        options: CopyOptions,
-    ) -> Result<ObjectInfo, Error> {
-        let source = source.into();
-        let source_bucket = source.bucket.as_deref().unwrap_or(&self.0.bucket);
-        let mut source_scene = self.scene("copy", Some(&source.key));
-        source_scene.bucket = Some(source_bucket);
-        let scene = self.scene("copy to", Some(target_key));
-        let copied = async {
-            let described = self
-                .describe_in(source_bucket, &source.key, source.version_id.clone())
-                .await
-                .map_err(|failure| failure.at(source_scene))?;
-            let plan = Plan { source: &source, source_bucket, target_key, options: &options, described };
-            self.copy_planned(&plan).await.map_err(|failure| failure.at(scene))
-        };
-        scene.trace(copied).await
-    }
+pub(crate) async fn copy(
+    bucket: &Arc<BucketContext>,
+    source: CopySource,
+    target_key: &str,
+    options: CopyOptions,
+) -> Result<ObjectInfo, Error> {
+    let source_bucket = source.bucket.as_deref().unwrap_or(&bucket.name);
+    let mut source_scene = bucket.scene("copy", Some(&source.key));
+    source_scene.bucket = Some(source_bucket);
+    let scene = bucket.scene("copy to", Some(target_key));
+    let copied = async {
+        let described = bucket
+            .describe_in(source_bucket, &source.key, source.version_id.clone())
+            .await
+            .map_err(|failure| failure.at(source_scene))?;
+        let plan = Plan { source: &source, source_bucket, target_key, options: &options, described };
+        copy_planned(bucket, &plan).await.map_err(|failure| failure.at(scene))
+    };
+    scene.trace(copied).await
+}
 
-    async fn copy_planned(&self, plan: &Plan<'_>) -> Result<ObjectInfo, Failure> {
-        let source = &plan.described;
-        source.refuse_plaintext(&self.0.policy)?;
-        self.refuse_moving(plan)?;
-        if plan.source_bucket != self.0.bucket && source.reply.range.total > MAX_SINGLE {
-            let message = "an object above 5 GiB goes to another bucket by part copies, which the service refuses for encrypted objects; download it and upload it there";
-            return Err(Failure::new(ErrorKind::Unsupported, message));
-        }
-        let headers = plan.options.headers.apply(&source.reply.metadata)?;
-        let envelope: Vec<_> = if headers.is_some() { plan.envelope() } else { Vec::new() };
-        let asked = match self.ask_to_copy(plan, headers.clone(), &envelope).await {
-            Err(failure) if failure.code == "InvalidEncryptionRequest" && !envelope.is_empty() => {
-                tracing::debug!(key = plan.target_key, "the service keeps the envelope by itself");
-                self.ask_to_copy(plan, headers.clone(), &[]).await
-            }
-            asked => asked,
-        };
-        let version = asked.map_err(|failure| perhaps_copied(self.copy_refused(plan, failure)))?;
-        let target = self.described_copy(plan, version).await?;
-        if let Some(target) = target {
-            return target.info(plan.target_key, self.0.keyring.as_ref());
-        }
-        if plan.is_in_place(&self.0.bucket) && !plan.envelope().is_empty() {
-            return Err(self.put_envelope_back(plan, headers).await);
-        }
-        Err(differs("do not rely on the copy"))
+async fn copy_planned(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<ObjectInfo, Failure> {
+    let source = &plan.described;
+    source.refuse_plaintext(&bucket.policy)?;
+    refuse_moving(bucket, plan)?;
+    if plan.source_bucket != bucket.name && source.reply.range.total > MAX_SINGLE_REQUEST {
+        let message = "an object above 5 GiB goes to another bucket by part copies, which the service refuses for encrypted objects; download it and upload it there";
+        return Err(Failure::new(ErrorKind::Unsupported, message));
     }
-
-    /// A copy of a bound object opens at one place alone.
-    fn refuse_moving(&self, plan: &Plan<'_>) -> Result<(), Failure> {
-        let context = plan.described.envelope.as_ref().and_then(Envelope::context);
-        let Some(binding) = context.map(|context| &context.binding) else { return Ok(()) };
-        let target = Place::object(&self.0.bucket, plan.target_key);
-        if plan.options.allow_moved || binding.holds_at(target) {
-            return Ok(());
+    let headers = plan.options.headers.apply(&source.reply.metadata)?;
+    let envelope: Vec<_> = if headers.is_some() { plan.envelope() } else { Vec::new() };
+    let asked = match ask_to_copy(bucket, plan, headers.clone(), &envelope).await {
+        Err(failure) if failure.code == "InvalidEncryptionRequest" && !envelope.is_empty() => {
+            tracing::debug!(key = plan.target_key, "the service keeps the envelope by itself");
+            ask_to_copy(bucket, plan, headers.clone(), &[]).await
         }
+        asked => asked,
+    };
+    let version = asked.map_err(|failure| perhaps_copied(copy_refused(bucket, plan, failure)))?;
+    let target = described_copy(bucket, plan, version).await?;
+    if let Some(target) = target {
+        return target.info(plan.target_key, bucket.keyring.as_ref());
+    }
+    if plan.is_in_place(&bucket.name) && !plan.envelope().is_empty() {
+        return Err(put_envelope_back(bucket, plan, headers).await);
+    }
+    Err(differs("do not rely on the copy"))
+}
+
+/// A copy of a bound object opens at one place alone.
+fn refuse_moving(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<(), Failure> {
+    let context = plan.described.envelope.as_ref().and_then(Envelope::context);
+    let Some(binding) = context.map(|context| &context.binding) else { return Ok(()) };
+    let target = Place::object(&bucket.name, plan.target_key);
+    if plan.options.allow_moved || binding.holds_at(target) {
+        return Ok(());
+    }
+    let message = format!(
+        "the object is sealed as {binding}, and a copy would be {target}, where it does not open; download it and upload it there, or allow moved objects"
+    );
+    Err(Failure::new(ErrorKind::Moved, message))
+}
+
+/// Gives the version that was made, in buckets that have them.
+async fn ask_to_copy(
+    bucket: &Arc<BucketContext>,
+    plan: &Plan<'_>,
+    headers: Option<Metadata>,
+    envelope: &[(String, Vec<u8>)],
+) -> Result<Option<String>, Failure> {
+    let etag = Some(plan.described.reply.etag.clone()).filter(|etag| !etag.is_empty());
+    let replace_metadata = headers.is_some();
+    let mut metadata = headers.unwrap_or_default();
+    metadata.0.extend_from_slice(envelope);
+    let class = plan.options.storage_class.map(|class| class.wire_name().to_owned()).or_else(|| {
+        // A change of headers is no change of class.
+        let current = &plan.described.reply.storage_class;
+        (plan.is_in_place(&bucket.name) && !current.is_empty()).then(|| current.clone())
+    });
+    if let Some(class) = class {
+        metadata.push("x-oss-storage-class", class);
+    }
+    if let Some(acl) = plan.options.acl {
+        metadata.push("x-oss-object-acl", acl.wire_name());
+    }
+    let call = Call::CopyObject(CopyObject {
+        source_bucket: plan.source_bucket.to_owned(),
+        source_key: plan.source.key.clone(),
+        source_version: plan.source.version_id.clone(),
+        replace_metadata,
+        metadata,
+        forbid_overwrite: plan.options.forbid_overwrite,
+        conditions: Conditions { if_match: etag, ..Conditions::default() },
+        ..CopyObject::default()
+    });
+    let reply = bucket.store.call(Some(&bucket.name), Some(plan.target_key), call, Payload::None).await?;
+    let (status, headers) = (reply.status, reply.headers.clone());
+    let document = reply.document().await?;
+    if let Some(error) = late_error(status, &headers, &document) {
+        return Err(Failure::from_late(error));
+    }
+    CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
+    Ok(CopyReply::from_head(&headers)?.version_id)
+}
+
+/// The copy, if it is one.
+async fn described_copy(
+    bucket: &Arc<BucketContext>,
+    plan: &Plan<'_>,
+    version: Option<String>,
+) -> Result<Option<Described>, Failure> {
+    let source = &plan.described;
+    match bucket.describe(plan.target_key, version).await {
+        Ok(target) => {
+            let same =
+                target.envelope == source.envelope && target.reply.range.total == source.reply.range.total;
+            Ok(same.then_some(target))
+        }
+        Err(failure) if matches!(failure.kind, ErrorKind::NotEncrypted | ErrorKind::Envelope) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// An object that was copied onto itself has lost its envelope: nobody could open it. We still know it.
+async fn put_envelope_back(
+    bucket: &Arc<BucketContext>,
+    plan: &Plan<'_>,
+    headers: Option<Metadata>,
+) -> Failure {
+    let known = Metadata(
+        plan.described
+            .reply
+            .metadata
+            .0
+            .iter()
+            .filter(|(name, _)| !is_envelope_header(name))
+            .cloned()
+            .collect(),
+    );
+    let headers = Some(headers.unwrap_or(known));
+    let again = ask_to_copy(bucket, plan, headers, &plan.envelope()).await;
+    let version = again.as_ref().ok().cloned().flatten();
+    match (again, described_copy(bucket, plan, version).await) {
+        (Ok(_), Ok(Some(_))) => Failure::new(
+            ErrorKind::Protocol,
+            "the store dropped the object's envelope with the change of headers; it was put back. This store does not protect envelopes: do not change headers of encrypted objects in it",
+        ),
+        _ => differs(
+            "the object cannot be opened any more unless its envelope is put back; restore it from a copy or an earlier version",
+        ),
+    }
+}
+
+fn copy_refused(bucket: &Arc<BucketContext>, plan: &Plan<'_>, failure: Failure) -> Failure {
+    if failure.code == "InvalidEncryptionRequest" && plan.is_in_place(&bucket.name) {
         let message = format!(
-            "the object is sealed as {binding}, and a copy would be {target}, where it does not open; download it and upload it there, or allow moved objects"
+            "{}; the service does not let the headers of an encrypted object be changed in place: copy it to another key with the headers",
+            failure.message
         );
-        Err(Failure::new(ErrorKind::Moved, message))
+        return Failure { message, ..failure };
     }
-
-    /// Gives the version that was made, in buckets that have them.
-    async fn ask_to_copy(
-        &self,
-        plan: &Plan<'_>,
-        headers: Option<Metadata>,
-        envelope: &[(String, Vec<u8>)],
-    ) -> Result<Option<String>, Failure> {
-        let etag = Some(plan.described.reply.etag.clone()).filter(|etag| !etag.is_empty());
-        let replace_metadata = headers.is_some();
-        let mut metadata = headers.unwrap_or_default();
-        metadata.0.extend_from_slice(envelope);
-        let class = plan.options.storage_class.map(|class| class.wire_name().to_owned()).or_else(|| {
-            // A change of headers is no change of class.
-            let current = &plan.described.reply.storage_class;
-            (plan.is_in_place(&self.0.bucket) && !current.is_empty()).then(|| current.clone())
-        });
-        if let Some(class) = class {
-            metadata.push("x-oss-storage-class", class);
-        }
-        if let Some(acl) = plan.options.acl {
-            metadata.push("x-oss-object-acl", acl.wire_name());
-        }
-        let call = Call::CopyObject(CopyObject {
-            source_bucket: plan.source_bucket.to_owned(),
-            source_key: plan.source.key.clone(),
-            source_version: plan.source.version_id.clone(),
-            replace_metadata,
-            metadata,
-            forbid_overwrite: plan.options.forbid_overwrite,
-            conditions: Conditions { if_match: etag, ..Conditions::default() },
-            ..CopyObject::default()
-        });
-        let bucket = Some(self.0.bucket.as_str());
-        let reply = self.0.store.call(bucket, Some(plan.target_key), call, Payload::None).await?;
-        let (status, headers) = (reply.status, reply.headers.clone());
-        let document = reply.document().await?;
-        if let Some(error) = late_error(status, &headers, &document) {
-            return Err(Failure::from_late(error));
-        }
-        CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
-        Ok(CopyReply::from_head(&headers)?.version_id)
-    }
-
-    /// The copy, if it is one.
-    async fn described_copy(
-        &self,
-        plan: &Plan<'_>,
-        version: Option<String>,
-    ) -> Result<Option<Described>, Failure> {
-        let source = &plan.described;
-        match self.describe(plan.target_key, version).await {
-            Ok(target) => {
-                let same = target.envelope == source.envelope
-                    && target.reply.range.total == source.reply.range.total;
-                Ok(same.then_some(target))
-            }
-            Err(failure) if matches!(failure.kind, ErrorKind::NotEncrypted | ErrorKind::Envelope) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// An object that was copied onto itself has lost its envelope: nobody could open it. We still know it.
-    async fn put_envelope_back(&self, plan: &Plan<'_>, headers: Option<Metadata>) -> Failure {
-        let known = Metadata(
-            plan.described
-                .reply
-                .metadata
-                .0
-                .iter()
-                .filter(|(name, _)| !is_envelope_header(name))
-                .cloned()
-                .collect(),
-        );
-        let headers = Some(headers.unwrap_or(known));
-        let again = self.ask_to_copy(plan, headers, &plan.envelope()).await;
-        let version = again.as_ref().ok().cloned().flatten();
-        match (again, self.described_copy(plan, version).await) {
-            (Ok(_), Ok(Some(_))) => Failure::new(
-                ErrorKind::Protocol,
-                "the store dropped the object's envelope with the change of headers; it was put back. This store does not protect envelopes: do not change headers of encrypted objects in it",
-            ),
-            _ => differs(
-                "the object cannot be opened any more unless its envelope is put back; restore it from a copy or an earlier version",
-            ),
-        }
-    }
-
-    fn copy_refused(&self, plan: &Plan<'_>, failure: Failure) -> Failure {
-        if failure.code == "InvalidEncryptionRequest" && plan.is_in_place(&self.0.bucket) {
-            let message = format!(
-                "{}; the service does not let the headers of an encrypted object be changed in place: copy it to another key with the headers",
-                failure.message
-            );
-            return Failure { message, ..failure };
-        }
-        failure
-    }
+    failure
 }
 
 impl Plan<'_> {

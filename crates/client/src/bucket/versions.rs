@@ -1,5 +1,7 @@
 //! Versions: removals that leave markers, listings of what is kept, and the removal of many objects.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, DeleteMany, DeleteObject, ListVersions, MAX_DELETE};
@@ -7,8 +9,8 @@ use osseal_wire::oss::versions::Removal;
 use osseal_wire::oss::xml::{DeleteRequest, DeleteResult, ListVersionsResult, ObjectName};
 use osseal_wire::oss::{DeleteReply, ServiceError, VersionPage, printable};
 
-use crate::bucket::EncryptedBucket;
 use crate::error::{Error, Failure};
+use crate::object::context::BucketContext;
 use crate::object::options::{DeleteItem, ListVersionsOptions};
 use crate::service::send::Payload;
 
@@ -30,99 +32,88 @@ pub struct DeleteOutcome {
     pub result: Result<DeleteReport, Error>,
 }
 
-impl EncryptedBucket {
-    /// Removes an object. One that is not there is no error, as with the service. In buckets with versions the object is only hidden, by a delete
-    /// marker, which the report names.
-    pub async fn delete(&self, key: &str) -> Result<DeleteReport, Error> {
-        self.delete_with(key, DeleteObject::default()).await
-    }
+pub(crate) async fn delete(bucket: &Arc<BucketContext>, key: &str) -> Result<DeleteReport, Error> {
+    delete_with(bucket, key, DeleteObject::default()).await
+}
 
-    /// Removes one version of an object, or a delete marker, for good. One that is not there is no error.
-    pub async fn delete_version(
-        &self,
-        key: &str,
-        version_id: impl Into<String>,
-    ) -> Result<DeleteReport, Error> {
-        self.delete_with(key, DeleteObject { version_id: Some(version_id.into()) }).await
-    }
+pub(crate) async fn delete_version(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    version_id: String,
+) -> Result<DeleteReport, Error> {
+    delete_with(bucket, key, DeleteObject { version_id: Some(version_id) }).await
+}
 
-    /// Removes objects and versions, 1,000 with each request, and says for each what became of it, in the order in which they were given. A request
-    /// that fails fails all that it names, and the next ones are made all the same.
-    ///
-    /// # Errors
-    /// Of each: as for [`EncryptedBucket::delete`]; [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) when the reply names something else
-    /// than was asked, or does not mention the object: whether it is there still is then not known.
-    pub async fn delete_many(
-        &self,
-        items: impl IntoIterator<Item = impl Into<DeleteItem>>,
-    ) -> Vec<DeleteOutcome> {
-        let mut items: Vec<DeleteItem> = items.into_iter().map(Into::into).collect();
-        let mut outcomes = Vec::with_capacity(items.len());
-        while !items.is_empty() {
-            let rest = items.split_off(items.len().min(MAX_DELETE));
-            let batch = std::mem::replace(&mut items, rest);
-            outcomes.extend(self.delete_batch(batch).await);
-        }
-        outcomes
+pub(crate) async fn delete_many(
+    bucket: &Arc<BucketContext>,
+    mut items: Vec<DeleteItem>,
+) -> Vec<DeleteOutcome> {
+    let mut outcomes = Vec::with_capacity(items.len());
+    while !items.is_empty() {
+        let rest = items.split_off(items.len().min(MAX_DELETE));
+        let batch = std::mem::replace(&mut items, rest);
+        outcomes.extend(delete_batch(bucket, batch).await);
     }
+    outcomes
+}
 
-    /// One page of versions and delete markers, by key, the newest of each key first. A listing has no metadata: sizes are stored sizes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) for a page that contradicts the request: keys outside the prefix, entries out of order
-    /// or repeated, another bucket, a page after which the next one would be the same.
-    pub async fn list_versions(&self, options: &ListVersionsOptions) -> Result<VersionPage, Error> {
-        let marker = options.after.clone().unwrap_or_default();
-        let request = ListVersions {
-            prefix: options.prefix.clone(),
-            delimiter: options.delimiter.clone(),
-            key_marker: marker.key,
-            version_id_marker: marker.version_id,
-            max_keys: Some(options.max_keys.unwrap_or(1000)),
-            url_encoding: true,
+pub(crate) async fn list_versions(
+    bucket: &Arc<BucketContext>,
+    options: &ListVersionsOptions,
+) -> Result<VersionPage, Error> {
+    let marker = options.after.clone().unwrap_or_default();
+    let request = ListVersions {
+        prefix: options.prefix.clone(),
+        delimiter: options.delimiter.clone(),
+        key_marker: marker.key,
+        version_id_marker: marker.version_id,
+        max_keys: Some(options.max_keys.unwrap_or(1000)),
+        url_encoding: true,
+    };
+    let page = async {
+        let document = bucket.document(None, Call::ListVersions(request.clone())).await?;
+        let page = ListVersionsResult::from_xml(&document).map_err(ReplyError::Xml)?;
+        Ok::<_, Failure>(page.checked(&bucket.name, &request)?)
+    };
+    bucket.scene("list the versions of", None).run(page).await
+}
+
+async fn delete_with(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    delete: DeleteObject,
+) -> Result<DeleteReport, Error> {
+    let removed = async {
+        let call = Call::DeleteObject(delete);
+        let reply = bucket.store.call(Some(&bucket.name), Some(key), call, Payload::None).await?;
+        let report = DeleteReply::from_head(&reply.headers)?;
+        reply.document().await?;
+        Ok::<_, Failure>(report.into())
+    };
+    bucket.scene("remove", Some(key)).run(removed).await
+}
+
+async fn delete_batch(bucket: &Arc<BucketContext>, batch: Vec<DeleteItem>) -> Vec<DeleteOutcome> {
+    let objects = batch
+        .iter()
+        .map(|item| ObjectName { key: Some(item.key.clone()), version_id: item.version_id.clone() });
+    let delete = DeleteRequest { quiet: false, objects: objects.collect() };
+    let removals = bucket.scene("remove", None).trace(ask_to_delete(bucket, &delete)).await;
+    let outcome = |(position, item): (usize, DeleteItem)| {
+        let result = match &removals {
+            Ok(removals) => report(removals.get(position).cloned().unwrap_or(Removal::Unanswered)),
+            Err(failure) => Err(failure.again()),
         };
-        let page = async {
-            let document = self.document(None, Call::ListVersions(request.clone())).await?;
-            let page = ListVersionsResult::from_xml(&document).map_err(ReplyError::Xml)?;
-            Ok::<_, Failure>(page.checked(&self.0.bucket, &request)?)
-        };
-        self.scene("list the versions of", None).run(page).await
-    }
+        let result = result.map_err(|failure| failure.at(bucket.scene("remove", Some(&item.key))));
+        DeleteOutcome { item, result }
+    };
+    batch.into_iter().enumerate().map(outcome).collect()
+}
 
-    async fn delete_with(&self, key: &str, delete: DeleteObject) -> Result<DeleteReport, Error> {
-        let bucket = Some(self.0.bucket.as_str());
-        let removed = async {
-            let call = Call::DeleteObject(delete);
-            let reply = self.0.store.call(bucket, Some(key), call, Payload::None).await?;
-            let report = DeleteReply::from_head(&reply.headers)?;
-            reply.document().await?;
-            Ok::<_, Failure>(report.into())
-        };
-        self.scene("remove", Some(key)).run(removed).await
-    }
-
-    async fn delete_batch(&self, batch: Vec<DeleteItem>) -> Vec<DeleteOutcome> {
-        let objects = batch
-            .iter()
-            .map(|item| ObjectName { key: Some(item.key.clone()), version_id: item.version_id.clone() });
-        let delete = DeleteRequest { quiet: false, objects: objects.collect() };
-        let removals = self.scene("remove", None).trace(self.ask_to_delete(&delete)).await;
-        let outcome = |(position, item): (usize, DeleteItem)| {
-            let result = match &removals {
-                Ok(removals) => report(removals.get(position).cloned().unwrap_or(Removal::Unanswered)),
-                Err(failure) => Err(failure.again()),
-            };
-            let result = result.map_err(|failure| failure.at(self.scene("remove", Some(&item.key))));
-            DeleteOutcome { item, result }
-        };
-        batch.into_iter().enumerate().map(outcome).collect()
-    }
-
-    async fn ask_to_delete(&self, delete: &DeleteRequest) -> Result<Vec<Removal>, Failure> {
-        let call = Call::DeleteMany(DeleteMany { delete: delete.clone(), url_encoding: true });
-        let document = self.document(None, call).await?;
-        Ok(DeleteResult::from_reply(&document)?.checked(delete)?)
-    }
+async fn ask_to_delete(bucket: &Arc<BucketContext>, delete: &DeleteRequest) -> Result<Vec<Removal>, Failure> {
+    let call = Call::DeleteMany(DeleteMany { delete: delete.clone(), url_encoding: true });
+    let document = bucket.document(None, call).await?;
+    Ok(DeleteResult::from_reply(&document)?.checked(delete)?)
 }
 
 impl From<DeleteReply> for DeleteReport {

@@ -11,7 +11,8 @@ use super::environment::Environment;
 use super::error::{CredentialsError, CredentialsErrorKind};
 use super::fetch::Web;
 use super::{Grant, ProvideCredentials, aliyun, ecs, ossutil, token_service, uri, variables};
-use crate::service::store::Clock;
+
+use crate::runtime::clock::Clock;
 use crate::transport::{Https, Transport, TransportError};
 
 /// Where credentials can come from, in the order in which a [`CredentialChain`] asks.

@@ -10,8 +10,9 @@ use osseal_wire::oss::Credentials;
 use secrecy::ExposeSecret;
 
 use super::{CredentialsError, CredentialsErrorKind, Grant, ProvideCredentials};
+
+use crate::runtime::clock::Clock;
 use crate::runtime::retry::RetryPolicy;
-use crate::service::store::Clock;
 
 /// How long before their end credentials are renewed, in the background.
 const EARLY: SignedDuration = SignedDuration::from_secs(180);

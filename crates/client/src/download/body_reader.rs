@@ -2,21 +2,19 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body_util::BodyExt;
 use osseal_core::{ByteRange, Chunk, OpenStream, Opener, RangeError, Reading, Window};
 use osseal_wire::oss::{Crc64, RangeSpec};
 
-use crate::bucket::EncryptedBucket;
-use crate::download::get::{Origin, contradicted, replaced, window};
+use crate::download::fetch::{STALL, contradicted, fetch, opener, replaced, window};
+use crate::download::origin::Origin;
+use crate::download::stored_range::stored_bytes;
 use crate::error::{ErrorKind, Failure};
+use crate::object::context::BucketContext;
 use crate::object::object_info::{Described, ObjectInfo};
 use crate::runtime::retry::Resumes;
 use crate::transport::{Body, Crawl, TransportError};
-
-/// Longest wait for the next bytes of a body.
-pub(crate) const STALL: Duration = Duration::from_secs(30);
 
 /// An object whose head has arrived and whose key is unwrapped. Whatever else is read of it is of the same version with the same envelope, or an error.
 /// Clones share it.
@@ -24,7 +22,7 @@ pub(crate) const STALL: Duration = Duration::from_secs(30);
 pub(crate) struct Pinned(Arc<Inner>);
 
 struct Inner {
-    bucket: EncryptedBucket,
+    bucket: Arc<BucketContext>,
     origin: Origin,
     described: Described,
     opener: Opener,
@@ -32,7 +30,7 @@ struct Inner {
 
 impl Pinned {
     pub(crate) fn new(
-        bucket: &EncryptedBucket,
+        bucket: &Arc<BucketContext>,
         origin: Origin,
         described: Described,
         opener: Opener,
@@ -40,7 +38,7 @@ impl Pinned {
         Pinned(Arc::new(Inner { bucket: bucket.clone(), origin, described, opener }))
     }
 
-    pub(crate) fn bucket(&self) -> &EncryptedBucket {
+    pub(crate) fn bucket(&self) -> &Arc<BucketContext> {
         &self.0.bucket
     }
 
@@ -60,11 +58,11 @@ impl Pinned {
 
     /// Stored bytes of a part by the bucket's configuration.
     pub(crate) fn part_len(&self) -> u64 {
-        self.0.described.layout().part_near(self.0.bucket.0.part_size)
+        self.0.described.layout().part_near(self.0.bucket.part_size)
     }
 
     pub(crate) fn info(&self) -> Result<ObjectInfo, Failure> {
-        self.0.described.info(self.0.origin.name(), self.0.bucket.0.keyring.as_ref())
+        self.0.described.info(self.0.origin.name(), self.0.bucket.keyring.as_ref())
     }
 
     /// What a failure is about.
@@ -99,9 +97,9 @@ impl Pinned {
         let whole = span.start == 0 && span.end == described.reply.range.total;
         let range = if whole { None } else { Some(RangeSpec::Bounded(span.clone())) };
         let etag = Some(described.reply.etag.as_str()).filter(|etag| !etag.is_empty());
-        let (again, body) = bucket.fetch(origin, range, etag).await.map_err(contradicted)?;
+        let (again, body) = fetch(bucket, origin, range, etag).await.map_err(contradicted)?;
         // A data key that was wrapped afresh meanwhile is the same data key.
-        let (ours, theirs) = (self.info()?, again.info(origin.name(), bucket.0.keyring.as_ref())?);
+        let (ours, theirs) = (self.info()?, again.info(origin.name(), bucket.keyring.as_ref())?);
         if (theirs.etag, theirs.stored_size, theirs.encryption)
             != (ours.etag, ours.stored_size, ours.encryption)
         {
@@ -141,11 +139,11 @@ impl Flow {
         is_counted: bool,
     ) -> Result<Flow, Failure> {
         let Window { start, end, .. } = reading.window();
-        let resumes = Resumes::new(object.bucket().0.store.retry(), end - start);
+        let resumes = Resumes::new(object.bucket().store.retry(), end - start);
         let mut stream = reading.into_stream(object.0.opener.clone());
         if let Some(span) = stream.missing_end() {
             let Inner { bucket, origin, described, .. } = &*object.0;
-            let last = bucket.stored_bytes(origin, described, span).await?;
+            let last = stored_bytes(bucket, origin, described, span).await?;
             stream.prove_end(last.window, &last.bytes)?;
         }
         let crc64 = is_counted.then(Crc64::default);
@@ -224,7 +222,14 @@ impl Flow {
     }
 }
 
-/// A task of ours panicked.
-pub(crate) fn broke_down() -> Failure {
-    Failure::new(ErrorKind::Local, "a task of the transfer broke down")
+/// Unwraps the key of an object whose head has come.
+pub(crate) async fn pin(
+    bucket: &Arc<BucketContext>,
+    origin: Origin,
+    policy: &osseal_core::ReadPolicy,
+    described: Described,
+) -> Result<Pinned, Failure> {
+    let origin = origin.pinned(described.reply.version_id.as_deref());
+    let opener = opener(bucket, &origin, policy, &described).await?;
+    Ok(Pinned::new(bucket, origin, described, opener))
 }

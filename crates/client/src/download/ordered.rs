@@ -9,8 +9,9 @@ use osseal_wire::oss::Crc64;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::download::body_reader::{Flow, Pinned, broke_down};
+use crate::download::body_reader::{Flow, Pinned};
 use crate::error::Failure;
+use crate::runtime::join::broke_down;
 use crate::runtime::memory_budget::Permit;
 use crate::runtime::spans;
 
@@ -138,7 +139,7 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 /// Begins pieces as soon as there is room for them, in their order.
 async fn read_ahead(object: Pinned, queue: Arc<Mutex<Queue>>, places: usize) {
-    let memory = object.bucket().0.memory.clone();
+    let memory = object.bucket().memory.clone();
     let room = object.part_len();
     let places = Arc::new(Semaphore::new(places));
     let mut tasks = JoinSet::new();

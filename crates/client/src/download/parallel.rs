@@ -16,27 +16,19 @@ use std::sync::Arc;
 use osseal_core::{ByteRange, Chunk, Layout, Reading, Window};
 use osseal_wire::oss::{Crc64, RangeSpec};
 
-use crate::bucket::EncryptedBucket;
-use crate::download::body_reader::{Flow, Pinned};
-use crate::download::get::{GetObject, Origin, ask_for, window};
+use crate::download::body_reader::{Flow, Pinned, pin};
+use crate::download::fetch::{ask_for, fetch_first, guess, window};
+use crate::download::get::{self, GetObject};
 use crate::download::ordered::Ordered;
-pub use crate::download::partial_file::Partial;
-pub(crate) use crate::download::unordered::{Scattered, Stretch};
+use crate::download::origin::Origin;
+use crate::download::write_at::WriteAt;
 use crate::error::{Error, ErrorKind, Failure};
+use crate::object::context::BucketContext;
 use crate::object::object_info::ObjectInfo;
 use crate::object::options::{GetOptions, Progress};
 use crate::runtime::spans::{self, Operation};
 
-/// Where bytes go that come in any order, such as a file. Calls may block.
-pub trait WriteAt: Send + Sync + 'static {
-    /// Writes all of `bytes` at an offset, which counts from the start of the range that is downloaded.
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()>;
-
-    /// Whether one call at a time is enough, as calls would wait for one another inside.
-    fn is_serial(&self) -> bool {
-        false
-    }
-}
+pub(crate) use crate::download::unordered::{Scattered, Stretch};
 
 /// An object on its way in by several requests at a time; [`EncryptedBucket::download`] begins one.
 ///
@@ -61,76 +53,76 @@ pub struct Download {
     pub(super) operation: Operation,
 }
 
-impl EncryptedBucket {
-    /// Begins to read an object, or a range of it, by several requests at a time when it is larger than a part: [`part_size`] bytes each, [`jobs`] at a
-    /// time. One that is not larger takes one request. The head has arrived and the key is unwrapped when this returns.
-    ///
-    /// # Errors
-    /// As [`EncryptedBucket::get`].
-    ///
-    /// [`part_size`]: crate::EncryptedBucketBuilder::part_size
-    /// [`jobs`]: crate::EncryptedBucketBuilder::jobs
-    pub async fn download(&self, key: &str, options: GetOptions) -> Result<Download, Error> {
-        let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
-        let begun = async {
-            let download = self.discover(origin, options).await?;
-            spans::moved(0);
-            Ok(download)
-        };
-        self.scene("get", Some(key)).run(begun).await
-    }
+pub(crate) async fn download(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    options: GetOptions,
+) -> Result<Download, Error> {
+    let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
+    let begun = async {
+        let download = discover(bucket, origin, options).await?;
+        spans::moved(0);
+        Ok(download)
+    };
+    bucket.scene("get", Some(key)).run(begun).await
+}
 
-    async fn discover(&self, origin: Origin, options: GetOptions) -> Result<Download, Failure> {
-        self.check_keyring()?;
-        options.range.check()?;
-        let policy = self.policy(options.read_policy.as_ref())?;
-        let guess = self.guess(&policy);
-        let part = plain_part(guess, self.0.part_size);
-        let Some(ask) = first_ask(guess, &options.range, part) else {
-            return self.begin(origin, options).await.map(Download::from);
-        };
-        let (described, body) =
-            match self.first(&origin, Some(ask), &policy, options.if_match.as_deref()).await {
-                // Empty, or not as long as the range assumes: what is to be said of that, one request finds out.
-                Err(failure) if failure.kind == ErrorKind::Range => {
-                    return self.begin(origin, options).await.map(Download::from);
-                }
-                first => first?,
-            };
-        let (layout, window) = (described.layout(), window(&described));
-        let plain_total = described.plain_size()?;
-        let plan = options.range.resolve(plain_total).ok().and_then(|range| {
-            let first = first_piece(layout, &range, window, plain_total);
-            let is_pinned = !described.reply.etag.is_empty() || first.as_ref() == Some(&range);
-            (is_pinned && (first.is_some() || !range.is_empty())).then_some((range, first))
-        });
-        let Some((range, first)) = plan else { return self.begin(origin, options).await.map(Download::from) };
-        let object = self.pin(origin, &policy, described).await?;
-        let begun = first.as_ref().map_or(range.start, |first| first.end);
-        let first = match first {
-            None => None,
-            Some(plain) => {
-                let end = layout.stored_piece(&plain, window.total).end.min(window.end);
-                let ask = if plain == (0..plain_total) { ByteRange::Whole } else { plain.clone().into() };
-                let reading = Reading::plan(layout, &ask, Window { end, ..window })?;
-                Some((Flow::begin(object.clone(), reading, body, window.end - end, true).await?, plain))
+async fn discover(
+    bucket: &Arc<BucketContext>,
+    origin: Origin,
+    options: GetOptions,
+) -> Result<Download, Failure> {
+    bucket.check_keyring()?;
+    options.range.check()?;
+    let policy = bucket.policy(options.read_policy.as_ref())?;
+    let guess = guess(bucket, &policy);
+    let part = plain_part(guess, bucket.part_size);
+    let Some(ask) = first_ask(guess, &options.range, part) else {
+        return get::begin(bucket, origin, options).await.map(Download::from);
+    };
+    let (described, body) =
+        match fetch_first(bucket, &origin, Some(ask), &policy, options.if_match.as_deref()).await {
+            // Empty, or not as long as the range assumes: what is to be said of that, one request finds out.
+            Err(failure) if failure.kind == ErrorKind::Range => {
+                return get::begin(bucket, origin, options).await.map(Download::from);
             }
+            first => first?,
         };
-        Ok(Download {
-            info: object.info()?,
-            is_whole: range == (0..plain_total),
-            first,
-            rest: begun..range.end,
-            range,
-            part: plain_part(layout, self.0.part_size),
-            jobs: usize::from(self.0.jobs.get()),
-            object,
-            progress: None,
-            ordered: None,
-            is_over: false,
-            operation: Operation::current(),
-        })
-    }
+    let (layout, window) = (described.layout(), window(&described));
+    let plain_total = described.plain_size()?;
+    let plan = options.range.resolve(plain_total).ok().and_then(|range| {
+        let first = first_piece(layout, &range, window, plain_total);
+        let is_pinned = !described.reply.etag.is_empty() || first.as_ref() == Some(&range);
+        (is_pinned && (first.is_some() || !range.is_empty())).then_some((range, first))
+    });
+    let Some((range, first)) = plan else {
+        return get::begin(bucket, origin, options).await.map(Download::from);
+    };
+    let object = pin(bucket, origin, &policy, described).await?;
+    let begun = first.as_ref().map_or(range.start, |first| first.end);
+    let first = match first {
+        None => None,
+        Some(plain) => {
+            let end = layout.stored_piece(&plain, window.total).end.min(window.end);
+            let ask = if plain == (0..plain_total) { ByteRange::Whole } else { plain.clone().into() };
+            let reading = Reading::plan(layout, &ask, Window { end, ..window })?;
+            Some((Flow::begin(object.clone(), reading, body, window.end - end, true).await?, plain))
+        }
+    };
+    Ok(Download {
+        info: object.info()?,
+        is_whole: range == (0..plain_total),
+        first,
+        rest: begun..range.end,
+        range,
+        part: plain_part(layout, bucket.part_size),
+        jobs: usize::from(bucket.jobs.get()),
+        object,
+        progress: None,
+        ordered: None,
+        is_over: false,
+        operation: Operation::current(),
+    })
 }
 
 impl Download {
@@ -262,32 +254,6 @@ impl fmt::Debug for Download {
             .field("info", &self.info)
             .field("range", &self.range)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(unix)]
-impl WriteAt for std::fs::File {
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
-        std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
-    }
-
-    /// Unix locks a file that is written, and who waits for that lock may do so busily.
-    fn is_serial(&self) -> bool {
-        true
-    }
-}
-
-#[cfg(windows)]
-impl WriteAt for std::fs::File {
-    fn write_at(&self, mut offset: u64, mut bytes: &[u8]) -> std::io::Result<()> {
-        while !bytes.is_empty() {
-            let written = std::os::windows::fs::FileExt::seek_write(self, bytes, offset)?;
-            if written == 0 {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
-            (offset, bytes) = (offset + written as u64, &bytes[written..]);
-        }
-        Ok(())
     }
 }
 

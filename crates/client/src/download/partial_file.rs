@@ -13,10 +13,10 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::download::body_reader::broke_down;
 use crate::download::parallel::{Download, Scattered, Stretch, finish};
 use crate::download::resume_record::{Identity, Memo, recordable};
 use crate::error::{Error, ErrorKind, Failure};
+use crate::runtime::join::broke_down;
 use crate::state::{Record, RecordName, StateDir, bytes_of, system};
 
 /// A download of more parts than so many is worth being gone on with.

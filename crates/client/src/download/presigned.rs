@@ -7,15 +7,16 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Uri};
+use http::Uri;
 use jiff::Timestamp;
-use osseal_core::{Bind, EncryptionContext, Keyring, Place, ReadPolicy, Suite};
+use osseal_core::{Bind, EncryptionContext, Keyring, ReadPolicy, Suite};
+use osseal_wire::oss::Endpoint;
 use osseal_wire::oss::request::{Call, GetObject as Get, Request};
-use osseal_wire::oss::{Addressing, Endpoint, RangeSpec, bucket_of_host, escape};
 
-use crate::bucket::{EncryptedBucket, Inner};
-use crate::download::get::{GetObject, Origin};
+use crate::download::get::{self, GetObject};
+use crate::download::origin::{Origin, UrlPlace};
 use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::object::context::BucketContext;
 use crate::object::options::GetOptions;
 use crate::runtime::blocking_unwrap;
 use crate::runtime::memory_budget::MemoryBudget;
@@ -57,31 +58,30 @@ impl fmt::Debug for PresignedUrl {
     }
 }
 
-impl EncryptedBucket {
-    /// Makes a URL with which anybody can get the object as it is stored: ciphertext and envelope. The service is not asked; whether the
-    /// object is there shows when the URL is used. [`PresignedReader`] reads it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`]: a lifetime out of bounds, an impossible key, a store without credentials. [`ErrorKind::Credentials`]: their source
-    /// gives none.
-    pub async fn presign(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Error> {
-        self.scene("presign", Some(key)).run(self.presigned(key, options)).await
-    }
+pub(crate) async fn presign(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    options: &PresignOptions,
+) -> Result<PresignedUrl, Error> {
+    bucket.scene("presign", Some(key)).run(presigned(bucket, key, options)).await
+}
 
-    async fn presigned(&self, key: &str, options: &PresignOptions) -> Result<PresignedUrl, Failure> {
-        let lifetime = options.lifetime;
-        let seconds = u32::try_from(lifetime.as_secs()).ok().filter(|_| lifetime.subsec_nanos() == 0);
-        let seconds = seconds
-            .filter(|seconds| (1..=osseal_wire::oss::presign_v4::LONGEST).contains(seconds))
-            .ok_or_else(|| {
-                Failure::new(ErrorKind::Usage, "a URL is good for 1 second to 7 days, in whole seconds")
-            })?;
-        let get = Get { version_id: options.version_id.clone(), ..Get::default() };
-        let (bucket, key) = (Some(self.0.bucket.clone()), Some(key.to_owned()));
-        let (uri, expires) =
-            self.0.store.presign(&Request { bucket, key, call: Call::GetObject(get) }, seconds).await?;
-        Ok(PresignedUrl { url: uri.to_string(), expires })
-    }
+async fn presigned(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    options: &PresignOptions,
+) -> Result<PresignedUrl, Failure> {
+    let lifetime = options.lifetime;
+    let seconds = u32::try_from(lifetime.as_secs()).ok().filter(|_| lifetime.subsec_nanos() == 0);
+    let seconds =
+        seconds.filter(|seconds| (1..=osseal_wire::oss::presign_v4::LONGEST).contains(seconds)).ok_or_else(
+            || Failure::new(ErrorKind::Usage, "a URL is good for 1 second to 7 days, in whole seconds"),
+        )?;
+    let get = Get { version_id: options.version_id.clone(), ..Get::default() };
+    let request =
+        Request { bucket: Some(bucket.name.clone()), key: Some(key.to_owned()), call: Call::GetObject(get) };
+    let (uri, expires) = bucket.store.presign(&request, seconds).await?;
+    Ok(PresignedUrl { url: uri.to_string(), expires })
 }
 
 /// Reads objects by presigned URLs, without credentials.
@@ -154,54 +154,25 @@ impl PresignedReader {
         // Of two that are made at the same time one stays.
         self.transport.get_or_init(|| store.transport());
         let begun = async {
-            let bucket = EncryptedBucket(Arc::new(Inner {
+            let bucket = Arc::new(BucketContext {
                 store,
-                bucket: String::new(),
+                name: String::new(),
                 keyring: Some(self.keyring.clone()),
                 suite: self.suite,
                 is_plain: false,
                 policy: self.policy.clone(),
                 bind: Bind::None,
-                context: EncryptionContext::empty(),
-                threshold: 0,
+                encryption_context: EncryptionContext::empty(),
+                multipart_threshold: 0,
                 single_limit: 0,
                 part_size: 0,
                 jobs: NonZeroU16::MIN,
                 memory: MemoryBudget::default(),
-            }));
+            });
             let origin = Origin::Presigned { address, shown: shown.to_owned(), place };
-            bucket.begin(origin, options).await
+            get::begin(&bucket, origin, options).await
         };
         scene.run(begun).await
-    }
-}
-
-/// The place of the object of a URL, as far as the URL tells: its query does not count, and the path is decoded once, in which `+` stays `+`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct UrlPlace {
-    bucket: Option<String>,
-    key: Option<String>,
-}
-
-impl UrlPlace {
-    fn of(address: &Uri, endpoint: &Endpoint) -> UrlPlace {
-        let decode = |text: &str| escape::decode(text).filter(|text| !text.is_empty());
-        let path = address.path().strip_prefix('/').unwrap_or_default();
-        if endpoint.addressing() == Addressing::Path {
-            let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-            return UrlPlace { bucket: decode(bucket), key: decode(key) };
-        }
-        // A domain of its own does not say which bucket it leads to.
-        let bucket = address.host().and_then(bucket_of_host).map(str::to_owned);
-        UrlPlace { bucket, key: decode(path) }
-    }
-
-    pub(crate) fn as_place(&self) -> Place<'_> {
-        match (&self.bucket, &self.key) {
-            (Some(bucket), Some(key)) => Place::object(bucket, key),
-            (None, Some(key)) => Place::key(key),
-            _ => Place::unknown(),
-        }
     }
 }
 
@@ -228,20 +199,4 @@ fn check(url: &str, options: &GetOptions) -> Result<(Uri, Endpoint), Failure> {
         }
     }
     Ok((address, endpoint))
-}
-
-/// Headers that a signature in the query leaves open. The one that asks for the standard behaviour of ranges would be signed.
-pub(crate) fn open_headers(range: Option<RangeSpec>, if_match: Option<&str>) -> Result<HeaderMap, Failure> {
-    let mut headers = HeaderMap::new();
-    let value = |text: &str| {
-        HeaderValue::from_str(text)
-            .map_err(|_| Failure::new(ErrorKind::Usage, "an ETag has characters that no header can hold"))
-    };
-    if let Some(range) = range {
-        headers.insert(http::header::RANGE, value(&range.to_string())?);
-    }
-    if let Some(etag) = if_match {
-        headers.insert(http::header::IF_MATCH, value(etag)?);
-    }
-    Ok(headers)
 }

@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::download::body_reader::Pinned;
-use crate::download::get::Origin;
+use crate::download::origin::Origin;
 use crate::download::parallel::{Download, Stretch};
 use crate::state::system;
 
@@ -60,8 +60,8 @@ impl Identity {
         let Origin::Key { key, version_id } = object.origin() else { return None };
         let (bucket, described) = (object.bucket(), object.described());
         Some(Identity {
-            host: bucket.0.store.host(),
-            bucket: bucket.0.bucket.clone(),
+            host: bucket.store.host(),
+            bucket: bucket.name.clone(),
             key: key.clone(),
             version_id: version_id.clone(),
             etag: described.reply.etag.clone(),

@@ -10,10 +10,11 @@ use osseal_core::Chunk;
 use tokio::sync::RwLock;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::download::body_reader::{Flow, Pinned, broke_down};
-use crate::download::parallel::WriteAt;
+use crate::download::body_reader::{Flow, Pinned};
+use crate::download::write_at::WriteAt;
 use crate::error::{ErrorKind, Failure};
 use crate::object::options::Progress;
+use crate::runtime::join::broke_down;
 use crate::runtime::spans;
 
 /// Plaintext bytes that are written at once; as many come meanwhile.
@@ -123,7 +124,7 @@ impl Drop for Scattered {
 
 impl Writer {
     async fn write(self, begun: Option<Flow>, plain: Range<u64>) -> Result<Stretch, Failure> {
-        let _held = self.object.bucket().0.memory.take(self.object.part_len().min(HELD)).await;
+        let _held = self.object.bucket().memory.take(self.object.part_len().min(HELD)).await;
         let mut flow = match begun {
             Some(flow) => flow,
             None => self.object.flow(&plain).await?,

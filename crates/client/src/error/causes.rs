@@ -7,6 +7,7 @@ use osseal_wire::oss::request::BuildError;
 use osseal_wire::oss::{Obstacle, ReplyError, ServiceError};
 
 use super::{ErrorKind, Failure, TOKEN_EXPIRED};
+
 use crate::credentials::{CredentialsError, CredentialsErrorKind};
 use crate::transport::TransportError;
 

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use osseal_wire::oss::Endpoint;
 
 use super::client::{Counters, Inner, Kms};
+
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::Skew;
 use crate::runtime::rate_limiter::Limiter;
 use crate::runtime::retry::{Budget, RetryPolicy};
-use crate::service::store::Clock;
 use crate::transport::{Https, Transport};
 
 /// Puts a [`Kms`] together.

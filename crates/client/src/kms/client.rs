@@ -17,12 +17,13 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::builder::KmsLimits;
+
 use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentials};
+use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::Skew;
 use crate::runtime::rate_limiter::Limiter;
 use crate::runtime::retry::{Budget, RetryPolicy};
 use crate::runtime::spans;
-use crate::service::store::Clock;
 use crate::transport::{self, Body, BoxError, Transport, TransportError};
 
 /// An account at one endpoint of the key service. Clones share connections, the rate and the counters.

@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 use super::cache::{Cache, CachePolicy, Question};
 use super::client::{Kms, Trouble, count};
 use super::guard::{Guard, Meaning};
+
 use crate::error::{Error, ErrorKind, Failure, Scene};
 
 /// Bytes of a data key.

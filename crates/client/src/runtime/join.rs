@@ -17,3 +17,13 @@ pub(crate) fn outcome<T>(done: Result<T, JoinError>) -> Option<T> {
 pub(crate) fn stopped() -> Failure {
     Failure::new(ErrorKind::Local, "the program is ending; nothing was stored")
 }
+
+/// A task of ours panicked.
+pub(crate) fn broke_down() -> Failure {
+    Failure::new(ErrorKind::Local, "a task of the transfer broke down")
+}
+
+/// What a task of ours came to; its panic is ours.
+pub(crate) fn joined<T>(done: Result<T, JoinError>) -> Result<T, Failure> {
+    outcome(done).ok_or_else(stopped)
+}

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use jiff::Timestamp;
 use osseal_wire::oss::Endpoint;
 use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, ListBuckets, PutBucket};
@@ -13,13 +12,11 @@ use tokio::sync::Notify;
 
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Scene};
+use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::Skew;
 use crate::runtime::retry::{Budget, RetryPolicy};
 use crate::service::store_builder::SignatureVersion;
 use crate::transport::Transport;
-
-/// What time it is.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// An account at one endpoint. Clones share connections, the retry budget and the clock's correction.
 #[derive(Clone)]

@@ -9,9 +9,10 @@ use tokio::sync::Notify;
 
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::Skew;
 use crate::runtime::retry::{Budget, RetryPolicy};
-use crate::service::store::{Clock, Inner, Store};
+use crate::service::store::{Inner, Store};
 use crate::transport::{Https, Transport};
 
 /// Puts a [`Store`] together.

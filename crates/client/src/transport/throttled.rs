@@ -14,6 +14,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::frame_splitter::Pieces;
 use super::stall_detection::{Pulse, coming};
 use super::{Body, BoxError, Transport, TransportError};
+
 use crate::runtime::rate_limiter::Limiter;
 
 /// What may come at once after a pause.

@@ -12,6 +12,7 @@ use osseal_wire::oss::xml::{ListPartsResult, PartEntry};
 use osseal_wire::oss::{Crc64, Metadata};
 use serde::{Deserialize, Serialize};
 
+use crate::state::{RecordName, bytes_of};
 use crate::upload::file_source::Stamp;
 
 /// Of what follows; others are not read.
@@ -262,4 +263,11 @@ fn digest(headers: &Metadata) -> String {
         }
     }
     HEXLOWER.encode(digest.finish().as_ref())
+}
+
+impl UploadPlace {
+    pub(crate) fn name(&self) -> RecordName {
+        let source = bytes_of(self.source.as_ref());
+        RecordName::of("upload", &[self.host.as_bytes(), self.bucket.as_bytes(), self.key.as_bytes(), source])
+    }
 }

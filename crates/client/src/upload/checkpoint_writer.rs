@@ -17,7 +17,7 @@ use crate::error::{ErrorKind, Failure};
 use crate::state::Record;
 use crate::upload::checkpoint::{Acknowledged, Checkpoint};
 use crate::upload::file_source::{OpenSource, blocking, changed};
-use crate::upload::multipart::NO_SUCH_UPLOAD;
+use crate::upload::report::NO_SUCH_UPLOAD;
 
 /// A record in use. Clones share it. When the last one is dropped, what was noted last is written, unless no part has left: then nothing stays but what a
 /// former process kept.

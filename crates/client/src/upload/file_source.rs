@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Failure};
 use crate::runtime::join::{self, stopped};
-use crate::upload::source::{ended_early, goes_on, length_in_memory, unreadable};
+use crate::upload::source_error::{ended_early, goes_on, length_in_memory, unreadable};
 
 /// A file with the length that was declared of it.
 #[derive(Debug)]

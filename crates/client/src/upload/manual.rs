@@ -1,18 +1,21 @@
 //! Uploads whose parts the application drives itself: [`MultipartUpload`].
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use osseal_core::{PartSlots, SealedPart};
 
-use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
+use crate::upload::content_key::{Fresh, fresh};
 use crate::upload::multipart::{Begun, Draft};
+use crate::upload::object_metadata::{chosen, with_envelope};
 use crate::upload::progress::Told;
-use crate::upload::put::{Fresh, PutReport, chosen, with_envelope};
-use crate::upload::source::length_in_memory;
+use crate::upload::report::PutReport;
+use crate::upload::source_error::length_in_memory;
 
 /// An encrypted object that is uploaded part by part, in any order and any number of parts at a time.
 ///
@@ -22,7 +25,7 @@ use crate::upload::source::length_in_memory;
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// # use std::sync::Arc;
-/// # use osseal::{AesKey, Credentials, EncryptedBucket, Endpoint, GetOptions, Keyring, MaterialDescription, NamedKey, PutOptions, Store};
+/// # use osseal::{AesKey, Credentials, Arc<BucketContext>, Endpoint, GetOptions, Keyring, MaterialDescription, NamedKey, PutOptions, Store};
 /// # let service = osseal_server::Service::builder().credentials(vec![Credentials::new("id", "secret")]).build();
 /// # let server = osseal::transport::InProcess::new(move |request| service.call(request));
 /// # let store = Store::builder(Endpoint::parse("http://127.0.0.1")?, "cn-hangzhou").credentials(Credentials::new("id", "secret"));
@@ -84,52 +87,43 @@ impl std::fmt::Debug for UploadPart {
     }
 }
 
-impl EncryptedBucket {
-    /// Begins to upload an object of `plain_size` plaintext bytes by parts of `part_size` stored bytes: a multiple of 16 for
-    /// [`Suite::AesCtr`](crate::Suite::AesCtr), of 16,400 for [`Suite::Sealed`](crate::Suite::Sealed), from 100 KiB to 5 GiB, and at most 10,000 parts. Without a part size it
-    /// is the bucket's, rounded as need be.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`], before anything is sent: another part size, metadata with reserved names or above 8 KB, no keyring. [`ErrorKind::Exists`] when that was
-    /// asked for.
-    pub async fn begin_upload(
-        &self,
-        key: &str,
-        plain_size: u64,
-        part_size: impl Into<Option<u64>>,
-        options: PutOptions,
-    ) -> Result<MultipartUpload, Error> {
-        let outcome = self.begin_parts(key, plain_size, part_size.into(), &options).await;
-        outcome.map_err(|failure| failure.at(self.scene("begin to upload", Some(key))))
-    }
+pub(crate) async fn begin_upload(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    plain_size: u64,
+    part_size: Option<u64>,
+    options: PutOptions,
+) -> Result<MultipartUpload, Error> {
+    let outcome = begin_parts(bucket, key, plain_size, part_size, &options).await;
+    outcome.map_err(|failure| failure.at(bucket.scene("begin to upload", Some(key))))
+}
 
-    async fn begin_parts(
-        &self,
-        key: &str,
-        plain_total: u64,
-        part_size: Option<u64>,
-        options: &PutOptions,
-    ) -> Result<MultipartUpload, Failure> {
-        let layout = self.0.suite.layout();
-        let plan = match part_size {
-            Some(part_size) => layout.exact_plan(plain_total, part_size)?,
-            None => layout.part_plan(plain_total, self.0.part_size)?,
-        };
-        let metadata = chosen(options)?;
-        let Fresh { sealer, envelope } = self.fresh(key, options, Some(plain_total)).await?;
-        let draft = Draft {
-            bucket: self.clone(),
-            key: key.to_owned(),
-            metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
-            envelope,
-            plan,
-            plain_total,
-            forbid_overwrite: options.forbid_overwrite,
-            told: Told::new(options),
-        };
-        let slots = Mutex::new(sealer.into_parts(plan)?);
-        Ok(MultipartUpload { begun: draft.begin(None).await?, slots })
-    }
+async fn begin_parts(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    plain_total: u64,
+    part_size: Option<u64>,
+    options: &PutOptions,
+) -> Result<MultipartUpload, Failure> {
+    let layout = bucket.suite.layout();
+    let plan = match part_size {
+        Some(part_size) => layout.exact_plan(plain_total, part_size)?,
+        None => layout.part_plan(plain_total, bucket.part_size)?,
+    };
+    let metadata = chosen(options)?;
+    let Fresh { sealer, envelope } = fresh(bucket, key, options, Some(plain_total)).await?;
+    let draft = Draft {
+        bucket: Arc::clone(bucket),
+        key: key.to_owned(),
+        metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
+        envelope,
+        plan,
+        plain_total,
+        forbid_overwrite: options.forbid_overwrite,
+        told: Told::new(options),
+    };
+    let slots = Mutex::new(sealer.into_parts(plan)?);
+    Ok(MultipartUpload { begun: draft.begin(None).await?, slots })
 }
 
 impl MultipartUpload {

@@ -9,23 +9,22 @@ use osseal_wire::oss::xml::{CompletePart, CompleteRequest, CompleteResult, Initi
 use osseal_wire::oss::{Crc64, Metadata, PutReply};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::bucket::EncryptedBucket;
 use crate::error::{ErrorKind, Failure};
+use crate::object::context::BucketContext;
 use crate::object::options::ListUploadsOptions;
-use crate::runtime::join::{self, stopped};
+use crate::runtime::join::{joined, stopped};
 use crate::runtime::spans;
 use crate::service::send::Payload;
 use crate::upload::checkpoint::Acknowledged;
 use crate::upload::checkpoint_writer::Journal;
 use crate::upload::progress::Told;
-use crate::upload::put::{PutReport, damaged, perhaps_stored};
-
-/// The service's answer about an upload that has ended, or never was.
-pub(crate) const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
+use crate::upload::report::{NO_SUCH_UPLOAD, PutReport, damaged, perhaps_stored, report};
+use crate::upload::send_sealed::{find_ours, store_bytes};
+use crate::upload::upload_listing::page_of_uploads;
 
 /// What is to be uploaded, before the service knows of it.
 pub(crate) struct Draft {
-    pub(crate) bucket: EncryptedBucket,
+    pub(crate) bucket: Arc<BucketContext>,
     pub(crate) key: String,
     /// All headers of the object, the envelope among them.
     pub(crate) metadata: Metadata,
@@ -101,7 +100,7 @@ impl Draft {
 
 /// An upload whose identifier is not known yet: it is waited for even when nobody wants it any more.
 struct Initiating {
-    bucket: EncryptedBucket,
+    bucket: Arc<BucketContext>,
     key: String,
     task: Option<JoinHandle<Result<String, Failure>>>,
 }
@@ -119,7 +118,7 @@ impl Drop for Initiating {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             let (bucket, key) = (self.bucket.clone(), std::mem::take(&mut self.key));
-            self.bucket.0.store.clean_up(async move {
+            self.bucket.store.clean_up(async move {
                 if let Ok(Ok(id)) = task.await {
                     abort_or_warn(&bucket, &key, &id).await;
                 }
@@ -129,14 +128,14 @@ impl Drop for Initiating {
 }
 
 async fn initiate(
-    bucket: &EncryptedBucket,
+    bucket: &Arc<BucketContext>,
     key: &str,
     object: PutObject,
     headers: &Metadata,
 ) -> Result<String, Failure> {
     let call = Call::Initiate(object.into());
     let begun = async {
-        let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
+        let reply = bucket.store.call(Some(&bucket.name), Some(key), call, Payload::None).await?;
         let is_doubtful = reply.may_be_done_before;
         let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
         Ok::<_, Failure>((result.upload_id()?.to_owned(), is_doubtful))
@@ -162,7 +161,7 @@ async fn initiate(
 
 /// Aborts the uploads of an envelope, which nobody else has, but one.
 pub(crate) async fn abort_others(
-    bucket: &EncryptedBucket,
+    bucket: &Arc<BucketContext>,
     key: &str,
     headers: &Metadata,
     but: Option<&str>,
@@ -171,7 +170,7 @@ pub(crate) async fn abort_others(
     let Some((_, wrapped)) = wrapped else { return Ok(()) };
     let mut options = ListUploadsOptions { prefix: key.to_owned(), ..ListUploadsOptions::default() };
     loop {
-        let page = bucket.page_of_uploads(&options).await?;
+        let page = page_of_uploads(bucket, &options).await?;
         // Keys are listed in order, and longer ones come after it.
         let is_past = page.uploads.last().is_none_or(|last| last.key != key);
         for upload in page.uploads.into_iter().filter(|upload| upload.key == key) {
@@ -223,7 +222,7 @@ impl Upload {
             content_md5: None,
             crc64: Some(part.crc64),
         });
-        let reply = bucket.store_bytes(key, &call, &part.bytes, part.crc64, None).await;
+        let reply = store_bytes(bucket, key, &call, &part.bytes, part.crc64, None).await;
         // Whatever became of a part, it is no object.
         let reply = reply.map_err(|failure| Failure { may_be_done: false, ..failure })?;
         let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
@@ -243,7 +242,7 @@ impl Upload {
             index.and_then(|index| all.get_mut(index)).and_then(|place| place.replace(said))
         };
         if before.is_none() {
-            let whole = bucket.0.suite.layout().part_plain(plan);
+            let whole = bucket.suite.layout().part_plain(plan);
             let start = u64::from(number.saturating_sub(1)) * whole;
             self.draft.told.add(whole.min(plain_total.saturating_sub(start)));
         }
@@ -276,7 +275,7 @@ impl Upload {
             forbid_overwrite: *forbid_overwrite,
             ..Complete::default()
         });
-        let reply = bucket.0.store.call(Some(&bucket.0.bucket), Some(key), call, Payload::None).await?;
+        let reply = bucket.store.call(Some(&bucket.name), Some(key), call, Payload::None).await?;
         let (status, headers) = (reply.status, reply.headers.clone());
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
@@ -295,7 +294,7 @@ impl Upload {
             return Ok(None);
         }
         let Draft { bucket, key, envelope, .. } = &self.draft;
-        match bucket.find_ours(key, envelope.as_ref()).await {
+        match find_ours(bucket, key, envelope.as_ref()).await {
             // Without an envelope there is nothing to tell it by.
             Ok(None) if envelope.is_none() && !is_in_the_way => Err(Unknown),
             found => found.map_err(|_| Unknown),
@@ -353,7 +352,7 @@ impl Begun {
             return Err(damaged("the whole object"));
         }
         let Draft { bucket, plan, plain_total, .. } = upload.draft();
-        bucket.report(*plain_total, plan.data_size, upload.parts(), crc64, reply)
+        report(bucket, *plain_total, plan.data_size, upload.parts(), crc64, reply)
     }
 
     /// Drops the upload and its parts, unless it may be gone on with. If even that fails, the error says which upload is left.
@@ -396,7 +395,7 @@ impl Drop for Begun {
             let (upload, mut tasks) = (self.upload.clone(), std::mem::take(&mut self.tasks));
             tasks.abort_all();
             let is_kept = upload.journal.as_ref().is_some_and(Journal::has_parts);
-            self.upload.draft.bucket.0.store.clean_up(async move {
+            self.upload.draft.bucket.store.clean_up(async move {
                 tasks.shutdown().await;
                 if is_kept {
                     return;
@@ -407,19 +406,14 @@ impl Drop for Begun {
     }
 }
 
-/// What a task of ours came to; its panic is ours.
-pub(crate) fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, Failure> {
-    join::outcome(done).ok_or_else(stopped)
-}
-
-pub(crate) async fn abort_or_warn(bucket: &EncryptedBucket, key: &str, id: &str) {
+pub(crate) async fn abort_or_warn(bucket: &Arc<BucketContext>, key: &str, id: &str) {
     if let Err(failure) = abort(bucket, key, id).await {
         tracing::warn!(key, upload_id = id, error = failure.message, "an unfinished upload is left");
     }
 }
 
 /// Whether the service had the upload.
-pub(crate) async fn abort(bucket: &EncryptedBucket, key: &str, id: &str) -> Result<bool, Failure> {
+pub(crate) async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<bool, Failure> {
     match bucket.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
         Err(failure) if failure.kind == ErrorKind::NotFound => Ok(false),
         aborted => aborted.map(|_| true),

@@ -15,11 +15,13 @@ use osseal_wire::oss::Crc64;
 use tokio::task::JoinSet;
 
 use crate::error::Failure;
+use crate::runtime::join::joined;
 use crate::runtime::spans;
 use crate::upload::checkpoint_writer::Journal;
 use crate::upload::file_source::{OpenSource, Spool};
-use crate::upload::multipart::{Begun, joined};
-use crate::upload::source::{self, BoxReader, length_in_memory};
+use crate::upload::multipart::Begun;
+use crate::upload::source::{self, BoxReader};
+use crate::upload::source_error::length_in_memory;
 
 /// Where parts come from.
 pub(crate) enum Parts {
@@ -42,7 +44,7 @@ impl Begun {
     /// Sends all parts, and stops at the first failure.
     pub(crate) async fn send_all(&mut self, mut parts: Parts) -> Result<(), Failure> {
         let bucket = self.upload.draft().bucket.clone();
-        let jobs = usize::from(bucket.0.jobs.get());
+        let jobs = usize::from(bucket.jobs.get());
         let plan = self.upload.draft().plan;
         for number in self.upload.missing() {
             if !matches!(parts, Parts::Reader(..)) {
@@ -51,7 +53,7 @@ impl Begun {
             let start = u64::from(number - 1) * plan.part_size;
             let stored = start..plan.data_size.min(start + plan.part_size);
             let next = async {
-                let held = bucket.0.memory.take(stored.end - stored.start).await;
+                let held = bucket.memory.take(stored.end - stored.start).await;
                 Ok::<_, Failure>((held, parts.next(number, stored).await?))
             };
             let (held, part) = meanwhile(&mut self.tasks, next).await?;

@@ -7,35 +7,37 @@
 //! ```
 //! Wrapped key, salt and sizes are those of the record. Of the store nothing is believed but that it has parts.
 
+use std::sync::Arc;
+
 use std::path::PathBuf;
 
 use osseal_core::{Envelope, PartPlan, Place, StoredDescription, dangerous};
 use osseal_wire::oss::Metadata;
-use osseal_wire::oss::reply::ReplyError;
-use osseal_wire::oss::request::{Call, ListParts};
-use osseal_wire::oss::xml::{ListPartsResult, PartEntry};
 
-use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
+use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
-use crate::state::{Record, RecordName, StateDir, bytes_of};
+use crate::state::{Record, StateDir};
 use crate::upload::checkpoint::{Checkpoint, UploadPlace};
 use crate::upload::checkpoint_writer::Journal;
+use crate::upload::content_key::{Fresh, bound, fresh_resumable};
 use crate::upload::file_source::{OpenSource, blocking};
-use crate::upload::multipart::{Begun, Draft, NO_SUCH_UPLOAD, abort_or_warn, abort_others};
+use crate::upload::multipart::{Begun, Draft, abort_or_warn, abort_others};
+use crate::upload::multipart_put::{Replayable, put_parts_again};
+use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
 use crate::upload::progress::Told;
-use crate::upload::put::{Fresh, PutReport, Replayable, with_envelope};
+use crate::upload::report::{NO_SUCH_UPLOAD, PutReport, report};
+use crate::upload::send_sealed::find_ours;
 use crate::upload::source::Keep;
+use crate::upload::upload_listing::parts_of;
 
 /// How often an upload begins, the resumed one not counted.
 const BEGINNINGS: u32 = 3;
-/// Parts in a page of the service; as many pages as that makes, and some.
-const MAX_PAGES: u32 = 100;
 
 /// A put that is kept, as far as it is known before anything is sent.
 struct Put<'a> {
-    bucket: &'a EncryptedBucket,
+    bucket: &'a Arc<BucketContext>,
     key: &'a str,
     metadata: Metadata,
     options: &'a PutOptions,
@@ -56,140 +58,98 @@ enum Former {
     Over(&'static str),
 }
 
-impl EncryptedBucket {
-    /// Whether a file of so many bytes is put by parts, so that another process can [go on](crate::PutBody::resumable) with it.
-    pub fn is_worth_resuming(&self, length: u64) -> bool {
-        length > self.0.threshold
-    }
-
-    /// The record of a [resumable](crate::PutBody::resumable) put of the file at `path` under a key. It is there while there is something to go on with.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Local`]: there is no such file.
-    pub fn upload_record(
-        &self,
-        state: &StateDir,
-        key: &str,
-        path: &std::path::Path,
-    ) -> Result<PathBuf, Error> {
-        let place = self.upload_place(key, path);
-        let place = place.map_err(|error| {
-            Failure {
-                source: Some(error.into()),
-                ..Failure::new(ErrorKind::Local, "there is no such source")
-            }
-            .at(self.scene("put", Some(key)))
-        })?;
-        Ok(state.file(place.name(), "record"))
-    }
-
-    fn upload_place(&self, key: &str, path: &std::path::Path) -> std::io::Result<UploadPlace> {
-        Ok(UploadPlace {
-            host: self.0.store.host(),
-            bucket: self.0.bucket.clone(),
-            key: key.to_owned(),
-            source: path.canonicalize()?.into_os_string(),
-        })
-    }
-
-    /// Puts a file by parts, and goes on with what a former process left of that.
-    pub(crate) async fn put_resumable(
-        &self,
-        key: &str,
-        file: OpenSource,
-        keep: Keep,
-        metadata: Metadata,
-        options: &PutOptions,
-    ) -> Result<PutReport, Failure> {
-        let can_unwrap =
-            !self.0.is_plain && self.keyring()?.keys().first().is_some_and(osseal_core::NamedKey::can_read);
-        // One that is shorter or longer than declared fails as it would otherwise.
-        let taken =
-            if can_unwrap && file.has_its_length() { self.take_record(key, keep).await } else { None };
-        let Some((record, place, path)) = taken else {
-            return self.put_parts_again(key, Replayable::File(file), metadata, options).await;
-        };
-        let plan = self.0.suite.layout().part_plan(file.length(), self.0.part_size)?;
-        let (record, former, lock) = blocking(move || {
-            let read = record.load().and_then(|content| Ok((content, record.lock_identity()?)));
-            let (content, lock) = read.map_err(unusable)?;
-            Ok((record, content.and_then(|content| Checkpoint::parse(&content)), lock))
-        })
-        .await?;
-        // A former one stays what is kept until something takes its place.
-        let nothing = || Checkpoint::new(place.clone(), lock, file.stamp(), &metadata, None, plan);
-        let journal = Journal::new(record, path, former.clone().unwrap_or_else(nothing));
-        let told = Told::new(options);
-        let put = Put { bucket: self, key, metadata, options, plan, journal, place, lock, told };
-        let outcome = put.run(file, former).await;
-        match &outcome {
-            // Of two failures the first one is told.
-            Err(failure) if put.journal.keeps(failure) => drop(put.journal.save().await),
-            _ => put.journal.forget().await,
-        }
-        outcome
-    }
-
-    /// The record of a put, for this process alone; none, with a warning, when that cannot be had.
-    async fn take_record(&self, key: &str, keep: Keep) -> Option<(Record, UploadPlace, PathBuf)> {
-        let (bucket, key) = (self.clone(), key.to_owned());
-        let taken = blocking(move || {
-            let taken = bucket.upload_place(&key, &keep.path).and_then(|place| {
-                let name = place.name();
-                Ok(keep.state.take(name)?.map(|record| (record, place, keep.state.file(name, "record"))))
-            });
-            taken.map_err(unusable)
-        });
-        match taken.await {
-            Ok(Some(taken)) => Some(taken),
-            Ok(None) => {
-                tracing::warn!(
-                    "another process puts this file there; this one starts over, and keeps nothing"
-                );
-                None
-            }
-            Err(failure) => {
-                tracing::warn!(error = failure.message, "if this put breaks off it starts over");
-                None
-            }
-        }
-    }
-
-    /// The parts that the store says it has of an upload, and whether all it says is of this envelope, if it is to be of one.
-    pub(crate) async fn parts_of(
-        &self,
-        key: &str,
-        id: &str,
-        of: Option<&Checkpoint>,
-    ) -> Result<(Vec<PartEntry>, bool), Failure> {
-        let (mut parts, mut marker) = (Vec::new(), 0);
-        for _ in 0..MAX_PAGES {
-            let list = ListParts {
-                upload_id: id.to_owned(),
-                part_number_marker: (marker > 0).then_some(marker),
-                max_parts: Some(1000),
-                ..ListParts::default()
-            };
-            let page = self.document(Some(key), Call::ListParts(list)).await?;
-            let page = ListPartsResult::from_xml(&page).map_err(ReplyError::Xml)?;
-            page.checked(marker)?;
-            if of.is_some_and(|of| !of.is_of(&page)) {
-                return Ok((parts, false));
-            }
-            parts.extend(page.parts);
-            if !page.is_truncated {
-                return Ok((parts, true));
-            }
-            marker = page.next_part_number_marker;
-        }
-        Err(ReplyError::Listing { reason: "it goes on and on" }.into())
-    }
+pub(crate) fn is_worth_resuming(bucket: &Arc<BucketContext>, length: u64) -> bool {
+    length > bucket.multipart_threshold
 }
 
-impl UploadPlace {
-    pub(crate) fn name(&self) -> RecordName {
-        let source = bytes_of(self.source.as_ref());
-        RecordName::of("upload", &[self.host.as_bytes(), self.bucket.as_bytes(), self.key.as_bytes(), source])
+pub(crate) fn upload_record(
+    bucket: &Arc<BucketContext>,
+    state: &StateDir,
+    key: &str,
+    path: &std::path::Path,
+) -> Result<PathBuf, Error> {
+    let place = upload_place(bucket, key, path);
+    let place = place.map_err(|error| {
+        Failure { source: Some(error.into()), ..Failure::new(ErrorKind::Local, "there is no such source") }
+            .at(bucket.scene("put", Some(key)))
+    })?;
+    Ok(state.file(place.name(), "record"))
+}
+
+fn upload_place(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    path: &std::path::Path,
+) -> std::io::Result<UploadPlace> {
+    Ok(UploadPlace {
+        host: bucket.store.host(),
+        bucket: bucket.name.clone(),
+        key: key.to_owned(),
+        source: path.canonicalize()?.into_os_string(),
+    })
+}
+
+/// Puts a file by parts, and goes on with what a former process left of that.
+pub(crate) async fn put_resumable(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    file: OpenSource,
+    keep: Keep,
+    metadata: Metadata,
+    options: &PutOptions,
+) -> Result<PutReport, Failure> {
+    let can_unwrap =
+        !bucket.is_plain && bucket.keyring()?.keys().first().is_some_and(osseal_core::NamedKey::can_read);
+    // One that is shorter or longer than declared fails as it would otherwise.
+    let taken = if can_unwrap && file.has_its_length() { take_record(bucket, key, keep).await } else { None };
+    let Some((record, place, path)) = taken else {
+        return put_parts_again(bucket, key, Replayable::File(file), metadata, options).await;
+    };
+    let plan = bucket.suite.layout().part_plan(file.length(), bucket.part_size)?;
+    let (record, former, lock) = blocking(move || {
+        let read = record.load().and_then(|content| Ok((content, record.lock_identity()?)));
+        let (content, lock) = read.map_err(unusable)?;
+        Ok((record, content.and_then(|content| Checkpoint::parse(&content)), lock))
+    })
+    .await?;
+    // A former one stays what is kept until something takes its place.
+    let nothing = || Checkpoint::new(place.clone(), lock, file.stamp(), &metadata, None, plan);
+    let journal = Journal::new(record, path, former.clone().unwrap_or_else(nothing));
+    let told = Told::new(options);
+    let put = Put { bucket, key, metadata, options, plan, journal, place, lock, told };
+    let outcome = put.run(file, former).await;
+    match &outcome {
+        // Of two failures the first one is told.
+        Err(failure) if put.journal.keeps(failure) => drop(put.journal.save().await),
+        _ => put.journal.forget().await,
+    }
+    outcome
+}
+
+/// The record of a put, for this process alone; none, with a warning, when that cannot be had.
+async fn take_record(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    keep: Keep,
+) -> Option<(Record, UploadPlace, PathBuf)> {
+    let (bucket, key) = (Arc::clone(bucket), key.to_owned());
+    let taken = blocking(move || {
+        let taken = upload_place(&bucket, &key, &keep.path).and_then(|place| {
+            let name = place.name();
+            Ok(keep.state.take(name)?.map(|record| (record, place, keep.state.file(name, "record"))))
+        });
+        taken.map_err(unusable)
+    });
+    match taken.await {
+        Ok(Some(taken)) => Some(taken),
+        Ok(None) => {
+            tracing::warn!("another process puts this file there; this one starts over, and keeps nothing");
+            None
+        }
+        Err(failure) => {
+            tracing::warn!(error = failure.message, "if this put breaks off it starts over");
+            None
+        }
     }
 }
 
@@ -238,7 +198,7 @@ impl Put<'_> {
     async fn begin(&self, file: &OpenSource) -> Result<(Begun, Parts), Failure> {
         self.told.begin_again();
         let Fresh { sealer, envelope } =
-            self.bucket.fresh_resumable(self.key, self.options, file.length()).await?;
+            fresh_resumable(self.bucket, self.key, self.options, file.length()).await?;
         let checkpoint = self.checkpoint(file, envelope.as_ref());
         self.journal.begin(checkpoint).await?;
         let parts = Parts::File(file.clone(), sealer.into_parts(self.plan)?);
@@ -257,7 +217,7 @@ impl Put<'_> {
         let (Some(id), true) = (&former.upload_id, former.has_parts()) else {
             return Ok(Former::Over("nothing had been sent"));
         };
-        let (listed, is_ours) = match self.bucket.parts_of(self.key, id, Some(former)).await {
+        let (listed, is_ours) = match parts_of(self.bucket, self.key, id, Some(former)).await {
             Ok(listed) => listed,
             Err(failure) if failure.code == NO_SUCH_UPLOAD => {
                 return self.find_done(former, envelope, file).await;
@@ -272,7 +232,7 @@ impl Put<'_> {
             Ok(past) => past,
             Err(why) => return Ok(Former::Over(why)),
         };
-        let place = Place::object(&self.bucket.0.bucket, self.key);
+        let place = Place::object(&self.bucket.name, self.key);
         let content = match self.bucket.keyring()?.resume(place, &envelope).await.map_err(Failure::from) {
             Ok(content) => content,
             Err(failure) if failure.kind.is_passing() => return Err(failure),
@@ -301,7 +261,7 @@ impl Put<'_> {
         if !former.is_whole(self.plan.parts()) {
             return Ok(GONE);
         }
-        let reply = match self.bucket.find_ours(self.key, Some(&envelope)).await {
+        let reply = match find_ours(self.bucket, self.key, Some(&envelope)).await {
             Ok(Some(reply)) => reply,
             Err(failure) if failure.is_transient() => return Err(failure),
             Ok(None) | Err(_) => return Ok(GONE),
@@ -312,7 +272,7 @@ impl Put<'_> {
         }
         self.told.add(file.length());
         let parts = u32::try_from(self.plan.parts()).unwrap_or(u32::MAX);
-        let report = self.bucket.report(file.length(), self.plan.data_size, parts, crc64, reply)?;
+        let report = report(self.bucket, file.length(), self.plan.data_size, parts, crc64, reply)?;
         Ok(Former::Done(Box::new(report)))
     }
 
@@ -343,14 +303,14 @@ impl Put<'_> {
 
     /// Whether an object that is put now would get an envelope like this: suite, key, and what is bound.
     fn would_write(&self, envelope: &Envelope) -> bool {
-        let Ok(bound) = self.bucket.bound(self.key, self.options) else { return false };
+        let Ok(bound) = bound(self.bucket, self.key, self.options) else { return false };
         let first = self.bucket.keyring().ok().and_then(|keyring| keyring.keys().first());
         let is_key = first.is_some_and(|key| {
             key.algorithm() == Some(envelope.wrap)
                 && matches!(&envelope.description, StoredDescription::Map(map) if map == key.description())
         });
         let is_bound = envelope.context().map_or_else(|| bound.is_empty(), |context| *context == bound);
-        envelope.suite == self.bucket.0.suite && is_key && is_bound
+        envelope.suite == self.bucket.suite && is_key && is_bound
     }
 
     fn draft(&self, envelope: Option<Envelope>, file: &OpenSource) -> Result<Draft, Failure> {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::Failure;
 use crate::state::StateDir;
 use crate::upload::file_source::FileSource;
+use crate::upload::source_error::{ended_early, goes_on, length_in_memory, unreadable};
 
 /// Bytes asked of a reader at once.
 pub(crate) const STRIDE: usize = 256 << 10;
@@ -153,25 +154,4 @@ pub(crate) async fn expect_end(reader: &mut BoxReader) -> Result<(), Failure> {
         0 => Ok(()),
         _ => Err(goes_on()),
     }
-}
-
-/// A length as this machine counts what it holds.
-pub(crate) fn length_in_memory(length: u64) -> Result<usize, Failure> {
-    usize::try_from(length)
-        .map_err(|_| Failure::new(ErrorKind::Usage, "more bytes than this machine can hold at once"))
-}
-
-pub(crate) fn ended_early(missing: u64) -> Failure {
-    let message =
-        format!("the source ended {missing} bytes before the length that was declared; nothing was stored");
-    Failure::new(ErrorKind::Source, message)
-}
-
-pub(crate) fn goes_on() -> Failure {
-    let message = "the source goes on after the length that was declared; nothing was stored";
-    Failure::new(ErrorKind::Source, message)
-}
-
-pub(crate) fn unreadable(error: std::io::Error) -> Failure {
-    Failure { source: Some(error.into()), ..Failure::new(ErrorKind::Local, "the source cannot be read") }
 }

@@ -18,17 +18,20 @@ use osseal_wire::oss::request::{Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
 use tokio::sync::Mutex;
 
-use crate::bucket::EncryptedBucket;
 use crate::error::{ErrorKind, Failure};
+use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 use crate::runtime::memory_budget::Permit;
 use crate::service::send::Payload;
 use crate::transport::{self, BoxError};
+use crate::upload::content_key::{Fresh, fresh};
 use crate::upload::file_source::Spool;
 use crate::upload::multipart::Draft;
+use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
 use crate::upload::progress::Told;
-use crate::upload::put::{Fresh, PutReport, damaged, perhaps_stored, with_envelope};
+use crate::upload::report::{PutReport, damaged, perhaps_stored, report};
+use crate::upload::send_sealed::find_ours;
 use crate::upload::source::{self, BoxReader, STRIDE};
 
 /// Seals a source as it is read. Whoever drops one of its futures can go on with another.
@@ -61,128 +64,125 @@ struct Live {
     is_closed: bool,
 }
 
-impl EncryptedBucket {
-    #[expect(clippy::too_many_arguments, reason = "all that is known of a put that has begun to be read")]
-    pub(crate) async fn put_stream(
-        &self,
-        key: &str,
-        first: BytesMut,
-        held: Permit,
-        reader: BoxReader,
-        spool: Option<PathBuf>,
-        metadata: Metadata,
-        options: &PutOptions,
-    ) -> Result<PutReport, Failure> {
-        let Fresh { sealer, envelope } = self.fresh(key, options, None).await?;
-        let call = Call::PutObject(PutObject {
-            metadata: with_envelope(metadata.clone(), envelope.as_ref(), None)?,
-            forbid_overwrite: options.forbid_overwrite,
-            ..PutObject::default()
-        });
-        let spool = match spool {
-            Some(folder) => Some(Spool::create(folder).await?),
-            None => None,
-        };
-        let sealing = sealer.into_stream();
-        let pump = Pump { reader, sealing, spool, plain: first, sealed: None, is_over: false };
-        let (suite, limit, told) = (self.0.suite, self.0.single_limit, Told::new(options));
-        let live = Live { pump, suite, limit, told, stop: None, is_closed: false };
-        let live = Arc::new(Mutex::new(live));
-        let pieces = stream::try_unfold(live.clone(), |live| async move {
-            let piece = live.lock().await.piece().await?;
-            Ok::<_, BoxError>(piece.map(|piece| (piece, live)))
-        });
-        let body = Payload::Stream(transport::stream(pieces));
-        let sent = self.0.store.call(Some(&self.0.bucket), Some(key), call, body).await;
-        let sent = sent.and_then(|reply| Ok(PutReply::from_head(&reply.headers)?));
-        let mut live = live.lock().await;
-        live.is_closed = true;
-        // What was read ahead has been sealed.
-        drop(held);
-        let stop = live.stop.take();
-        let pump = &mut live.pump;
-        let mut is_damaged = false;
-        let failure = match (stop, sent) {
-            (Some(Stop::Full), _) => None,
-            (None, Ok(reply))
-                if pump.is_over && reply.crc64.is_none_or(|theirs| theirs == pump.sealing.crc64()) =>
-            {
-                let sealing = &pump.sealing;
-                return self.report(sealing.plain(), sealing.stored(), 1, sealing.crc64(), reply);
-            }
-            (None, Ok(_)) => {
-                is_damaged = true;
-                Some(damaged("what was stored"))
-            }
-            // What is known by now, of credentials or the clock, serves the parts.
-            (None, Err(failure))
-                if failure.is_transient() || failure.is_token_expired() || failure.is_skewed() =>
-            {
-                Some(failure)
-            }
-            (None, Err(failure)) if pump.is_over && failure.may_be_done => {
-                return Err(perhaps_stored(failure));
-            }
-            (Some(Stop::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
-        };
-        let Some(spool) = pump.spool.clone() else {
-            return Err(match failure {
-                Some(failure) if pump.is_over && failure.may_be_done => perhaps_stored(failure),
-                other => other.unwrap_or_else(too_long),
-            });
-        };
-        // The whole body left, so the request may have been done although its reply was lost.
-        let is_open =
-            is_damaged || pump.is_over && failure.as_ref().is_some_and(|failure| failure.may_be_done);
-        if let Some(failure) = failure {
-            tracing::warn!(key, error = failure.message, "the request failed; sending the spool in parts");
-        }
-        while pump.next().await?.is_some() {}
-        let (plain, crc64) = (pump.sealing.plain(), pump.sealing.crc64());
-        if is_open
-            && let Some(reply) = self.find_ours(key, envelope.as_ref()).await.map_err(perhaps_stored)?
-            && reply.crc64.is_none_or(|theirs| theirs == crc64)
+#[expect(clippy::too_many_arguments, reason = "all that is known of a put that has begun to be read")]
+pub(crate) async fn put_stream(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    first: BytesMut,
+    held: Permit,
+    reader: BoxReader,
+    spool: Option<PathBuf>,
+    metadata: Metadata,
+    options: &PutOptions,
+) -> Result<PutReport, Failure> {
+    let Fresh { sealer, envelope } = fresh(bucket, key, options, None).await?;
+    let call = Call::PutObject(PutObject {
+        metadata: with_envelope(metadata.clone(), envelope.as_ref(), None)?,
+        forbid_overwrite: options.forbid_overwrite,
+        ..PutObject::default()
+    });
+    let spool = match spool {
+        Some(folder) => Some(Spool::create(folder).await?),
+        None => None,
+    };
+    let sealing = sealer.into_stream();
+    let pump = Pump { reader, sealing, spool, plain: first, sealed: None, is_over: false };
+    let (suite, limit, told) = (bucket.suite, bucket.single_limit, Told::new(options));
+    let live = Live { pump, suite, limit, told, stop: None, is_closed: false };
+    let live = Arc::new(Mutex::new(live));
+    let pieces = stream::try_unfold(live.clone(), |live| async move {
+        let piece = live.lock().await.piece().await?;
+        Ok::<_, BoxError>(piece.map(|piece| (piece, live)))
+    });
+    let body = Payload::Stream(transport::stream(pieces));
+    let sent = bucket.store.call(Some(&bucket.name), Some(key), call, body).await;
+    let sent = sent.and_then(|reply| Ok(PutReply::from_head(&reply.headers)?));
+    let mut live = live.lock().await;
+    live.is_closed = true;
+    // What was read ahead has been sealed.
+    drop(held);
+    let stop = live.stop.take();
+    let pump = &mut live.pump;
+    let mut is_damaged = false;
+    let failure = match (stop, sent) {
+        (Some(Stop::Full), _) => None,
+        (None, Ok(reply))
+            if pump.is_over && reply.crc64.is_none_or(|theirs| theirs == pump.sealing.crc64()) =>
         {
-            return self.report(plain, pump.sealing.stored(), 1, crc64, reply);
+            let sealing = &pump.sealing;
+            return report(bucket, sealing.plain(), sealing.stored(), 1, sealing.crc64(), reply);
         }
-        let told = live.told.clone();
-        drop(live);
-        let put = self.put_spool(key, spool, (plain, crc64), metadata, envelope, options, told).await;
-        put.map_err(|failure| if is_open { perhaps_stored(failure) } else { failure })
+        (None, Ok(_)) => {
+            is_damaged = true;
+            Some(damaged("what was stored"))
+        }
+        // What is known by now, of credentials or the clock, serves the parts.
+        (None, Err(failure))
+            if failure.is_transient() || failure.is_token_expired() || failure.is_skewed() =>
+        {
+            Some(failure)
+        }
+        (None, Err(failure)) if pump.is_over && failure.may_be_done => {
+            return Err(perhaps_stored(failure));
+        }
+        (Some(Stop::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
+    };
+    let Some(spool) = pump.spool.clone() else {
+        return Err(match failure {
+            Some(failure) if pump.is_over && failure.may_be_done => perhaps_stored(failure),
+            other => other.unwrap_or_else(too_long),
+        });
+    };
+    // The whole body left, so the request may have been done although its reply was lost.
+    let is_open = is_damaged || pump.is_over && failure.as_ref().is_some_and(|failure| failure.may_be_done);
+    if let Some(failure) = failure {
+        tracing::warn!(key, error = failure.message, "the request failed; sending the spool in parts");
     }
+    while pump.next().await?.is_some() {}
+    let (plain, crc64) = (pump.sealing.plain(), pump.sealing.crc64());
+    if is_open
+        && let Some(reply) = find_ours(bucket, key, envelope.as_ref()).await.map_err(perhaps_stored)?
+        && reply.crc64.is_none_or(|theirs| theirs == crc64)
+    {
+        return report(bucket, plain, pump.sealing.stored(), 1, crc64, reply);
+    }
+    let told = live.told.clone();
+    drop(live);
+    let put = put_spool(bucket, key, spool, (plain, crc64), metadata, envelope, options, told).await;
+    put.map_err(|failure| if is_open { perhaps_stored(failure) } else { failure })
+}
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of a put whose source has ended")]
-    async fn put_spool(
-        &self,
-        key: &str,
-        spool: Spool,
-        (plain_total, crc64): (u64, u64),
-        metadata: Metadata,
-        envelope: Option<Envelope>,
-        options: &PutOptions,
-        told: Told,
-    ) -> Result<PutReport, Failure> {
-        let plan = self.0.suite.layout().part_plan(plain_total, self.0.part_size)?;
-        told.begin_again();
-        let draft = Draft {
-            bucket: self.clone(),
-            key: key.to_owned(),
-            metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
-            envelope,
-            plan,
-            plain_total,
-            forbid_overwrite: options.forbid_overwrite,
-            told,
-        };
-        let mut begun = draft.begin(None).await?;
-        match begun.send_all(Parts::Spool(spool)).await {
-            Ok(()) if begun.upload.crc64() == crc64 => begun.complete().await,
-            Ok(()) => {
-                let message = "the spool has other bytes than were written to it; nothing was stored";
-                Err(begun.abort_after(Failure::new(ErrorKind::Integrity, message)).await)
-            }
-            Err(failure) => Err(begun.abort_after(failure).await),
+#[expect(clippy::too_many_arguments, reason = "all that is known of a put whose source has ended")]
+async fn put_spool(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    spool: Spool,
+    (plain_total, crc64): (u64, u64),
+    metadata: Metadata,
+    envelope: Option<Envelope>,
+    options: &PutOptions,
+    told: Told,
+) -> Result<PutReport, Failure> {
+    let plan = bucket.suite.layout().part_plan(plain_total, bucket.part_size)?;
+    told.begin_again();
+    let draft = Draft {
+        bucket: Arc::clone(bucket),
+        key: key.to_owned(),
+        metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
+        envelope,
+        plan,
+        plain_total,
+        forbid_overwrite: options.forbid_overwrite,
+        told,
+    };
+    let mut begun = draft.begin(None).await?;
+    match begun.send_all(Parts::Spool(spool)).await {
+        Ok(()) if begun.upload.crc64() == crc64 => begun.complete().await,
+        Ok(()) => {
+            let message = "the spool has other bytes than were written to it; nothing was stored";
+            Err(begun.abort_after(Failure::new(ErrorKind::Integrity, message)).await)
         }
+        Err(failure) => Err(begun.abort_after(failure).await),
     }
 }
 

@@ -3,23 +3,25 @@
 //! The store is asked first and the records are read afterwards. So an upload that was listed while a process of this machine is at work on it, and keeps what it
 //! takes to go on, has a record that is locked; before its first part has left, the record does not name the upload yet, and stands for all of its key.
 
+use std::sync::Arc;
+
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use osseal_wire::oss::reply::ReplyError;
-use osseal_wire::oss::request::{Call, ListUploads};
-use osseal_wire::oss::xml::ListUploadsResult;
+use osseal_wire::oss::request::Call;
 use osseal_wire::oss::{ListedUpload, UploadPage};
 
-use crate::bucket::EncryptedBucket;
 use crate::error::{Error, ErrorKind, Failure};
+use crate::object::context::BucketContext;
 use crate::object::options::ListUploadsOptions;
 use crate::state::{Record, RecordName, StateDir};
 use crate::upload::checkpoint::Checkpoint;
 use crate::upload::file_source::{Stamp, blocking};
-use crate::upload::multipart::{NO_SUCH_UPLOAD, abort_others};
+use crate::upload::multipart::abort_others;
+use crate::upload::report::NO_SUCH_UPLOAD;
+use crate::upload::upload_listing::{page_of_uploads, parts_of};
 
 /// An upload by parts that is not complete. What the service has of it takes up space, and is paid for, until it is completed or aborted.
 #[derive(Clone, Debug)]
@@ -149,130 +151,115 @@ impl KeptUpload {
     }
 }
 
-impl EncryptedBucket {
-    /// One page of unfinished uploads by parts, by key.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, out of order, or from another bucket.
-    pub async fn list_uploads(&self, options: &ListUploadsOptions) -> Result<UploadPage, Error> {
-        self.scene("list the uploads of", None).run(self.page_of_uploads(options)).await
-    }
+pub(crate) async fn list_uploads(
+    bucket: &Arc<BucketContext>,
+    options: &ListUploadsOptions,
+) -> Result<UploadPage, Error> {
+    bucket.scene("list the uploads of", None).run(page_of_uploads(bucket, options)).await
+}
 
-    /// All unfinished uploads of keys with a prefix, by key: those that the store lists, with what the state directory has of them, and those that only the
-    /// state directory has.
-    ///
-    /// # Errors
-    /// As [`EncryptedBucket::list_uploads`]; [`ErrorKind::Local`] when the state directory cannot be read.
-    pub async fn unfinished(&self, state: Option<&StateDir>, prefix: &str) -> Result<Vec<Unfinished>, Error> {
-        self.scene("list the uploads of", None).run(self.gather(state.cloned(), prefix)).await
-    }
+pub(crate) async fn unfinished(
+    bucket: &Arc<BucketContext>,
+    state: Option<&StateDir>,
+    prefix: &str,
+) -> Result<Vec<Unfinished>, Error> {
+    bucket.scene("list the uploads of", None).run(gather(bucket, state.cloned(), prefix)).await
+}
 
-    /// What the service has of an upload.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] when it is complete, or was aborted.
-    pub async fn uploaded(&self, key: &str, upload_id: &str) -> Result<Uploaded, Error> {
-        let parts = async {
-            let (parts, _) = self.parts_of(key, upload_id, None).await?;
-            let stored_bytes = parts.iter().map(|part| part.size).fold(0, u64::saturating_add);
-            Ok::<_, Failure>(Uploaded { parts: parts.len() as u64, stored_bytes })
+pub(crate) async fn uploaded(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    upload_id: &str,
+) -> Result<Uploaded, Error> {
+    let parts = async {
+        let (parts, _) = parts_of(bucket, key, upload_id, None).await?;
+        let stored_bytes = parts.iter().map(|part| part.size).fold(0, u64::saturating_add);
+        Ok::<_, Failure>(Uploaded { parts: parts.len() as u64, stored_bytes })
+    };
+    bucket.scene("list the parts of", Some(key)).run(parts).await
+}
+
+pub(crate) async fn abort_upload(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    upload_id: &str,
+) -> Result<(), Error> {
+    bucket.scene("abort the upload of", Some(key)).run(abort(bucket, key, upload_id)).await
+}
+
+pub(crate) async fn abort_unfinished(
+    bucket: &Arc<BucketContext>,
+    upload: &Unfinished,
+) -> Result<bool, Error> {
+    bucket.scene("abort the upload of", Some(&upload.key)).run(give_up(bucket, upload)).await
+}
+
+async fn gather(
+    bucket: &Arc<BucketContext>,
+    state: Option<StateDir>,
+    prefix: &str,
+) -> Result<Vec<Unfinished>, Failure> {
+    let mut options = ListUploadsOptions { prefix: prefix.to_owned(), ..ListUploadsOptions::default() };
+    let mut listed = Vec::new();
+    loop {
+        let page = page_of_uploads(bucket, &options).await?;
+        listed.extend(page.uploads);
+        match page.next {
+            Some(next) => options.after = Some(next),
+            None => break,
+        }
+    }
+    let Some(state) = state else { return Ok(matched(listed, Vec::new())) };
+    let mut kept = blocking(move || state.uploads().map_err(unreadable)).await?;
+    // The same bucket has several addresses: what is running through another one is running.
+    let is_running = |kept: &KeptUpload| {
+        let is_listed = |listed: &ListedUpload| {
+            listed.key == kept.key && kept.upload_id.as_ref().is_none_or(|id| *id == listed.upload_id)
         };
-        self.scene("list the parts of", Some(key)).run(parts).await
-    }
+        kept.outlook == Outlook::InUse && kept.bucket == bucket.name && listed.iter().any(is_listed)
+    };
+    kept.retain(|kept| kept.key.starts_with(prefix) && (is_place_of(bucket, kept) || is_running(kept)));
+    Ok(matched(listed, kept))
+}
 
-    /// Aborts an upload, whoever is at work on it: the service drops its parts. One that is not there is no error. A resumable put that loses its upload so
-    /// begins again.
-    pub async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), Error> {
-        self.scene("abort the upload of", Some(key)).run(self.abort(key, upload_id)).await
-    }
+fn is_place_of(bucket: &Arc<BucketContext>, kept: &KeptUpload) -> bool {
+    kept.endpoint == bucket.store.host() && kept.bucket == bucket.name
+}
 
-    /// Aborts an upload and forgets what is kept of it, its wrapped data key among that. `false`, and nothing is done, when a process of this machine is at work on it
-    /// or has begun something else in its place.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`]: it is of another bucket. When the service does not abort it, what is kept stays.
-    pub async fn abort_unfinished(&self, upload: &Unfinished) -> Result<bool, Error> {
-        self.scene("abort the upload of", Some(&upload.key)).run(self.give_up(upload)).await
+async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<(), Failure> {
+    match bucket.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
+        Err(failure) if failure.code == NO_SUCH_UPLOAD => Ok(()),
+        other => other.map(drop),
     }
+}
 
-    pub(crate) async fn page_of_uploads(&self, options: &ListUploadsOptions) -> Result<UploadPage, Failure> {
-        let marker = options.after.clone().unwrap_or_default();
-        let request = ListUploads {
-            prefix: options.prefix.clone(),
-            delimiter: String::new(),
-            key_marker: marker.key,
-            upload_id_marker: marker.upload_id,
-            max_uploads: Some(options.max_uploads.unwrap_or(1000)),
-            url_encoding: true,
-        };
-        let document = self.document(None, Call::ListUploads(request.clone())).await?;
-        let page = ListUploadsResult::from_xml(&document).map_err(ReplyError::Xml)?;
-        Ok(page.checked(&self.0.bucket, &request)?)
+async fn give_up(bucket: &Arc<BucketContext>, upload: &Unfinished) -> Result<bool, Failure> {
+    if upload.outlook == Outlook::InUse {
+        return Ok(false);
     }
-
-    async fn gather(&self, state: Option<StateDir>, prefix: &str) -> Result<Vec<Unfinished>, Failure> {
-        let mut options = ListUploadsOptions { prefix: prefix.to_owned(), ..ListUploadsOptions::default() };
-        let mut listed = Vec::new();
-        loop {
-            let page = self.page_of_uploads(&options).await?;
-            listed.extend(page.uploads);
-            match page.next {
-                Some(next) => options.after = Some(next),
-                None => break,
-            }
+    let Some(kept) = &upload.kept else {
+        if let Some(id) = &upload.upload_id {
+            abort(bucket, &upload.key, id).await?;
         }
-        let Some(state) = state else { return Ok(matched(listed, Vec::new())) };
-        let mut kept = blocking(move || state.uploads().map_err(unreadable)).await?;
-        // The same bucket has several addresses: what is running through another one is running.
-        let is_running = |kept: &KeptUpload| {
-            let is_listed = |listed: &ListedUpload| {
-                listed.key == kept.key && kept.upload_id.as_ref().is_none_or(|id| *id == listed.upload_id)
-            };
-            kept.outlook == Outlook::InUse && kept.bucket == self.0.bucket && listed.iter().any(is_listed)
-        };
-        kept.retain(|kept| kept.key.starts_with(prefix) && (self.is_place_of(kept) || is_running(kept)));
-        Ok(matched(listed, kept))
+        return Ok(true);
+    };
+    if !is_place_of(bucket, kept) {
+        let message = format!("the record is of the bucket {} at {}", kept.bucket, kept.endpoint);
+        return Err(Failure::new(ErrorKind::Usage, message));
     }
-
-    fn is_place_of(&self, kept: &KeptUpload) -> bool {
-        kept.endpoint == self.0.store.host() && kept.bucket == self.0.bucket
+    let Some((record, now)) = kept.take().await? else { return Ok(false) };
+    // Since it was listed it may have come to its end, or begun again.
+    let is_same = now.as_ref().is_none_or(|now| now.upload_id == upload.upload_id);
+    match (&upload.upload_id, now) {
+        (Some(id), _) => abort(bucket, &upload.key, id).await?,
+        (None, _) if !is_same => return Ok(false),
+        (None, Some(now)) => abort_others(bucket, &upload.key, &now.headers(), None).await?,
+        (None, None) => {}
     }
-
-    async fn abort(&self, key: &str, id: &str) -> Result<(), Failure> {
-        match self.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
-            Err(failure) if failure.code == NO_SUCH_UPLOAD => Ok(()),
-            other => other.map(drop),
-        }
+    if is_same {
+        blocking(move || record.remove().map_err(unreadable)).await?;
     }
-
-    async fn give_up(&self, upload: &Unfinished) -> Result<bool, Failure> {
-        if upload.outlook == Outlook::InUse {
-            return Ok(false);
-        }
-        let Some(kept) = &upload.kept else {
-            if let Some(id) = &upload.upload_id {
-                self.abort(&upload.key, id).await?;
-            }
-            return Ok(true);
-        };
-        if !self.is_place_of(kept) {
-            let message = format!("the record is of the bucket {} at {}", kept.bucket, kept.endpoint);
-            return Err(Failure::new(ErrorKind::Usage, message));
-        }
-        let Some((record, now)) = kept.take().await? else { return Ok(false) };
-        // Since it was listed it may have come to its end, or begun again.
-        let is_same = now.as_ref().is_none_or(|now| now.upload_id == upload.upload_id);
-        match (&upload.upload_id, now) {
-            (Some(id), _) => self.abort(&upload.key, id).await?,
-            (None, _) if !is_same => return Ok(false),
-            (None, Some(now)) => abort_others(self, &upload.key, &now.headers(), None).await?,
-            (None, None) => {}
-        }
-        if is_same {
-            blocking(move || record.remove().map_err(unreadable)).await?;
-        }
-        Ok(true)
-    }
+    Ok(true)
 }
 
 /// What belongs together, by key and upload.

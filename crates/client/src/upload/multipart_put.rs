@@ -1,0 +1,82 @@
+//! Puts in parts whose source can be read again: a lost upload restarts once, with another data key.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use osseal_wire::oss::Metadata;
+
+use crate::error::Failure;
+use crate::object::context::BucketContext;
+use crate::object::options::PutOptions;
+use crate::upload::content_key::{Fresh, fresh};
+use crate::upload::file_source::OpenSource;
+use crate::upload::multipart::Draft;
+use crate::upload::object_metadata::with_envelope;
+use crate::upload::part_scheduler::Parts;
+use crate::upload::progress::Told;
+use crate::upload::report::{NO_SUCH_UPLOAD, PutReport};
+
+/// A source that can be read from its beginning any number of times.
+pub(crate) enum Replayable {
+    Bytes(Bytes),
+    File(OpenSource),
+}
+
+/// Puts by parts what can be read a second time: if the service forgets the upload, another one with another data key follows, once.
+pub(crate) async fn put_parts_again(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    source: Replayable,
+    metadata: Metadata,
+    options: &PutOptions,
+) -> Result<PutReport, Failure> {
+    let told = Told::new(options);
+    let length = match &source {
+        Replayable::Bytes(bytes) => bytes.len() as u64,
+        Replayable::File(file) => file.length(),
+    };
+    let begin = |slots| match &source {
+        Replayable::Bytes(bytes) => Parts::Bytes(bytes.clone(), slots),
+        Replayable::File(file) => Parts::File(file.clone(), slots),
+    };
+    match put_parts(bucket, key, begin, length, metadata.clone(), options, &told).await {
+        Err(failure) if failure.code == NO_SUCH_UPLOAD && !failure.may_be_done => {
+            tracing::warn!(
+                key,
+                "the service no longer knows the upload; beginning again with another data key"
+            );
+            told.begin_again();
+            put_parts(bucket, key, begin, length, metadata, options, &told).await
+        }
+        outcome => outcome,
+    }
+}
+
+pub(crate) async fn put_parts(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    parts: impl FnOnce(osseal_core::PartSlots) -> Parts,
+    length: u64,
+    metadata: Metadata,
+    options: &PutOptions,
+    told: &Told,
+) -> Result<PutReport, Failure> {
+    let plan = bucket.suite.layout().part_plan(length, bucket.part_size)?;
+    let Fresh { sealer, envelope } = fresh(bucket, key, options, Some(length)).await?;
+    let draft = Draft {
+        bucket: Arc::clone(bucket),
+        key: key.to_owned(),
+        metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
+        envelope,
+        plan,
+        plain_total: length,
+        forbid_overwrite: options.forbid_overwrite,
+        told: told.clone(),
+    };
+    let parts = parts(sealer.into_parts(plan)?);
+    let mut begun = draft.begin(None).await?;
+    match begun.send_all(parts).await {
+        Ok(()) => begun.complete().await,
+        Err(failure) => Err(begun.abort_after(failure).await),
+    }
+}

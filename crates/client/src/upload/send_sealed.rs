@@ -1,0 +1,92 @@
+//! Sends sealed bytes until the service holds exactly them, and recognises an object that an earlier attempt stored.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use osseal_core::Envelope;
+use osseal_wire::oss::PutReply;
+use osseal_wire::oss::request::Call;
+
+use crate::error::{ErrorKind, Failure};
+use crate::object::context::BucketContext;
+use crate::service::send::Payload;
+use crate::upload::report::damaged;
+
+/// Sends sealed bytes until the service has them as they are.
+pub(crate) async fn store_bytes(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    call: &Call,
+    sealed: &Bytes,
+    crc64: u64,
+    envelope: Option<&Envelope>,
+) -> Result<PutReply, Failure> {
+    for is_last in [false, true] {
+        let payload = Payload::Bytes(sealed.clone());
+        let reply = match bucket.store.call(Some(&bucket.name), Some(key), call.clone(), payload).await {
+            Ok(reply) => PutReply::from_head(&reply.headers)?,
+            Err(failure) => match stored_before(bucket, key, envelope, failure).await {
+                Err(second) if is_last && matches!(call, Call::PutObject(_)) => {
+                    let first = damaged("what was stored");
+                    let message = format!("{}; sending it again failed: {}", first.message, second.message);
+                    return Err(Failure { message, ..first });
+                }
+                reply => reply?,
+            },
+        };
+        if reply.crc64.is_none_or(|theirs| theirs == crc64) {
+            return Ok(reply);
+        }
+        if !is_last {
+            tracing::warn!(key, "the service's CRC64 is not ours; sending the same bytes again");
+        }
+    }
+    Err(damaged("what was stored"))
+}
+
+/// If an earlier delivery stored it, and its reply was lost or wrong, the object that is in the way is ours.
+async fn stored_before(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    envelope: Option<&Envelope>,
+    failure: Failure,
+) -> Result<PutReply, Failure> {
+    if failure.kind != ErrorKind::Exists {
+        return Err(failure);
+    }
+    match find_ours(bucket, key, envelope).await {
+        Ok(Some(reply)) => Ok(reply),
+        // It is somebody else's.
+        Ok(None) if envelope.is_some() => Err(Failure { may_be_done: false, ..failure }),
+        _ => Err(failure),
+    }
+}
+
+/// The reply that a call would have got whose work turns out to be done: the object there has our envelope, which nobody else has.
+pub(crate) async fn find_ours(
+    bucket: &Arc<BucketContext>,
+    key: &str,
+    envelope: Option<&Envelope>,
+) -> Result<Option<PutReply>, Failure> {
+    use ErrorKind::{Envelope as Foreign, NotEncrypted, NotFound};
+
+    // Nothing tells one object without an envelope from another.
+    let Some(envelope) = envelope else { return Ok(None) };
+    match bucket.describe(key, None).await {
+        Ok(found) if found.envelope.as_ref().is_some_and(|theirs| theirs.data_key == envelope.data_key) => {
+            let reply = found.reply;
+            Ok(Some(PutReply {
+                etag: reply.etag,
+                crc64: reply.crc64,
+                version_id: reply.version_id,
+                request_id: reply.request_id,
+                ..PutReply::default()
+            }))
+        }
+        Ok(_) => Ok(None),
+        // None at all, or one that was not written like ours.
+        Err(failure) if matches!(failure.kind, NotFound | NotEncrypted | Foreign) => Ok(None),
+        // Who may not look does not know.
+        Err(failure) => Err(failure),
+    }
+}
