@@ -1,12 +1,12 @@
 //! Downloads land under a temporary name in the target's folder and take the target's name when every byte has been checked.
 //!
-//! One that is large lands under a name that the next run finds again, see [`osseal::Partial`].
+//! One that is large lands under a name that the next run finds again, see [`osseal::PartialFile`].
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 
-use osseal::{Partial, StateDir};
+use osseal::{PartialFile, StateDir};
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::confine;
@@ -85,7 +85,7 @@ impl Download {
         state: &StateDir,
         register: impl FnOnce(&Path),
     ) -> Result<Result<Written, (Download, osseal::Download)>, Failure> {
-        let opened = Partial::open(state, &object, &self.target).map_err(|error| self.failed(error))?;
+        let opened = PartialFile::open(state, &object, &self.target).map_err(|error| self.failed(error))?;
         let Some(mut partial) = opened else { return Ok(Err((self, object))) };
         register(partial.path());
         let Download { target, temporary, may_replace } = self;
@@ -158,7 +158,7 @@ impl From<Misplaced> for Failure {
 }
 
 /// Leaves a partial file as the next run needs it, if that run can end otherwise.
-fn keep(partial: &mut Partial, misplaced: &Misplaced) {
+fn keep(partial: &mut PartialFile, misplaced: &Misplaced) {
     if matches!(misplaced, Misplaced::Exists(_)) {
         partial.discard();
     } else if let Err(error) = make_private(partial.file()) {

@@ -14,7 +14,7 @@ use osseal_wire::oss::{Page, UploadPage, VersionPage};
 use crate::download::get::GetObject;
 use crate::download::parallel::Download;
 use crate::download::presigned::{PresignOptions, PresignedUrl};
-use crate::download::verify::Proof;
+use crate::download::verify::Verification;
 use crate::download::{get, parallel, presigned, verify};
 use crate::error::Error;
 #[cfg(doc)]
@@ -30,7 +30,7 @@ use crate::state::StateDir;
 use crate::upload::manual::MultipartUpload;
 use crate::upload::report::PutReport;
 use crate::upload::source::PutBody;
-use crate::upload::unfinished::{Unfinished, Uploaded};
+use crate::upload::unfinished::{UnfinishedUpload, UploadedParts};
 use crate::upload::{manual, put, resume, unfinished};
 
 pub use builder::EncryptedBucketBuilder;
@@ -149,7 +149,7 @@ impl EncryptedBucket {
     }
 
     /// Returns the store's claims about an object, whatever the read policy admits. One HEAD request; no key
-    /// is unwrapped and nothing is verified. [`EncryptedBucket::prove`] verifies.
+    /// is unwrapped and nothing is verified. [`EncryptedBucket::verify`] verifies.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]; [`ErrorKind::Envelope`] or [`ErrorKind::Unsupported`] for an envelope that
@@ -169,8 +169,8 @@ impl EncryptedBucket {
     ///
     /// # Errors
     /// As [`EncryptedBucket::get`].
-    pub async fn prove(&self, key: &str, options: GetOptions) -> Result<Proof, Error> {
-        verify::prove(&self.0, key, options).await
+    pub async fn verify(&self, key: &str, options: GetOptions) -> Result<Verification, Error> {
+        verify::verify(&self.0, key, options).await
     }
 
     /// Signs a URL with which anyone can fetch the object as it is stored: ciphertext and envelope.
@@ -235,7 +235,7 @@ impl EncryptedBucket {
     }
 }
 
-/// Unfinished uploads.
+/// UnfinishedUpload uploads.
 impl EncryptedBucket {
     /// Whether a file of `length` bytes is put in parts, so that another process can
     /// [resume](PutBody::resumable) the upload.
@@ -266,16 +266,20 @@ impl EncryptedBucket {
     ///
     /// # Errors
     /// As [`EncryptedBucket::list_uploads`]; [`ErrorKind::Local`] if the state directory cannot be read.
-    pub async fn unfinished(&self, state: Option<&StateDir>, prefix: &str) -> Result<Vec<Unfinished>, Error> {
-        unfinished::unfinished(&self.0, state, prefix).await
+    pub async fn unfinished_uploads(
+        &self,
+        state: Option<&StateDir>,
+        prefix: &str,
+    ) -> Result<Vec<UnfinishedUpload>, Error> {
+        unfinished::unfinished_uploads(&self.0, state, prefix).await
     }
 
     /// Returns the parts of an upload that the service holds.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]: the upload was completed or aborted.
-    pub async fn uploaded(&self, key: &str, upload_id: &str) -> Result<Uploaded, Error> {
-        unfinished::uploaded(&self.0, key, upload_id).await
+    pub async fn uploaded_parts(&self, key: &str, upload_id: &str) -> Result<UploadedParts, Error> {
+        unfinished::uploaded_parts(&self.0, key, upload_id).await
     }
 
     /// Aborts an upload, even while a process works on it: the service drops its parts. Aborting a missing
@@ -290,7 +294,7 @@ impl EncryptedBucket {
     /// # Errors
     /// [`ErrorKind::Usage`]: the upload belongs to another bucket. If the service does not abort the upload,
     /// the record stays.
-    pub async fn abort_unfinished(&self, upload: &Unfinished) -> Result<bool, Error> {
+    pub async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> Result<bool, Error> {
         unfinished::abort_unfinished(&self.0, upload).await
     }
 }

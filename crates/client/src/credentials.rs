@@ -27,7 +27,7 @@ mod variables;
 
 use futures_util::future::BoxFuture;
 
-pub use chain::{CredentialChain, CredentialSource, Finding, Found, Outcome, UnknownSource};
+pub use chain::{CredentialChain, CredentialSource, Outcome, Provided, SourceReport, UnknownSource};
 pub use environment::Environment;
 pub use error::{CredentialsError, CredentialsErrorKind};
 pub use osseal_wire::grant::Grant;

@@ -12,8 +12,8 @@
 mod builder;
 mod cache;
 mod client;
-mod guard;
 mod key;
+mod replay_detector;
 
 pub use builder::{KmsBuilder, KmsLimits};
 pub use cache::CachePolicy;

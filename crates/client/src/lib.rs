@@ -17,9 +17,9 @@ pub use bucket::{EncryptedBucket, EncryptedBucketBuilder};
 pub use credentials::SharedCredentials;
 pub use download::get::GetObject;
 pub use download::parallel::Download;
-pub use download::partial_file::Partial;
+pub use download::partial_file::PartialFile;
 pub use download::presigned::{PresignOptions, PresignedReader, PresignedUrl};
-pub use download::verify::Proof;
+pub use download::verify::Verification;
 pub use download::write_at::WriteAt;
 pub use error::{Error, ErrorKind};
 pub use kms::{Kms, KmsKey};
@@ -36,10 +36,10 @@ pub use service::store::{BucketEntry, Store};
 pub use service::store_builder::{SignatureVersion, StoreBuilder};
 pub use state::{StateDir, StateError};
 pub use upload::manual::{MultipartUpload, UploadPart};
-pub use upload::progress::Told;
+pub use upload::progress::ResumableProgress;
 pub use upload::report::PutReport;
 pub use upload::source::PutBody;
-pub use upload::unfinished::{KeptUpload, Outlook, Unfinished, Uploaded};
+pub use upload::unfinished::{LocalUploadRecord, ResumeStatus, UnfinishedUpload, UploadedParts};
 
 pub use osseal_core::{
     AesKey, Bind, Binding, ByteRange, Chunk, ContextError, EncryptionContext, KeyError, KeyFileError,

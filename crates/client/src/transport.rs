@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use http_body::Body as _;
 use http_body_util::{BodyDataStream, BodyExt, Empty, Full, StreamBody};
 
-pub(crate) use stall_detection::{Crawl, Pulse, coming, going};
+pub(crate) use stall_detection::{StallDetector, TooSlow, watch_request, watch_response};
 pub use throttled::Throttled;
 
 /// A body on its way out or in.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use osseal::Addressing;
-use osseal::credentials::{CredentialsErrorKind, Finding, Found, Grant, Outcome};
+use osseal::credentials::{CredentialsErrorKind, Grant, Outcome, Provided, SourceReport};
 use osseal::transport::Https;
 use serde_json::{Value, json};
 
@@ -142,19 +142,19 @@ impl Shown {
             return Ok(());
         }
         let transport = Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?;
-        let findings = chain(profile, Arc::new(transport)).survey().await;
+        let findings = chain(profile, Arc::new(transport)).diagnose().await;
         let found = findings.iter().find_map(|finding| match &finding.outcome {
-            Outcome::Found(found) => Some((finding.source.name(), found)),
+            Outcome::Provided(found) => Some((finding.source.name(), found)),
             _ => None,
         });
         match found {
-            Some((source, Found { grant, detail, .. })) => self.signer(source, detail, grant),
+            Some((source, Provided { grant, detail, .. })) => self.signer(source, detail, grant),
             None => self.add("credentials", "none".to_owned(), Value::Null),
         }
         let mut sources = Vec::new();
-        for Finding { source, outcome } in &findings {
+        for SourceReport { source, outcome } in &findings {
             let (state, reason) = match outcome {
-                Outcome::Found(_) => ("used", None),
+                Outcome::Provided(_) => ("used", None),
                 Outcome::PassedOver(error) => ("passed over", Some(error.to_string())),
                 Outcome::Failed(error) => ("failed", Some(error.to_string())),
                 _ => ("not asked", None),

@@ -78,8 +78,8 @@ async fn verify(
 ) -> Result<(ObjectInfo, Verified), Failure> {
     let options = GetOptions { version_id, ..GetOptions::default() };
     if how == Verify::End {
-        let proof = bucket.prove(key, options.clone()).await?;
-        if proof.is_proven {
+        let proof = bucket.verify(key, options.clone()).await?;
+        if proof.is_verified {
             return Ok((proof.info, Verified::End));
         }
     }

@@ -3,7 +3,7 @@
 mod abort;
 mod list;
 
-use osseal::Outlook;
+use osseal::ResumeStatus;
 
 use crate::args::Uploads;
 use crate::exit::Failure;
@@ -16,12 +16,12 @@ pub(super) async fn run(context: &Context, args: Uploads) -> Result<(), Failure>
     }
 }
 
-/// An outlook in a word; none of what this machine knows nothing of.
-fn word(outlook: Outlook) -> Option<&'static str> {
-    match outlook {
-        Outlook::InUse => Some("in-use"),
-        Outlook::GoesOn => Some("goes-on"),
-        Outlook::StartsOver => Some("starts-over"),
+/// An status in a word; none of what this machine knows nothing of.
+fn word(status: ResumeStatus) -> Option<&'static str> {
+    match status {
+        ResumeStatus::InUse => Some("in-use"),
+        ResumeStatus::Resumes => Some("goes-on"),
+        ResumeStatus::StartsOver => Some("starts-over"),
         _ => None,
     }
 }

@@ -169,7 +169,7 @@ impl EncryptedBucketBuilder {
             encryption_context: self.encryption_context,
             store: self.store,
             name: self.bucket,
-            keyring: self.keyring.map(blocking_unwrap::aside),
+            keyring: self.keyring.map(blocking_unwrap::on_blocking_threads),
             suite: self.suite,
             is_plain: self.is_plain,
             multipart_threshold,

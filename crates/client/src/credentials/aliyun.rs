@@ -7,11 +7,11 @@ use std::path::Path;
 use osseal_wire::oss::{Credentials, printable};
 use serde::Deserialize;
 
-use super::chain::{Found, Ground};
-use super::ecs::{self, Wanted};
+use super::chain::{Provided, SourceContext};
+use super::ecs::{self, EcsRoleSpec};
 use super::environment::names;
 use super::error::CredentialsError;
-use super::token_service::{self, Identity, Named};
+use super::token_service::{self, Identity, RoleSpec};
 use super::{Grant, file, process};
 
 const PATH: &str = ".aliyun/config.json";
@@ -47,8 +47,8 @@ struct Profile {
     process_command: String,
 }
 
-pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
-    let environment = &ground.environment;
+pub(super) async fn find(context: &SourceContext) -> Result<Provided, CredentialsError> {
+    let environment = &context.environment;
     if environment.switch(names::PROFILES_DISABLED)? {
         return Err(CredentialsError::absent(format!("{} switches it off", names::PROFILES_DISABLED)));
     }
@@ -64,9 +64,9 @@ pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
     };
     let profile = choose(&text, &path, wanted)?;
     let shown = format!("profile {} of {}", printable(&profile.name), path.display());
-    let found = profile.credentials(ground).await.map_err(|error| error.about(&shown))?;
+    let found = profile.credentials(context).await.map_err(|error| error.about(&shown))?;
     let mode = printable(&profile.mode);
-    Ok(Found { detail: format!("{shown}, mode {mode}"), ..found })
+    Ok(Provided { detail: format!("{shown}, mode {mode}"), ..found })
 }
 
 /// The profile that is asked for, or the current one.
@@ -92,8 +92,8 @@ fn choose(text: &str, path: &Path, wanted: Option<&str>) -> Result<Profile, Cred
 }
 
 impl Profile {
-    async fn credentials(&self, ground: &Ground) -> Result<Found, CredentialsError> {
-        let lasting = |credentials| Found { grant: Grant::lasting(credentials), detail: String::new() };
+    async fn credentials(&self, context: &SourceContext) -> Result<Provided, CredentialsError> {
+        let lasting = |credentials| Provided { grant: Grant::lasting(credentials), detail: String::new() };
         match self.mode.to_ascii_lowercase().as_str() {
             // `aliyun configure` leaves such a profile behind when it is broken off.
             "" | "ak" if self.access_key_id.is_empty() && self.access_key_secret.is_empty() => {
@@ -108,22 +108,22 @@ impl Profile {
                 let key = self.access_key()?;
                 let base =
                     if self.sts_token.is_empty() { key } else { key.with_token(self.sts_token.as_str()) };
-                token_service::assume(ground, &self.role()?, &base).await
+                token_service::assume(context, &self.role()?, &base).await
             }
             "ecsramrole" => {
                 let role = Some(self.ram_role_name.as_str()).filter(|role| !role.is_empty());
-                ecs::of_role(ground, Wanted { role, by_name: true }).await
+                ecs::of_role(context, EcsRoleSpec { role, by_name: true }).await
             }
             "oidc" => {
                 let identity = Identity {
                     provider: needed("oidc_provider_arn", &self.oidc_provider_arn)?.to_owned(),
                     token_file: needed("oidc_token_file", &self.oidc_token_file)?.into(),
                 };
-                token_service::with_identity(ground, &self.role()?, &identity).await
+                token_service::with_identity(context, &self.role()?, &identity).await
             }
             "external" => {
                 let grant = process::run(needed("process_command", &self.process_command)?).await?;
-                Ok(Found { grant, detail: String::new() })
+                Ok(Provided { grant, detail: String::new() })
             }
             _ => Err(CredentialsError::broken(format!(
                 "its mode {} is not supported; there are {MODES}",
@@ -137,8 +137,8 @@ impl Profile {
         Ok(Credentials::new(id, needed("access_key_secret", &self.access_key_secret)?))
     }
 
-    fn role(&self) -> Result<Named, CredentialsError> {
-        Ok(Named {
+    fn role(&self) -> Result<RoleSpec, CredentialsError> {
+        Ok(RoleSpec {
             arn: needed("ram_role_arn", &self.ram_role_arn)?.to_owned(),
             session: self.ram_session_name.clone(),
             seconds: self.expired_seconds,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::environment::Environment;
 use super::error::{CredentialsError, CredentialsErrorKind};
-use super::fetch::Web;
+use super::fetch::HttpClient;
 use super::{Grant, ProvideCredentials, aliyun, ecs, ossutil, token_service, uri, variables};
 
 use crate::runtime::clock::Clock;
@@ -80,21 +80,21 @@ impl FromStr for CredentialSource {
 /// Asks the sources in order and takes the first that is there. Once one has given credentials it is asked alone: an account does not
 /// change in the middle of the work.
 pub struct CredentialChain {
-    ground: Ground,
+    context: SourceContext,
     sources: Vec<CredentialSource>,
     chosen: OnceLock<CredentialSource>,
 }
 
 /// What sources stand on.
-pub(super) struct Ground {
+pub(super) struct SourceContext {
     pub(super) environment: Environment,
-    pub(super) web: Web,
+    pub(super) http: HttpClient,
     pub(super) clock: Clock,
 }
 
 /// What a source gave.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Provided {
     /// The credentials.
     pub grant: Grant,
     /// Where exactly they are from: a variable, a file with its profile, a role.
@@ -103,7 +103,7 @@ pub struct Found {
 
 /// What became of a source.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub struct SourceReport {
     /// The source.
     pub source: CredentialSource,
     /// What became of it.
@@ -115,7 +115,7 @@ pub struct Finding {
 #[non_exhaustive]
 pub enum Outcome {
     /// It gave credentials.
-    Found(Found),
+    Provided(Provided),
     /// It is not there.
     PassedOver(CredentialsError),
     /// It is there and gave none, which ends the search.
@@ -136,7 +136,11 @@ impl CredentialChain {
     /// All sources, with another environment and another way to reach services. Secrets travel through the transport.
     pub fn new(environment: Environment, transport: Arc<dyn Transport>) -> CredentialChain {
         CredentialChain {
-            ground: Ground { environment, web: Web(transport), clock: Arc::new(Timestamp::now) },
+            context: SourceContext {
+                environment,
+                http: HttpClient(transport),
+                clock: Arc::new(Timestamp::now),
+            },
             sources: CredentialSource::ALL.to_vec(),
             chosen: OnceLock::new(),
         }
@@ -151,12 +155,12 @@ impl CredentialChain {
     /// Another clock than the system's.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
-        self.ground.clock = clock;
+        self.context.clock = clock;
         self
     }
 
     /// Asks as [`ProvideCredentials::provide`] does, and tells what became of each source.
-    pub async fn survey(&self) -> Vec<Finding> {
+    pub async fn diagnose(&self) -> Vec<SourceReport> {
         let mut has_ended = false;
         let mut findings = Vec::new();
         for &source in &self.sources {
@@ -164,26 +168,26 @@ impl CredentialChain {
                 Outcome::NotAsked
             } else {
                 match self.ask(source).await {
-                    Ok(found) => Outcome::Found(found),
+                    Ok(found) => Outcome::Provided(found),
                     Err(error) if error.kind() == CredentialsErrorKind::Absent => Outcome::PassedOver(error),
                     Err(error) => Outcome::Failed(error),
                 }
             };
             has_ended |= !matches!(outcome, Outcome::PassedOver(_));
-            findings.push(Finding { source, outcome });
+            findings.push(SourceReport { source, outcome });
         }
         findings
     }
 
-    async fn ask(&self, source: CredentialSource) -> Result<Found, CredentialsError> {
-        let ground = &self.ground;
+    async fn ask(&self, source: CredentialSource) -> Result<Provided, CredentialsError> {
+        let context = &self.context;
         match source {
-            CredentialSource::Environment => variables::find(&ground.environment),
-            CredentialSource::Oidc => token_service::find(ground).await,
-            CredentialSource::Aliyun => aliyun::find(ground).await,
-            CredentialSource::Ossutil => ossutil::find(ground).await,
-            CredentialSource::Ecs => ecs::find(ground).await,
-            CredentialSource::Uri => uri::find(ground).await,
+            CredentialSource::Environment => variables::find(&context.environment),
+            CredentialSource::Oidc => token_service::find(context).await,
+            CredentialSource::Aliyun => aliyun::find(context).await,
+            CredentialSource::Ossutil => ossutil::find(context).await,
+            CredentialSource::Ecs => ecs::find(context).await,
+            CredentialSource::Uri => uri::find(context).await,
         }
     }
 
@@ -193,9 +197,9 @@ impl CredentialChain {
             return Ok(found.grant);
         }
         let mut reasons = Vec::new();
-        for Finding { source, outcome } in self.survey().await {
+        for SourceReport { source, outcome } in self.diagnose().await {
             match outcome {
-                Outcome::Found(found) => {
+                Outcome::Provided(found) => {
                     tracing::debug!(%source, detail = found.detail, "credentials found");
                     // Of two that ask at the same time both have asked the same sources.
                     self.chosen.get_or_init(|| source);
@@ -219,7 +223,7 @@ impl ProvideCredentials for CredentialChain {
 impl fmt::Debug for CredentialChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CredentialChain")
-            .field("environment", &self.ground.environment)
+            .field("environment", &self.context.environment)
             .field("sources", &self.sources)
             .field("chosen", &self.chosen.get())
             .finish_non_exhaustive()

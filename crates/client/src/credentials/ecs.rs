@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::Grant;
-use super::chain::{Found, Ground};
+use super::chain::{Provided, SourceContext};
 use super::environment::names;
 use super::error::CredentialsError;
 use super::fetch::request;
@@ -27,21 +27,24 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const TRIES: u32 = 3;
 
 /// What is known about the role before the service is asked.
-pub(super) struct Wanted<'a> {
+pub(super) struct EcsRoleSpec<'a> {
     /// The role; the service knows it otherwise.
     pub(super) role: Option<&'a str>,
     /// Whether somebody asked for this source: then it has to be there.
     pub(super) by_name: bool,
 }
 
-pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
-    let role = ground.environment.text(names::ECS_ROLE)?;
-    of_role(ground, Wanted { role, by_name: role.is_some() }).await
+pub(super) async fn find(context: &SourceContext) -> Result<Provided, CredentialsError> {
+    let role = context.environment.text(names::ECS_ROLE)?;
+    of_role(context, EcsRoleSpec { role, by_name: role.is_some() }).await
 }
 
 /// The credentials of the instance's role.
-pub(super) async fn of_role(ground: &Ground, wanted: Wanted<'_>) -> Result<Found, CredentialsError> {
-    if ground.environment.switch(names::ECS_DISABLED)? {
+pub(super) async fn of_role(
+    context: &SourceContext,
+    wanted: EcsRoleSpec<'_>,
+) -> Result<Provided, CredentialsError> {
+    if context.environment.switch(names::ECS_DISABLED)? {
         let message = format!("{} switches it off", names::ECS_DISABLED);
         return Err(if wanted.by_name {
             CredentialsError::broken(message)
@@ -49,7 +52,7 @@ pub(super) async fn of_role(ground: &Ground, wanted: Wanted<'_>) -> Result<Found
             CredentialsError::absent(message)
         });
     }
-    let service = Service { ground, token: token(ground, &wanted).await? };
+    let service = Service { context, token: token(context, &wanted).await? };
     let missing = |message: &str| {
         let message = format!("{message}; attach one to the instance");
         if wanted.by_name { CredentialsError::broken(message) } else { CredentialsError::absent(message) }
@@ -79,17 +82,20 @@ pub(super) async fn of_role(ground: &Ground, wanted: Wanted<'_>) -> Result<Found
                     "what the metadata service says of the role {role} is of no use: {error}"
                 ))
             })?;
-            Ok(Found { grant, detail: format!("role {role} of this instance") })
+            Ok(Provided { grant, detail: format!("role {role} of this instance") })
         }
     }
 }
 
 /// A token, or none for a service that knows none.
-async fn token(ground: &Ground, wanted: &Wanted<'_>) -> Result<Option<HeaderValue>, CredentialsError> {
+async fn token(
+    context: &SourceContext,
+    wanted: &EcsRoleSpec<'_>,
+) -> Result<Option<HeaderValue>, CredentialsError> {
     let life = |request: &mut http::Request<Bytes>| {
         request.headers_mut().insert(TOKEN_LIFE, HeaderValue::from_static(TOKEN_SECONDS));
     };
-    let (status, body) = ask(ground, Method::PUT, TOKEN, life).await.map_err(|reason| {
+    let (status, body) = ask(context, Method::PUT, TOKEN, life).await.map_err(|reason| {
         if wanted.by_name {
             CredentialsError::unavailable(format!(
                 "the metadata service of ECS does not answer ({reason}); it does so only on an instance"
@@ -113,7 +119,7 @@ async fn token(ground: &Ground, wanted: &Wanted<'_>) -> Result<Option<HeaderValu
             status.as_u16()
         )));
     }
-    if ground.environment.switch(names::ECS_V1_DISABLED)? {
+    if context.environment.switch(names::ECS_V1_DISABLED)? {
         return Err(CredentialsError::refused(format!(
             "the metadata service of ECS gives no token (HTTP {}), and {} forbids asking without one",
             status.as_u16(),
@@ -124,7 +130,7 @@ async fn token(ground: &Ground, wanted: &Wanted<'_>) -> Result<Option<HeaderValu
 }
 
 struct Service<'a> {
-    ground: &'a Ground,
+    context: &'a SourceContext,
     token: Option<HeaderValue>,
 }
 
@@ -136,7 +142,7 @@ impl Service<'_> {
                 request.headers_mut().insert(TOKEN_HEADER, token.clone());
             }
         };
-        let reply = ask(self.ground, Method::GET, path, with_token).await.map_err(|reason| {
+        let reply = ask(self.context, Method::GET, path, with_token).await.map_err(|reason| {
             CredentialsError::unavailable(format!("the metadata service of ECS stopped answering: {reason}"))
         })?;
         let message = || format!("the metadata service of ECS answered HTTP {}", reply.0.as_u16());
@@ -151,7 +157,7 @@ impl Service<'_> {
 }
 
 async fn ask(
-    ground: &Ground,
+    context: &SourceContext,
     method: Method,
     path: &str,
     edit: impl Fn(&mut http::Request<Bytes>),
@@ -161,7 +167,7 @@ async fn ask(
     for _ in 0..TRIES {
         let mut request = request(method.clone(), &address).ok_or("no such address")?;
         edit(&mut request);
-        match ground.web.ask(request, PATIENCE).await {
+        match context.http.ask(request, PATIENCE).await {
             Ok(reply) => return Ok(reply),
             Err(error) => reason = error,
         }

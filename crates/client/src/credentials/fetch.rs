@@ -13,9 +13,9 @@ const MAX: usize = 64 << 10;
 
 /// What asks services for credentials.
 #[derive(Clone)]
-pub(super) struct Web(pub(super) Arc<dyn Transport>);
+pub(super) struct HttpClient(pub(super) Arc<dyn Transport>);
 
-impl Web {
+impl HttpClient {
     /// Sends a request and reads its reply, both within `limit`. The error says why there is no reply.
     pub(super) async fn ask(
         &self,

@@ -12,10 +12,10 @@ use std::collections::HashMap;
 use configparser::ini::Ini;
 use osseal_wire::oss::Credentials;
 
-use super::chain::{Found, Ground};
-use super::ecs::{self, Wanted};
+use super::chain::{Provided, SourceContext};
+use super::ecs::{self, EcsRoleSpec};
 use super::error::CredentialsError;
-use super::token_service::{self, Named};
+use super::token_service::{self, RoleSpec};
 use super::{Grant, aliyun, file};
 
 const PATH: &str = ".ossutilconfig";
@@ -25,14 +25,14 @@ const SECTIONS: [&str; 3] = ["default", "profile default", "credentials"];
 const ROLE_SECTION: &str = "akservice";
 const MODES: &str = "AK, StsToken, RamRoleArn and EcsRamRole";
 
-pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
-    let path = ground.environment.at_home(PATH)?;
+pub(super) async fn find(context: &SourceContext) -> Result<Provided, CredentialsError> {
+    let path = context.environment.at_home(PATH)?;
     let text = file::read(&path).await?;
     let shown = path.display().to_string();
     let sections = Sections::parse(&text)
         .ok_or_else(|| CredentialsError::broken(format!("{shown} is not the configuration of ossutil")))?;
-    let found = sections.credentials(ground).await.map_err(|error| error.about(&shown))?;
-    Ok(Found { detail: format!("{shown}, {}", found.detail), ..found })
+    let found = sections.credentials(context).await.map_err(|error| error.about(&shown))?;
+    Ok(Provided { detail: format!("{shown}, {}", found.detail), ..found })
 }
 
 /// Values by section and name, both in lower case.
@@ -62,7 +62,7 @@ impl Sections {
         ))
     }
 
-    async fn credentials(&self, ground: &Ground) -> Result<Found, CredentialsError> {
+    async fn credentials(&self, context: &SourceContext) -> Result<Provided, CredentialsError> {
         let used = SECTIONS.into_iter().find_map(|name| {
             let section = self.0.get(name)?;
             let speaks =
@@ -70,7 +70,7 @@ impl Sections {
             speaks.then_some((name, section))
         });
         if let Some((name, section)) = used {
-            let found = Section(section).credentials(ground).await;
+            let found = Section(section).credentials(context).await;
             return found.map_err(|error| error.about(&format!("section [{name}]")));
         }
         if let Some(address) = self.0.get(ROLE_SECTION).and_then(|section| section.get("ecsak")) {
@@ -82,7 +82,7 @@ impl Sections {
                     "section [AkService]: ecsAk does not lead to a role of the metadata service",
                 )
             })?;
-            return ecs::of_role(ground, Wanted { role: Some(role), by_name: true }).await;
+            return ecs::of_role(context, EcsRoleSpec { role: Some(role), by_name: true }).await;
         }
         Err(CredentialsError::absent("it has no access key"))
     }
@@ -91,9 +91,9 @@ impl Sections {
 struct Section<'a>(&'a HashMap<String, String>);
 
 impl Section<'_> {
-    async fn credentials(&self, ground: &Ground) -> Result<Found, CredentialsError> {
+    async fn credentials(&self, context: &SourceContext) -> Result<Provided, CredentialsError> {
         let lasting = |credentials, detail: &str| {
-            Ok(Found { grant: Grant::lasting(credentials), detail: detail.to_owned() })
+            Ok(Provided { grant: Grant::lasting(credentials), detail: detail.to_owned() })
         };
         let with_token = |key: Credentials| match self.value("ststoken") {
             Some(token) => key.with_token(token),
@@ -108,11 +108,12 @@ impl Section<'_> {
             }
             Some("ramrolearn") => {
                 let session = self.value("rolesessionname").unwrap_or_default().to_owned();
-                let named = Named { arn: self.needed("role-arn")?.to_owned(), session, ..Named::default() };
-                token_service::assume(ground, &named, &with_token(self.access_key()?)).await
+                let named =
+                    RoleSpec { arn: self.needed("role-arn")?.to_owned(), session, ..RoleSpec::default() };
+                token_service::assume(context, &named, &with_token(self.access_key()?)).await
             }
             Some("ecsramrole") => {
-                ecs::of_role(ground, Wanted { role: self.value("ecsrolename"), by_name: true }).await
+                ecs::of_role(context, EcsRoleSpec { role: self.value("ecsrolename"), by_name: true }).await
             }
             Some(other) => Err(CredentialsError::broken(format!(
                 "its mode {} is not supported; there are {MODES}",

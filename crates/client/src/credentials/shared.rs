@@ -15,13 +15,13 @@ use crate::runtime::clock::Clock;
 use crate::runtime::retry::RetryPolicy;
 
 /// How long before their end credentials are renewed, in the background.
-const EARLY: SignedDuration = SignedDuration::from_secs(180);
+const REFRESH_MARGIN: SignedDuration = SignedDuration::from_secs(180);
 /// Short-lived credentials are renewed in the last of so many parts of their life.
-const PARTS: i32 = 4;
+const REFRESH_LIFETIME_DIVISOR: i32 = 4;
 /// How long a failed renewal in the background is not repeated.
-const QUIET: SignedDuration = SignedDuration::from_secs(10);
+const FAILED_REFRESH_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// How a source that is unavailable is asked again.
-const AGAIN: RetryPolicy =
+const SOURCE_RETRY: RetryPolicy =
     RetryPolicy { attempts: 4, base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
 /// Credentials, fixed or renewed. Clones share them: one that renews does it for all.
@@ -41,8 +41,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    flight: Option<Flight>,
-    quiet_until: Option<Timestamp>,
+    flight: Option<InFlight>,
+    next_refresh_at: Option<Timestamp>,
 }
 
 struct Held {
@@ -51,7 +51,7 @@ struct Held {
 }
 
 /// A renewal that is under way.
-type Flight = Shared<BoxFuture<'static, Result<Arc<Grant>, CredentialsError>>>;
+type InFlight = Shared<BoxFuture<'static, Result<Arc<Grant>, CredentialsError>>>;
 
 impl SharedCredentials {
     /// Credentials from a source, which is asked when they are first needed.
@@ -73,7 +73,7 @@ impl SharedCredentials {
                 Some(held) if held.grant.expires.is_none_or(|end| now < end) => {
                     let grant = held.grant.clone();
                     let is_due = held.renew_at.is_some_and(|time| time <= now);
-                    if is_due && state.quiet_until.is_none_or(|time| time <= now) {
+                    if is_due && state.next_refresh_at.is_none_or(|time| time <= now) {
                         // Nobody waits for it: there is something good.
                         drop(self.flight(&mut state));
                     }
@@ -82,7 +82,7 @@ impl SharedCredentials {
                 _ => self.flight(&mut state),
             }
         };
-        self.land(flight).await
+        self.join(flight).await
     }
 
     /// Other credentials than these, which the service no longer takes; `None` when there are none.
@@ -103,12 +103,12 @@ impl SharedCredentials {
             state.held = None;
             self.flight(&mut state)
         };
-        let grant = self.land(flight).await?;
+        let grant = self.join(flight).await?;
         Ok(Some(grant).filter(|grant| !is_same(&grant.credentials, &rejected.credentials)))
     }
 
     /// The renewal that is under way, or one that begins now.
-    fn flight(&self, state: &mut State) -> Flight {
+    fn flight(&self, state: &mut State) -> InFlight {
         if let Some(flight) = &state.flight {
             return flight.clone();
         }
@@ -120,7 +120,7 @@ impl SharedCredentials {
         flight
     }
 
-    async fn land(&self, flight: Flight) -> Result<Arc<Grant>, CredentialsError> {
+    async fn join(&self, flight: InFlight) -> Result<Arc<Grant>, CredentialsError> {
         let outcome = flight.clone().await;
         let mut state = self.state();
         if state.flight.as_ref().is_some_and(|known| known.ptr_eq(&flight)) {
@@ -137,11 +137,11 @@ impl SharedCredentials {
         match &outcome {
             Ok(grant) => {
                 state.held = Some(Held { grant: grant.clone(), renew_at: renewal(grant, now) });
-                state.quiet_until = None;
+                state.next_refresh_at = None;
             }
             Err(error) => {
                 tracing::warn!(%error, "the credentials could not be renewed");
-                state.quiet_until = Some(now + QUIET);
+                state.next_refresh_at = Some(now + FAILED_REFRESH_PAUSE);
             }
         }
         outcome
@@ -152,7 +152,7 @@ impl SharedCredentials {
         let Some(source) = &self.0.source else {
             return Err(CredentialsError::absent("fixed credentials cannot be renewed"));
         };
-        let mut delays = AGAIN.delays();
+        let mut delays = SOURCE_RETRY.delays();
         loop {
             let error = match source.provide().await {
                 Ok(grant) => match grant.expires {
@@ -196,7 +196,7 @@ impl fmt::Debug for SharedCredentials {
 
 fn renewal(grant: &Grant, now: Timestamp) -> Option<Timestamp> {
     let end = grant.expires?;
-    Some(end - EARLY.min(end.duration_since(now) / PARTS))
+    Some(end - REFRESH_MARGIN.min(end.duration_since(now) / REFRESH_LIFETIME_DIVISOR))
 }
 
 fn is_same(one: &Credentials, other: &Credentials) -> bool {

@@ -11,7 +11,7 @@ use osseal_wire::oss::{Credentials, SignError};
 use osseal_wire::sts::{self, Role};
 
 use super::Grant;
-use super::chain::{Found, Ground};
+use super::chain::{Provided, SourceContext};
 use super::environment::names;
 use super::error::CredentialsError;
 use super::file;
@@ -24,7 +24,7 @@ const SECONDS: u32 = 3600;
 
 /// A role as a file or the environment names it. Empty texts are unsaid.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Named {
+pub(super) struct RoleSpec {
     pub(super) arn: String,
     pub(super) session: String,
     /// 0 is unsaid.
@@ -43,8 +43,8 @@ pub(super) struct Identity {
 }
 
 /// The role of a cluster's service account, as the environment of its containers names it.
-pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
-    let environment = &ground.environment;
+pub(super) async fn find(context: &SourceContext) -> Result<Provided, CredentialsError> {
+    let environment = &context.environment;
     let provider = environment.text(names::OIDC_PROVIDER)?;
     let token_file = environment.path(names::OIDC_TOKEN_FILE);
     if provider.is_none() && token_file.is_none() {
@@ -58,41 +58,41 @@ pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
         token_file: token_file.ok_or_else(|| needed(names::OIDC_TOKEN_FILE))?.to_owned(),
     };
     let arn = environment.text(names::ROLE_ARN)?.ok_or_else(|| needed(names::ROLE_ARN))?.to_owned();
-    with_identity(ground, &Named { arn, ..Named::default() }, &identity).await
+    with_identity(context, &RoleSpec { arn, ..RoleSpec::default() }, &identity).await
 }
 
 /// The credentials of a role that an identity provider's token opens.
 pub(super) async fn with_identity(
-    ground: &Ground,
-    named: &Named,
+    context: &SourceContext,
+    named: &RoleSpec,
     identity: &Identity,
-) -> Result<Found, CredentialsError> {
-    let (host, role) = prepare(ground, named)?;
+) -> Result<Provided, CredentialsError> {
+    let (host, role) = prepare(context, named)?;
     let token = file::read_named(&identity.token_file, "the token of the identity provider").await?;
     let request =
-        sts::assume_role_with_oidc(&host, &role, &identity.provider, token.trim(), (ground.clock)());
-    ask(ground, &role, &host, request).await
+        sts::assume_role_with_oidc(&host, &role, &identity.provider, token.trim(), (context.clock)());
+    ask(context, &role, &host, request).await
 }
 
 /// The credentials of a role that an access key may assume.
 pub(super) async fn assume(
-    ground: &Ground,
-    named: &Named,
+    context: &SourceContext,
+    named: &RoleSpec,
     base: &Credentials,
-) -> Result<Found, CredentialsError> {
-    let (host, role) = prepare(ground, named)?;
+) -> Result<Provided, CredentialsError> {
+    let (host, role) = prepare(context, named)?;
     let external_id = Some(named.external_id.as_str()).filter(|id| !id.is_empty());
     let mut nonce = [0; 16];
     rand::fill(&mut nonce).map_err(|_| CredentialsError::broken("the system gives no random bytes"))?;
     let nonce = format!("{:032x}", u128::from_le_bytes(nonce));
-    let head = sts::assume_role(&host, &role, external_id, base, &nonce, (ground.clock)());
+    let head = sts::assume_role(&host, &role, external_id, base, &nonce, (context.clock)());
     let request = head.map(|head| http::Request::from_parts(head, Bytes::new()));
-    ask(ground, &role, &host, request).await
+    ask(context, &role, &host, request).await
 }
 
-fn prepare(ground: &Ground, named: &Named) -> Result<(String, Role), CredentialsError> {
+fn prepare(context: &SourceContext, named: &RoleSpec) -> Result<(String, Role), CredentialsError> {
     let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let environment = &ground.environment;
+    let environment = &context.environment;
     let region = match said(&named.region) {
         Some(region) => Some(region),
         None => environment.text(names::STS_REGION)?.map(str::to_owned),
@@ -109,15 +109,15 @@ fn prepare(ground: &Ground, named: &Named) -> Result<(String, Role), Credentials
 }
 
 async fn ask(
-    ground: &Ground,
+    context: &SourceContext,
     role: &Role,
     host: &str,
     request: Result<http::Request<Bytes>, SignError>,
-) -> Result<Found, CredentialsError> {
+) -> Result<Provided, CredentialsError> {
     let arn = osseal_wire::oss::printable(&role.arn);
     let about = |error: CredentialsError| error.about(&format!("the role {arn}"));
     let request = request.map_err(|error| about(CredentialsError::broken(error.to_string())))?;
-    let (status, body) = ground.web.ask(request, PATIENCE).await.map_err(|reason| {
+    let (status, body) = context.http.ask(request, PATIENCE).await.map_err(|reason| {
         about(CredentialsError::unavailable(format!("the token service {host} cannot be asked: {reason}")))
     })?;
     if status == StatusCode::OK {
@@ -126,7 +126,7 @@ async fn ask(
                 "the reply of the token service {host} is of no use: {error}"
             )))
         })?;
-        return Ok(Found { grant, detail: format!("role {arn}") });
+        return Ok(Provided { grant, detail: format!("role {arn}") });
     }
     // Its message can hold the token or the text that was signed; its name cannot.
     let code = refusal_code(&body).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode, Uri};
 
-use super::chain::{Found, Ground};
+use super::chain::{Provided, SourceContext};
 use super::environment::names;
 use super::error::CredentialsError;
 use super::fetch::request;
@@ -13,8 +13,8 @@ use super::{Grant, ecs};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
-    let Some(text) = ground.environment.text(names::URI)? else {
+pub(super) async fn find(context: &SourceContext) -> Result<Provided, CredentialsError> {
+    let Some(text) = context.environment.text(names::URI)? else {
         return Err(CredentialsError::absent(format!("{} is not set", names::URI)));
     };
     // The address may itself be a secret: it is not repeated.
@@ -28,8 +28,8 @@ pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
             "plain http to another machine would give the credentials away; use https",
         )));
     }
-    let (status, body) = ground
-        .web
+    let (status, body) = context
+        .http
         .ask(request, PATIENCE)
         .await
         .map_err(|reason| about(CredentialsError::unavailable(reason)))?;
@@ -43,7 +43,7 @@ pub(super) async fn find(ground: &Ground) -> Result<Found, CredentialsError> {
     }
     let grant = Grant::from_service(&body)
         .map_err(|error| about(CredentialsError::broken(format!("the reply is of no use: {error}"))))?;
-    Ok(Found { grant, detail: names::URI.to_owned() })
+    Ok(Provided { grant, detail: names::URI.to_owned() })
 }
 
 /// Whether nobody on the network can read along: TLS, this machine, or an address that never leaves the host or its link.

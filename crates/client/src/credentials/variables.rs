@@ -3,15 +3,15 @@
 use osseal_wire::oss::Credentials;
 
 use super::Grant;
-use super::chain::Found;
+use super::chain::Provided;
 use super::environment::{Environment, names};
 use super::error::CredentialsError;
 
-pub(super) fn find(environment: &Environment) -> Result<Found, CredentialsError> {
+pub(super) fn find(environment: &Environment) -> Result<Provided, CredentialsError> {
     let (credentials, name) = read(environment)?.ok_or_else(|| {
         CredentialsError::absent(format!("neither {} nor {} is set", names::OSS[0], names::ALIBABA[0]))
     })?;
-    Ok(Found { grant: Grant::lasting(credentials), detail: name.to_owned() })
+    Ok(Provided { grant: Grant::lasting(credentials), detail: name.to_owned() })
 }
 
 /// The access key, and the name of the variable that has its id.

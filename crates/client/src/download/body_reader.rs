@@ -7,19 +7,19 @@ use http_body_util::BodyExt;
 use osseal_core::{ByteRange, Chunk, OpenStream, Opener, RangeError, Reading, Window};
 use osseal_wire::oss::{Crc64, RangeSpec};
 
-use crate::download::fetch::{STALL, contradicted, fetch, opener, replaced, window};
+use crate::download::fetch::{BODY_STALL_TIMEOUT, contradicted, fetch, opener, replaced, window};
 use crate::download::origin::Origin;
 use crate::download::stored_range::stored_bytes;
 use crate::error::{ErrorKind, Failure};
 use crate::object::context::BucketContext;
 use crate::object::object_info::{Described, ObjectInfo};
-use crate::runtime::retry::Resumes;
-use crate::transport::{Body, Crawl, TransportError};
+use crate::runtime::retry::BodyRetryPolicy;
+use crate::transport::{Body, TooSlow, TransportError};
 
 /// An object whose head has arrived and whose key is unwrapped. Whatever else is read of it is of the same version with the same envelope, or an error.
 /// Clones share it.
 #[derive(Clone)]
-pub(crate) struct Pinned(Arc<Inner>);
+pub(crate) struct Snapshot(Arc<Inner>);
 
 struct Inner {
     bucket: Arc<BucketContext>,
@@ -28,14 +28,14 @@ struct Inner {
     opener: Opener,
 }
 
-impl Pinned {
+impl Snapshot {
     pub(crate) fn new(
         bucket: &Arc<BucketContext>,
         origin: Origin,
         described: Described,
         opener: Opener,
-    ) -> Pinned {
-        Pinned(Arc::new(Inner { bucket: bucket.clone(), origin, described, opener }))
+    ) -> Snapshot {
+        Snapshot(Arc::new(Inner { bucket: bucket.clone(), origin, described, opener }))
     }
 
     pub(crate) fn bucket(&self) -> &Arc<BucketContext> {
@@ -82,13 +82,13 @@ impl Pinned {
     }
 
     /// Begins to read plaintext bytes by a request of their own; with those that reach the end comes its proof.
-    pub(crate) async fn flow(&self, plain: &Range<u64>) -> Result<Flow, Failure> {
+    pub(crate) async fn reader(&self, plain: &Range<u64>) -> Result<BodyReader, Failure> {
         let (layout, total) = (self.0.described.layout(), self.0.described.reply.range.total);
         let span = layout.stored_piece(plain, total);
         let body = self.stored(&span).await?;
         let window = Window { start: span.start, end: span.end, total };
         let reading = Reading::plan(layout, &ByteRange::Bounded(plain.clone()), window)?;
-        Flow::begin(self.clone(), reading, body, 0, true).await
+        BodyReader::begin(self.clone(), reading, body, 0, true).await
     }
 
     /// The body of a reply with exactly these stored bytes.
@@ -115,8 +115,8 @@ impl Pinned {
 }
 
 /// A body on its way in, opened as it comes.
-pub(crate) struct Flow {
-    object: Pinned,
+pub(crate) struct BodyReader {
+    object: Snapshot,
     body: Body,
     stream: Option<OpenStream>,
     /// The sum of the stored bytes so far, where all of them count.
@@ -125,21 +125,21 @@ pub(crate) struct Flow {
     end: u64,
     /// Stored bytes that the reply holds after that, and that are left.
     surplus: u64,
-    resumes: Resumes,
+    resumes: BodyRetryPolicy,
 }
 
-impl Flow {
+impl BodyReader {
     /// Begins to open a body, and gets the proof of the object's end if that is elsewhere. `surplus` stored bytes follow in the body that are not part of
     /// `reading`; `is_counted` has all others read and summed up.
     pub(crate) async fn begin(
-        object: Pinned,
+        object: Snapshot,
         reading: Reading,
         body: Body,
         surplus: u64,
         is_counted: bool,
-    ) -> Result<Flow, Failure> {
+    ) -> Result<BodyReader, Failure> {
         let Window { start, end, .. } = reading.window();
-        let resumes = Resumes::new(object.bucket().store.retry(), end - start);
+        let resumes = BodyRetryPolicy::new(object.bucket().store.retry(), end - start);
         let mut stream = reading.into_stream(object.0.opener.clone());
         if let Some(span) = stream.missing_end() {
             let Inner { bucket, origin, described, .. } = &*object.0;
@@ -147,10 +147,10 @@ impl Flow {
             stream.prove_end(last.window, &last.bytes)?;
         }
         let crc64 = is_counted.then(Crc64::default);
-        Ok(Flow { object, body, stream: Some(stream), crc64, end, surplus, resumes })
+        Ok(BodyReader { object, body, stream: Some(stream), crc64, end, surplus, resumes })
     }
 
-    pub(crate) fn object(&self) -> &Pinned {
+    pub(crate) fn object(&self) -> &Snapshot {
         &self.object
     }
 
@@ -171,7 +171,7 @@ impl Flow {
                 };
             }
             let mut has_crawled = false;
-            let broken = match tokio::time::timeout(STALL, self.body.frame()).await {
+            let broken = match tokio::time::timeout(BODY_STALL_TIMEOUT, self.body.frame()).await {
                 Ok(Some(Ok(frame))) => {
                     let Ok(mut data) = frame.into_data() else { continue };
                     if self.surplus > 0 {
@@ -181,7 +181,7 @@ impl Flow {
                     if data.is_empty() {
                         continue;
                     }
-                    self.resumes.came(data.len() as u64);
+                    self.resumes.on_bytes(data.len() as u64);
                     if let Some(crc64) = &mut self.crc64 {
                         crc64.update(&data);
                     }
@@ -194,10 +194,10 @@ impl Flow {
                     TransportError::broken("the reply ended early", format!("at byte {}", stream.position()))
                 }
                 Ok(Some(Err(error))) => {
-                    has_crawled = error.is::<Crawl>();
+                    has_crawled = error.is::<TooSlow>();
                     TransportError::broken("the reply broke off", error)
                 }
-                Err(_) => TransportError::late(STALL),
+                Err(_) => TransportError::late(BODY_STALL_TIMEOUT),
             };
             self.resume(broken, has_crawled).await?;
         }
@@ -223,13 +223,13 @@ impl Flow {
 }
 
 /// Unwraps the key of an object whose head has come.
-pub(crate) async fn pin(
+pub(crate) async fn snapshot(
     bucket: &Arc<BucketContext>,
     origin: Origin,
     policy: &osseal_core::ReadPolicy,
     described: Described,
-) -> Result<Pinned, Failure> {
+) -> Result<Snapshot, Failure> {
     let origin = origin.pinned(described.reply.version_id.as_deref());
     let opener = opener(bucket, &origin, policy, &described).await?;
-    Ok(Pinned::new(bucket, origin, described, opener))
+    Ok(Snapshot::new(bucket, origin, described, opener))
 }

@@ -19,7 +19,7 @@ use crate::service::send::{Payload, Reply};
 use crate::transport::Body;
 
 /// Longest wait for the next bytes of a body.
-pub(crate) const STALL: Duration = Duration::from_secs(30);
+pub(crate) const BODY_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The layout that an object is taken for until its head says what it is.
 pub(crate) fn guess(bucket: &Arc<BucketContext>, policy: &ReadPolicy) -> Layout {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 use osseal_core::{Chunk, Reading};
 
-use crate::download::body_reader::{Flow, Pinned, pin};
+use crate::download::body_reader::{BodyReader, Snapshot, snapshot};
 use crate::download::fetch::fetch_range;
 use crate::download::origin::Origin;
 use crate::error::{Error, Failure};
@@ -23,7 +23,7 @@ use crate::transport::Body;
 /// [`GetObject::next_chunk`] says that there are no more. For suites that are not authenticated nothing proves a chunk; of a whole object the end
 /// proves that the store sent what it has. Act on the bytes only at that end.
 pub struct GetObject {
-    flow: Flow,
+    reader: BodyReader,
     info: ObjectInfo,
     range: Range<u64>,
     /// Whether all stored bytes come, so that their checksum counts.
@@ -51,21 +51,21 @@ pub(crate) async fn begin(
     options.range.check()?;
     let policy = bucket.policy(options.read_policy.as_ref())?;
     let (described, reading, body) = fetch_range(bucket, &origin, &options, &policy).await?;
-    GetObject::begin(pin(bucket, origin, &policy, described).await?, reading, body).await
+    GetObject::begin(snapshot(bucket, origin, &policy, described).await?, reading, body).await
 }
 
 impl GetObject {
-    async fn begin(object: Pinned, reading: Reading, body: Body) -> Result<GetObject, Failure> {
+    async fn begin(object: Snapshot, reading: Reading, body: Body) -> Result<GetObject, Failure> {
         let is_whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
         let (range, is_satisfiable) = (reading.release(), reading.is_satisfiable());
-        spans::moved(0);
-        let mut flow = Flow::begin(object, reading, body, 0, is_whole).await?;
-        let info = flow.object().info()?;
+        spans::record_bytes(0);
+        let mut reader = BodyReader::begin(object, reading, body, 0, is_whole).await?;
+        let info = reader.object().info()?;
         if !is_satisfiable {
             // Nothing comes but the proof of that.
-            while flow.advance().await?.is_some() {}
+            while reader.advance().await?.is_some() {}
         }
-        Ok(GetObject { flow, info, range, is_whole, is_over: false, operation: Operation::current() })
+        Ok(GetObject { reader, info, range, is_whole, is_over: false, operation: Operation::current() })
     }
 
     /// What the store says about the object; its size, too, is a claim until the read has ended.
@@ -91,23 +91,23 @@ impl GetObject {
         }
         let outcome = self.operation.clone().run(self.advance()).await;
         self.is_over = !matches!(outcome, Ok(Some(_)));
-        outcome.map_err(|failure| self.flow.object().error(failure))
+        outcome.map_err(|failure| self.reader.object().error(failure))
     }
 
     async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
-        if let Some(chunk) = self.flow.advance().await? {
-            spans::moved(chunk.bytes.len() as u64);
+        if let Some(chunk) = self.reader.advance().await? {
+            spans::record_bytes(chunk.bytes.len() as u64);
             return Ok(Some(chunk));
         }
-        if let Some(crc64) = self.flow.crc64().filter(|_| self.is_whole) {
-            self.flow.object().check_crc64(crc64)?;
+        if let Some(crc64) = self.reader.crc64().filter(|_| self.is_whole) {
+            self.reader.object().check_crc64(crc64)?;
         }
         Ok(None)
     }
 
-    /// The flow that is behind it, with what it is about.
-    pub(crate) fn into_parts(self) -> (Flow, ObjectInfo, Range<u64>, bool, Operation) {
-        (self.flow, self.info, self.range, self.is_whole, self.operation)
+    /// The reader that is behind it, with what it is about.
+    pub(crate) fn into_parts(self) -> (BodyReader, ObjectInfo, Range<u64>, bool, Operation) {
+        (self.reader, self.info, self.range, self.is_whole, self.operation)
     }
 
     /// All bytes of the range at once.

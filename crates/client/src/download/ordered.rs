@@ -9,7 +9,7 @@ use osseal_wire::oss::Crc64;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::download::body_reader::{Flow, Pinned};
+use crate::download::body_reader::{BodyReader, Snapshot};
 use crate::error::Failure;
 use crate::runtime::join::broke_down;
 use crate::runtime::memory_budget::Permit;
@@ -17,7 +17,7 @@ use crate::runtime::spans;
 
 /// The pieces of a download, delivered one after the other.
 pub(super) struct Ordered {
-    object: Pinned,
+    object: Snapshot,
     current: Option<Current>,
     /// A piece whose turn it is and whose request has not been answered.
     upcoming: Option<Range<u64>>,
@@ -56,7 +56,7 @@ struct Current {
 
 enum Source {
     /// As it comes.
-    Flow(Box<Flow>),
+    BodyReader(Box<BodyReader>),
     /// As it has been read, with the room that it takes until it is delivered.
     Early(mpsc::UnboundedReceiver<Item>, #[expect(dead_code, reason = "given back when dropped")] Permit),
 }
@@ -64,8 +64,8 @@ enum Source {
 impl Ordered {
     /// Delivers `first` and then `pieces`, of which `jobs` with the current one are on their way.
     pub(super) fn begin(
-        object: &Pinned,
-        first: Option<(Flow, Range<u64>)>,
+        object: &Snapshot,
+        first: Option<(BodyReader, Range<u64>)>,
         pieces: impl Iterator<Item = Range<u64>> + Send + 'static,
         jobs: usize,
     ) -> Ordered {
@@ -75,9 +75,10 @@ impl Ordered {
         let queue = Arc::new(Mutex::new(queue));
         let mut ahead = JoinSet::new();
         if has_more && jobs > 1 {
-            ahead.spawn(spans::belonging(read_ahead(object.clone(), queue.clone(), jobs - 1)));
+            ahead.spawn(spans::in_operation(read_ahead(object.clone(), queue.clone(), jobs - 1)));
         }
-        let current = first.map(|(flow, plain)| Current { plain, source: Source::Flow(Box::new(flow)) });
+        let current =
+            first.map(|(reader, plain)| Current { plain, source: Source::BodyReader(Box::new(reader)) });
         Ordered { object: object.clone(), current, upcoming: None, queue, crc64: Crc64::of(b""), ahead }
     }
 
@@ -114,9 +115,9 @@ impl Ordered {
                 self.upcoming = queue.pieces.next();
             }
             let Some(plain) = self.upcoming.clone() else { return Ok(None) };
-            let flow = self.object.flow(&plain).await?;
+            let reader = self.object.reader(&plain).await?;
             self.upcoming = None;
-            self.current = Some(Current { plain, source: Source::Flow(Box::new(flow)) });
+            self.current = Some(Current { plain, source: Source::BodyReader(Box::new(reader)) });
         }
     }
 }
@@ -124,9 +125,9 @@ impl Ordered {
 impl Source {
     async fn next(&mut self) -> Result<Item, Failure> {
         match self {
-            Source::Flow(flow) => Ok(match flow.advance().await? {
+            Source::BodyReader(reader) => Ok(match reader.advance().await? {
                 Some(chunk) => Item::Chunk(chunk),
-                None => Item::End(flow.crc64().unwrap_or_default()),
+                None => Item::End(reader.crc64().unwrap_or_default()),
             }),
             Source::Early(items, _) => items.recv().await.ok_or_else(broke_down),
         }
@@ -138,7 +139,7 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 }
 
 /// Begins pieces as soon as there is room for them, in their order.
-async fn read_ahead(object: Pinned, queue: Arc<Mutex<Queue>>, places: usize) {
+async fn read_ahead(object: Snapshot, queue: Arc<Mutex<Queue>>, places: usize) {
     let memory = object.bucket().memory.clone();
     let room = object.part_len();
     let places = Arc::new(Semaphore::new(places));
@@ -153,22 +154,22 @@ async fn read_ahead(object: Pinned, queue: Arc<Mutex<Queue>>, places: usize) {
             queue.early.push_back(Early { plain: plain.clone(), items, held, _place: place });
             plain
         };
-        tasks.spawn(spans::belonging(gather(object.clone(), plain, sender)));
+        tasks.spawn(spans::in_operation(gather(object.clone(), plain, sender)));
         while tasks.try_join_next().is_some() {}
     }
     while tasks.join_next().await.is_some() {}
 }
 
 /// Reads a piece whole. Nobody listens any more when the download has been dropped.
-async fn gather(object: Pinned, plain: Range<u64>, to: mpsc::UnboundedSender<Item>) {
+async fn gather(object: Snapshot, plain: Range<u64>, to: mpsc::UnboundedSender<Item>) {
     let read = async {
-        let mut flow = object.flow(&plain).await?;
-        while let Some(chunk) = flow.advance().await? {
+        let mut reader = object.reader(&plain).await?;
+        while let Some(chunk) = reader.advance().await? {
             if to.send(Item::Chunk(chunk)).is_err() {
                 break;
             }
         }
-        Ok(Item::End(flow.crc64().unwrap_or_default()))
+        Ok(Item::End(reader.crc64().unwrap_or_default()))
     };
     let last = read.await.unwrap_or_else(Item::Failed);
     drop(to.send(last));

@@ -10,7 +10,7 @@ pub(crate) enum Origin {
     /// The bucket, by signed requests.
     Key { key: String, version_id: Option<String> },
     /// An address that is signed already, and what may be shown of it.
-    Presigned { address: Uri, shown: String, place: UrlPlace },
+    Presigned { address: Uri, shown: String, place: UrlLocation },
 }
 
 impl Origin {
@@ -41,22 +41,22 @@ impl Origin {
 
 /// The place of the object of a URL, as far as the URL tells: its query does not count, and the path is decoded once, in which `+` stays `+`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct UrlPlace {
+pub(crate) struct UrlLocation {
     bucket: Option<String>,
     key: Option<String>,
 }
 
-impl UrlPlace {
-    pub(crate) fn of(address: &Uri, endpoint: &Endpoint) -> UrlPlace {
+impl UrlLocation {
+    pub(crate) fn of(address: &Uri, endpoint: &Endpoint) -> UrlLocation {
         let decode = |text: &str| escape::decode(text).filter(|text| !text.is_empty());
         let path = address.path().strip_prefix('/').unwrap_or_default();
         if endpoint.addressing() == Addressing::Path {
             let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-            return UrlPlace { bucket: decode(bucket), key: decode(key) };
+            return UrlLocation { bucket: decode(bucket), key: decode(key) };
         }
         // A domain of its own does not say which bucket it leads to.
         let bucket = address.host().and_then(bucket_of_host).map(str::to_owned);
-        UrlPlace { bucket, key: decode(path) }
+        UrlLocation { bucket, key: decode(path) }
     }
 
     pub(crate) fn as_place(&self) -> Place<'_> {

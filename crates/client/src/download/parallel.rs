@@ -16,7 +16,7 @@ use std::sync::Arc;
 use osseal_core::{ByteRange, Chunk, Layout, Reading, Window};
 use osseal_wire::oss::{Crc64, RangeSpec};
 
-use crate::download::body_reader::{Flow, Pinned, pin};
+use crate::download::body_reader::{BodyReader, Snapshot, snapshot};
 use crate::download::fetch::{ask_for, fetch_first, guess, window};
 use crate::download::get::{self, GetObject};
 use crate::download::ordered::Ordered;
@@ -28,19 +28,19 @@ use crate::object::object_info::ObjectInfo;
 use crate::object::options::{GetOptions, Progress};
 use crate::runtime::spans::{self, Operation};
 
-pub(crate) use crate::download::unordered::{Scattered, Stretch};
+pub(crate) use crate::download::unordered::{UnorderedDownload, WrittenRange};
 
 /// An object on its way in by several requests at a time; [`EncryptedBucket::download`] begins one.
 ///
 /// What holds for [`GetObject`] holds here: act on the bytes only when all have come. Dropping it ends its requests.
 pub struct Download {
-    pub(super) object: Pinned,
+    pub(super) object: Snapshot,
     pub(super) info: ObjectInfo,
     pub(super) range: Range<u64>,
     /// Whether all stored bytes come, so that their checksum counts.
     pub(super) is_whole: bool,
     /// The piece that the first reply brings.
-    first: Option<(Flow, Range<u64>)>,
+    first: Option<(BodyReader, Range<u64>)>,
     /// What else there is to read, in plaintext.
     rest: Range<u64>,
     /// Plaintext bytes of a piece.
@@ -61,7 +61,7 @@ pub(crate) async fn download(
     let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
     let begun = async {
         let download = discover(bucket, origin, options).await?;
-        spans::moved(0);
+        spans::record_bytes(0);
         Ok(download)
     };
     bucket.scene("get", Some(key)).run(begun).await
@@ -98,7 +98,7 @@ async fn discover(
     let Some((range, first)) = plan else {
         return get::begin(bucket, origin, options).await.map(Download::from);
     };
-    let object = pin(bucket, origin, &policy, described).await?;
+    let object = snapshot(bucket, origin, &policy, described).await?;
     let begun = first.as_ref().map_or(range.start, |first| first.end);
     let first = match first {
         None => None,
@@ -106,7 +106,7 @@ async fn discover(
             let end = layout.stored_piece(&plain, window.total).end.min(window.end);
             let ask = if plain == (0..plain_total) { ByteRange::Whole } else { plain.clone().into() };
             let reading = Reading::plan(layout, &ask, Window { end, ..window })?;
-            Some((Flow::begin(object.clone(), reading, body, window.end - end, true).await?, plain))
+            Some((BodyReader::begin(object.clone(), reading, body, window.end - end, true).await?, plain))
         }
     };
     Ok(Download {
@@ -169,7 +169,7 @@ impl Download {
             .ordered
             .get_or_insert_with(|| Ordered::begin(object, first.take(), cut(rest.clone(), *part), *jobs));
         if let Some(chunk) = ordered.advance().await? {
-            spans::moved(chunk.bytes.len() as u64);
+            spans::record_bytes(chunk.bytes.len() as u64);
             if let Some(progress) = &self.progress {
                 progress(chunk.bytes.len() as u64);
             }
@@ -195,19 +195,19 @@ impl Download {
 
     async fn place(self, sink: Arc<dyn WriteAt>) -> Result<u64, Failure> {
         let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
-        let mut scattered = self.scatter(sink, &[], false);
-        let done = scattered.rest().await;
-        scattered.end().await;
+        let mut unordered = self.unordered(sink, &[], false);
+        let done = unordered.rest().await;
+        unordered.end().await;
         finish(&object, &range, is_whole, done?)
     }
 
     /// Begins to write what is not there yet.
-    pub(super) fn scatter(
+    pub(super) fn unordered(
         mut self,
         sink: Arc<dyn WriteAt>,
         there: &[Range<u64>],
         is_digested: bool,
-    ) -> Scattered {
+    ) -> UnorderedDownload {
         let mut first = self.first.take();
         if let Some((_, piece)) = &first
             && there.iter().any(|done| done.start < piece.end && piece.start < done.end)
@@ -222,7 +222,7 @@ impl Download {
             at = at.max(done.end);
         }
         pieces.extend(cut(at..self.range.end, self.part));
-        Scattered::begin(&self.object, first, pieces, sink, self.range.start, self.jobs)
+        UnorderedDownload::begin(&self.object, first, pieces, sink, self.range.start, self.jobs)
             .telling(self.progress.take(), is_digested)
     }
 }
@@ -230,15 +230,15 @@ impl Download {
 /// An object that is read by one request.
 impl From<GetObject> for Download {
     fn from(object: GetObject) -> Download {
-        let (flow, info, range, is_whole, operation) = object.into_parts();
+        let (reader, info, range, is_whole, operation) = object.into_parts();
         Download {
-            object: flow.object().clone(),
+            object: reader.object().clone(),
             info,
             is_whole,
             rest: range.end..range.end,
             part: u64::MAX,
             jobs: 1,
-            first: Some((flow, range.clone())),
+            first: Some((reader, range.clone())),
             range,
             progress: None,
             ordered: None,
@@ -259,10 +259,10 @@ impl fmt::Debug for Download {
 
 /// Checks what was written as a whole; gives the number of bytes.
 pub(super) fn finish(
-    object: &Pinned,
+    object: &Snapshot,
     range: &Range<u64>,
     is_whole: bool,
-    mut done: Vec<Stretch>,
+    mut done: Vec<WrittenRange>,
 ) -> Result<u64, Failure> {
     done.sort_by_key(|stretch| stretch.plain.start);
     if is_whole {

@@ -13,23 +13,23 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::download::parallel::{Download, Scattered, Stretch, finish};
-use crate::download::resume_record::{Identity, Memo, recordable};
+use crate::download::parallel::{Download, UnorderedDownload, WrittenRange, finish};
+use crate::download::resume_record::{DownloadCheckpoint, Identity, recordable};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::runtime::join::broke_down;
 use crate::state::{Record, RecordName, StateDir, bytes_of, system};
 
 /// A download of more parts than so many is worth being gone on with.
-const WORTH: u64 = 4;
+const MIN_RESUMABLE_PARTS: u64 = 4;
 /// The shortest time between two records: each has what came before it synced first.
-const PERIOD: Duration = Duration::from_millis(250);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The file of an unfinished download, for this process alone. Dropped, it stays for the next one if anything of it is recorded.
-pub struct Partial {
+pub struct PartialFile {
     record: Arc<Record>,
     path: PathBuf,
     file: Arc<File>,
-    memo: Memo,
+    checkpoint: DownloadCheckpoint,
     /// How many stretches have come, and how many of them had when a record was begun last.
     came: u64,
     noted: u64,
@@ -48,13 +48,13 @@ struct Saved {
     is_over: bool,
 }
 
-impl Partial {
+impl PartialFile {
     /// The partial file of a download to `target`, and what of it is there; none while another process downloads the same object to the same place. A
     /// file without a record, or of another object, starts over.
     ///
     /// # Errors
     /// When the file cannot be made in the target's folder, or the state directory cannot be read.
-    pub fn open(state: &StateDir, download: &Download, target: &Path) -> io::Result<Option<Partial>> {
+    pub fn open(state: &StateDir, download: &Download, target: &Path) -> io::Result<Option<PartialFile>> {
         let Some(object) = Identity::of(&download.object) else {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
@@ -69,13 +69,15 @@ impl Partial {
         let name = RecordName::of("download", &parts);
         let path = folder.join(format!(".osseal-{}.part", state.digits(name)));
         let Some(record) = state.take(name)? else { return Ok(None) };
-        let former = record.load()?.and_then(|content| serde_json::from_slice::<Memo>(&content).ok());
-        let former = former
-            .filter(|memo| memo.object == object && memo.range == download.range && memo.is_sound(download));
-        if let Some(memo) = former
-            && let Some(file) = reopen(&path, &memo)?
+        let former =
+            record.load()?.and_then(|content| serde_json::from_slice::<DownloadCheckpoint>(&content).ok());
+        let former = former.filter(|checkpoint| {
+            checkpoint.object == object && checkpoint.range == download.range && checkpoint.is_sound(download)
+        });
+        if let Some(checkpoint) = former
+            && let Some(file) = reopen(&path, &checkpoint)?
         {
-            return Ok(Some(Partial::new(record, path, file, memo, true)));
+            return Ok(Some(PartialFile::new(record, path, file, checkpoint, true)));
         }
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -83,14 +85,21 @@ impl Partial {
         }
         let file = system::open(OpenOptions::new().read(true).write(true).create_new(true), &path)?;
         let (device, inode) = system::identity(&file.metadata()?);
-        let memo = Memo { object, range: download.range.clone(), device, inode, done: Vec::new() };
-        Ok(Some(Partial::new(record, path, file, memo, false)))
+        let checkpoint =
+            DownloadCheckpoint { object, range: download.range.clone(), device, inode, done: Vec::new() };
+        Ok(Some(PartialFile::new(record, path, file, checkpoint, false)))
     }
 
-    fn new(record: Record, path: PathBuf, file: File, memo: Memo, is_recorded: bool) -> Partial {
+    fn new(
+        record: Record,
+        path: PathBuf,
+        file: File,
+        checkpoint: DownloadCheckpoint,
+        is_recorded: bool,
+    ) -> PartialFile {
         let (record, file) = (Arc::new(record), Arc::new(file));
         let saved = Arc::new(Mutex::new(Saved { is_recorded, ..Saved::default() }));
-        Partial { record, path, file, memo, came: 0, noted: 0, saved, is_over: false }
+        PartialFile { record, path, file, checkpoint, came: 0, noted: 0, saved, is_over: false }
     }
 
     /// Where the file lies until it takes the target's name.
@@ -116,7 +125,7 @@ impl Partial {
 
     /// Plaintext bytes that are there, by the record.
     pub fn there(&self) -> u64 {
-        self.memo.done.iter().map(|done| done.plain.end - done.plain.start).sum()
+        self.checkpoint.done.iter().map(|done| done.plain.end - done.plain.start).sum()
     }
 
     /// Forgets the download: its file has taken the target's name.
@@ -133,8 +142,8 @@ impl Partial {
 
     /// Whether it was opened for what this download reads.
     fn is_of(&self, download: &Download) -> bool {
-        let is_same = Identity::of(&download.object).is_some_and(|object| object == self.memo.object);
-        is_same && self.memo.range == download.range && !self.is_over
+        let is_same = Identity::of(&download.object).is_some_and(|object| object == self.checkpoint.object);
+        is_same && self.checkpoint.range == download.range && !self.is_over
     }
 
     /// Takes file and record away: nothing is gone on with.
@@ -148,7 +157,7 @@ impl Partial {
     }
 
     /// Takes what comes to its end, and records it now and then. None of that is on its way any more when this returns.
-    async fn fill(&mut self, scattered: &mut Scattered) -> Result<(), Failure> {
+    async fn fill(&mut self, unordered: &mut UnorderedDownload) -> Result<(), Failure> {
         let (mut saving, mut last) = (None::<JoinHandle<_>>, None::<Instant>);
         let filled = loop {
             let saved = async {
@@ -158,9 +167,9 @@ impl Partial {
                 }
             };
             tokio::select! {
-                stretch = scattered.next() => match stretch {
+                stretch = unordered.next() => match stretch {
                     Ok(Some(stretch)) => {
-                        self.memo.add(stretch);
+                        self.checkpoint.add(stretch);
                         self.came += 1;
                     }
                     Ok(None) => break Ok(()),
@@ -171,7 +180,9 @@ impl Partial {
                     written(saved)?;
                 }
             }
-            if self.noted < self.came && saving.is_none() && last.is_none_or(|last| last.elapsed() >= PERIOD)
+            if self.noted < self.came
+                && saving.is_none()
+                && last.is_none_or(|last| last.elapsed() >= CHECKPOINT_INTERVAL)
             {
                 saving = Some(self.save());
                 last = Some(Instant::now());
@@ -186,20 +197,29 @@ impl Partial {
     /// Syncs the file, then records what is in it.
     fn save(&mut self) -> JoinHandle<io::Result<()>> {
         self.noted = self.came;
-        let (file, record, memo) = (self.file.clone(), self.record.clone(), self.memo.clone());
+        let (file, record, checkpoint) = (self.file.clone(), self.record.clone(), self.checkpoint.clone());
         let (saved, came) = (self.saved.clone(), self.came);
-        tokio::task::spawn_blocking(move || save(&file, &record, &memo, &saved, came))
+        tokio::task::spawn_blocking(move || save(&file, &record, &checkpoint, &saved, came))
     }
 }
 
 /// Records what had come when so many stretches had. One that is too late does nothing.
-fn save(file: &File, record: &Record, memo: &Memo, saved: &Mutex<Saved>, came: u64) -> io::Result<()> {
+fn save(
+    file: &File,
+    record: &Record,
+    checkpoint: &DownloadCheckpoint,
+    saved: &Mutex<Saved>,
+    came: u64,
+) -> io::Result<()> {
     let mut saved = lock(saved);
     if saved.is_over || came < saved.came {
         return Ok(());
     }
     file.sync_data()?;
-    match serde_json::to_vec(memo).map_err(io::Error::from).and_then(|memo| record.store(&memo)) {
+    match serde_json::to_vec(checkpoint)
+        .map_err(io::Error::from)
+        .and_then(|checkpoint| record.store(&checkpoint))
+    {
         Ok(()) => (saved.came, saved.is_recorded) = (came, true),
         // The download itself is none the worse for it.
         Err(error) => tracing::warn!(%error, "how far the download is cannot be recorded"),
@@ -211,7 +231,7 @@ fn lock(saved: &Mutex<Saved>) -> MutexGuard<'_, Saved> {
     saved.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Drop for Partial {
+impl Drop for PartialFile {
     /// What is not recorded yet is recorded here, at the price of waiting for the disk: this is how an interrupted download ends. A record that is on its way
     /// is waited for; one that has not been begun comes too late.
     fn drop(&mut self) {
@@ -219,7 +239,7 @@ impl Drop for Partial {
             return;
         }
         if lock(&self.saved).came < self.came
-            && let Err(error) = save(&self.file, &self.record, &self.memo, &self.saved, self.came)
+            && let Err(error) = save(&self.file, &self.record, &self.checkpoint, &self.saved, self.came)
         {
             tracing::warn!(path = %self.path.display(), %error, "what came last is not recorded");
         }
@@ -232,7 +252,10 @@ impl Drop for Partial {
 impl Download {
     /// Whether so much comes that it is worth going on with when the process ends early: more than four parts of an object that has an ETag.
     pub fn is_worth_resuming(&self) -> bool {
-        let enough = self.part.checked_mul(WORTH).is_some_and(|few| self.range.end - self.range.start > few);
+        let enough = self
+            .part
+            .checked_mul(MIN_RESUMABLE_PARTS)
+            .is_some_and(|few| self.range.end - self.range.start > few);
         enough && !self.info.etag.is_empty() && Identity::of(&self.object).is_some()
     }
 
@@ -242,9 +265,9 @@ impl Download {
     ///
     /// # Errors
     /// As [`Download::write_to`]; and [`ErrorKind::Usage`] when the file was opened for another object or range, which leaves it as it is.
-    pub async fn write_partial(self, partial: &mut Partial) -> Result<u64, Error> {
+    pub async fn write_partial(self, partial: &mut PartialFile) -> Result<u64, Error> {
         let (object, is_ours) = (self.object.clone(), partial.is_of(&self));
-        let outcome = self.operation.clone().run(Box::pin(self.go_on(partial))).await;
+        let outcome = self.operation.clone().run(Box::pin(self.resume(partial))).await;
         outcome.map_err(|failure| {
             if !failure.kind.is_passing() && is_ours {
                 partial.discard();
@@ -253,7 +276,7 @@ impl Download {
         })
     }
 
-    async fn go_on(mut self, partial: &mut Partial) -> Result<u64, Failure> {
+    async fn resume(mut self, partial: &mut PartialFile) -> Result<u64, Failure> {
         if !partial.is_of(&self) {
             let message = "the partial file is of another object or range; open one for this download";
             return Err(Failure::new(ErrorKind::Usage, message));
@@ -261,18 +284,19 @@ impl Download {
         let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
         let unit = object.described().layout().plain_unit();
         self.part = self.part.max(recordable(range.end - range.start, unit));
-        let (file, base, done) = (partial.file.clone(), range.start, std::mem::take(&mut partial.memo.done));
+        let (file, base, done) =
+            (partial.file.clone(), range.start, std::mem::take(&mut partial.checkpoint.done));
         let read = tokio::task::spawn_blocking(move || {
             done.into_iter().filter(|done| done.is_on(&file, base)).collect::<Vec<_>>()
         });
-        partial.memo.done = read.await.map_err(|_| broke_down())?;
+        partial.checkpoint.done = read.await.map_err(|_| broke_down())?;
         if let Some(progress) = &self.progress {
             progress(partial.there());
         }
-        let there: Vec<_> = partial.memo.done.iter().map(|done| done.plain.clone()).collect();
-        let mut scattered = self.scatter(partial.file.clone(), &there, true);
-        let outcome = partial.fill(&mut scattered).await;
-        scattered.end().await;
+        let there: Vec<_> = partial.checkpoint.done.iter().map(|done| done.plain.clone()).collect();
+        let mut unordered = self.unordered(partial.file.clone(), &there, true);
+        let outcome = partial.fill(&mut unordered).await;
+        unordered.end().await;
         if let Err(failure) = outcome {
             if failure.kind.is_passing() && partial.noted < partial.came {
                 written(partial.save().await)?;
@@ -281,14 +305,15 @@ impl Download {
         }
         let file = partial.file.clone();
         written(tokio::task::spawn_blocking(move || file.sync_all()).await)?;
-        let done = partial.memo.done.iter();
-        let done = done.map(|done| Stretch { plain: done.plain.clone(), crc64: done.crc64, sha256: None });
+        let done = partial.checkpoint.done.iter();
+        let done =
+            done.map(|done| WrittenRange { plain: done.plain.clone(), crc64: done.crc64, sha256: None });
         finish(&object, &range, is_whole, done.collect())
     }
 }
 
 /// The file that a record tells of, if that very file is there.
-fn reopen(path: &Path, memo: &Memo) -> io::Result<Option<File>> {
+fn reopen(path: &Path, checkpoint: &DownloadCheckpoint) -> io::Result<Option<File>> {
     let file = match system::open(OpenOptions::new().read(true).write(true), path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound || system::is_link_refused(path) => {
@@ -300,7 +325,7 @@ fn reopen(path: &Path, memo: &Memo) -> io::Result<Option<File>> {
     let is_it = found.is_file()
         && system::is_ours(&found)
         && system::is_private(&found)
-        && system::identity(&found) == (memo.device, memo.inode);
+        && system::identity(&found) == (checkpoint.device, checkpoint.inode);
     Ok(is_it.then_some(file))
 }
 

@@ -14,7 +14,7 @@ use osseal_wire::oss::Endpoint;
 use osseal_wire::oss::request::{Call, GetObject as Get, Request};
 
 use crate::download::get::{self, GetObject};
-use crate::download::origin::{Origin, UrlPlace};
+use crate::download::origin::{Origin, UrlLocation};
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::object::context::BucketContext;
 use crate::object::options::GetOptions;
@@ -109,7 +109,7 @@ impl PresignedReader {
     /// A reader with these keys; what it may read is what `suite`'s writers promise, and nothing weaker.
     pub fn new(keyring: Keyring, suite: Suite) -> PresignedReader {
         let policy = ReadPolicy::for_writer_of(suite);
-        let keyring = blocking_unwrap::aside(keyring);
+        let keyring = blocking_unwrap::on_blocking_threads(keyring);
         PresignedReader { keyring, suite, policy, transport: OnceLock::new(), allow_plain_http: false }
     }
 
@@ -142,7 +142,7 @@ impl PresignedReader {
         let shown = url.split(['?', '#']).next().unwrap_or_default();
         let scene = Scene { operation: "get", bucket: None, key: Some(shown) };
         let (address, endpoint) = check(url, &options).map_err(|failure| failure.at(scene))?;
-        let place = UrlPlace::of(&address, &endpoint);
+        let place = UrlLocation::of(&address, &endpoint);
         let mut builder = Store::builder(endpoint, "").anonymous();
         if let Some(transport) = self.transport.get() {
             builder = builder.transport(transport.clone());

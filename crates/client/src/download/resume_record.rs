@@ -7,26 +7,26 @@ use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use crate::download::body_reader::Pinned;
+use crate::download::body_reader::Snapshot;
 use crate::download::origin::Origin;
-use crate::download::parallel::{Download, Stretch};
+use crate::download::parallel::{Download, WrittenRange};
 use crate::state::system;
 
 /// About how many stretches a record may have, at 200 bytes each: there is a most that a record holds.
-const STRETCHES: u64 = 10_000;
+const MAX_RANGES: u64 = 10_000;
 /// Bytes that are read back at a time.
-const READ: usize = 1 << 20;
+const READ_BACK_BYTES: usize = 1 << 20;
 
 /// What a record holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Memo {
+pub(super) struct DownloadCheckpoint {
     pub(super) object: Identity,
     /// Plaintext bytes that the file is to have.
     pub(super) range: Range<u64>,
     pub(super) device: u64,
     pub(super) inode: u64,
-    pub(super) done: Vec<Done>,
+    pub(super) done: Vec<CompletedRange>,
 }
 
 /// Which object the bytes are of.
@@ -46,7 +46,7 @@ pub(super) struct Identity {
 /// A stretch that was on the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Done {
+pub(super) struct CompletedRange {
     pub(super) plain: Range<u64>,
     /// Of its stored bytes.
     pub(super) crc64: u64,
@@ -56,7 +56,7 @@ pub(super) struct Done {
 
 impl Identity {
     /// None of what a URL leads to: which object that is, the URL need not say.
-    pub(super) fn of(object: &Pinned) -> Option<Identity> {
+    pub(super) fn of(object: &Snapshot) -> Option<Identity> {
         let Origin::Key { key, version_id } = object.origin() else { return None };
         let (bucket, described) = (object.bucket(), object.described());
         Some(Identity {
@@ -73,35 +73,35 @@ impl Identity {
     }
 }
 
-impl Memo {
+impl DownloadCheckpoint {
     /// Whether the stretches are in order, inside the range, and begin and end where pieces may.
     pub(super) fn is_sound(&self, download: &Download) -> bool {
         let unit = download.object.described().layout().plain_unit();
         let is_bound = |at: u64| at == self.range.start || at == self.range.end || at.is_multiple_of(unit);
         let mut at = self.range.start;
-        self.done.iter().all(|Done { plain, .. }| {
+        self.done.iter().all(|CompletedRange { plain, .. }| {
             let is_next = at <= plain.start && plain.start < plain.end && plain.end <= self.range.end;
             at = plain.end;
             is_next && is_bound(plain.start) && is_bound(plain.end)
         })
     }
 
-    pub(super) fn add(&mut self, stretch: Stretch) {
+    pub(super) fn add(&mut self, stretch: WrittenRange) {
         let sha256 = stretch.sha256.map(|digest| HEXLOWER.encode(&digest)).unwrap_or_default();
-        let done = Done { plain: stretch.plain, crc64: stretch.crc64, sha256 };
+        let done = CompletedRange { plain: stretch.plain, crc64: stretch.crc64, sha256 };
         let at = self.done.partition_point(|other| other.plain.start < done.plain.start);
         self.done.insert(at, done);
     }
 }
 
-impl Done {
+impl CompletedRange {
     /// Whether the file has the bytes that were recorded.
     pub(super) fn is_on(&self, file: &File, base: u64) -> bool {
         let mut digest = Context::new(&SHA256);
-        let mut buffer = vec![0; READ];
+        let mut buffer = vec![0; READ_BACK_BYTES];
         let mut at = self.plain.start;
         while at < self.plain.end {
-            let left = usize::try_from(self.plain.end - at).unwrap_or(READ).min(READ);
+            let left = usize::try_from(self.plain.end - at).unwrap_or(READ_BACK_BYTES).min(READ_BACK_BYTES);
             if system::read_exact_at(file, &mut buffer[..left], at - base).is_err() {
                 return false;
             }
@@ -114,7 +114,7 @@ impl Done {
 
 /// The smallest piece of so many plaintext bytes with which a record stays within its bounds, in whole units.
 pub(super) fn recordable(length: u64, unit: u64) -> u64 {
-    length.div_ceil(STRETCHES).div_ceil(unit).saturating_mul(unit)
+    length.div_ceil(MAX_RANGES).div_ceil(unit).saturating_mul(unit)
 }
 
 #[cfg(test)]
@@ -127,9 +127,9 @@ mod tests {
         let digest = "f".repeat(64);
         for (length, unit) in [(1, 16), (160_001, 16), (48_800 << 30, 16), (48_800 << 30, 16_384)] {
             let piece = recordable(length, unit);
-            assert!(piece.is_multiple_of(unit) && length.div_ceil(piece) <= STRETCHES, "{length}");
+            assert!(piece.is_multiple_of(unit) && length.div_ceil(piece) <= MAX_RANGES, "{length}");
         }
-        let done = Done { plain: u64::MAX - 1..u64::MAX, crc64: u64::MAX, sha256: digest.clone() };
+        let done = CompletedRange { plain: u64::MAX - 1..u64::MAX, crc64: u64::MAX, sha256: digest.clone() };
         let name = "n".repeat(1023);
         let object = Identity {
             host: name.clone(),
@@ -141,9 +141,10 @@ mod tests {
             data_key: Some(digest),
         };
         // One for each piece, and the first one, which is smaller.
-        let done = vec![done; usize::try_from(STRETCHES).expect("small") + 1];
-        let memo = Memo { object, range: 0..u64::MAX, device: u64::MAX, inode: u64::MAX, done };
-        let length = serde_json::to_vec(&memo).expect("serializable").len();
+        let done = vec![done; usize::try_from(MAX_RANGES).expect("small") + 1];
+        let checkpoint =
+            DownloadCheckpoint { object, range: 0..u64::MAX, device: u64::MAX, inode: u64::MAX, done };
+        let length = serde_json::to_vec(&checkpoint).expect("serializable").len();
         assert!(length < MAX_CONTENT, "{length} bytes");
     }
 }

@@ -8,16 +8,16 @@ use http_body_util::BodyExt;
 use osseal_core::{ContentError, RangeError, Window};
 use osseal_wire::oss::RangeSpec;
 
-use crate::download::fetch::{STALL, fetch_more, window};
+use crate::download::fetch::{BODY_STALL_TIMEOUT, fetch_more, window};
 use crate::download::origin::Origin;
 use crate::error::{ErrorKind, Failure};
 use crate::object::context::BucketContext;
 use crate::object::object_info::Described;
-use crate::runtime::retry::Resumes;
+use crate::runtime::retry::BodyRetryPolicy;
 use crate::transport::{Body, TransportError};
 
 /// Stored bytes with their place, and the total that came with them.
-pub(crate) struct Stretch {
+pub(crate) struct StoredRange {
     pub(crate) window: Window,
     pub(crate) bytes: Bytes,
 }
@@ -28,13 +28,13 @@ pub(crate) async fn stored_bytes(
     origin: &Origin,
     earlier: &Described,
     span: Range<u64>,
-) -> Result<Stretch, Failure> {
+) -> Result<StoredRange, Failure> {
     let length = span.end - span.start;
-    let mut resumes = Resumes::new(bucket.store.retry(), length);
+    let mut resumes = BodyRetryPolicy::new(bucket.store.retry(), length);
     loop {
         let range = Some(RangeSpec::Bounded(span.clone()));
         let (described, body) = fetch_more(bucket, origin, range, earlier).await?;
-        let failure = match stretch(&described, body, span.clone()).await {
+        let failure = match read_stored_range(&described, body, span.clone()).await {
             Err(failure) if failure.is_transient() => failure,
             outcome => return outcome,
         };
@@ -46,17 +46,19 @@ pub(crate) async fn stored_bytes(
 
 /// The next bytes of a body.
 async fn next(body: &mut Body) -> Result<Option<Bytes>, Failure> {
-    let frame = tokio::time::timeout(STALL, body.frame()).await.map_err(|_| TransportError::late(STALL))?;
+    let frame = tokio::time::timeout(BODY_STALL_TIMEOUT, body.frame())
+        .await
+        .map_err(|_| TransportError::late(BODY_STALL_TIMEOUT))?;
     let frame = frame.transpose().map_err(|error| TransportError::broken("the reply broke off", error))?;
     Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }
 
 /// A few bytes out of a reply, which may hold more.
-pub(crate) async fn stretch(
+pub(crate) async fn read_stored_range(
     described: &Described,
     mut body: Body,
     span: Range<u64>,
-) -> Result<Stretch, Failure> {
+) -> Result<StoredRange, Failure> {
     let window = window(described);
     if span.start < window.start || window.end < span.end {
         let Window { start, end, total } = window;
@@ -78,7 +80,7 @@ pub(crate) async fn stretch(
         let message = "the store did not send the end of the object, which proves its size; read it again";
         return Err(Failure::new(ErrorKind::Transient, message));
     }
-    Ok(Stretch {
+    Ok(StoredRange {
         window: Window { start: span.start, end: span.end, total: window.total },
         bytes: bytes.freeze(),
     })

@@ -10,7 +10,7 @@ use osseal_core::Chunk;
 use tokio::sync::RwLock;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::download::body_reader::{Flow, Pinned};
+use crate::download::body_reader::{BodyReader, Snapshot};
 use crate::download::write_at::WriteAt;
 use crate::error::{ErrorKind, Failure};
 use crate::object::options::Progress;
@@ -18,22 +18,22 @@ use crate::runtime::join::broke_down;
 use crate::runtime::spans;
 
 /// Plaintext bytes that are written at once; as many come meanwhile.
-const BATCH: usize = 1 << 20;
+const WRITE_BATCH_BYTES: usize = 1 << 20;
 /// What a piece holds at a time, bytes: two batches, and what the network has ready.
-const HELD: u64 = 3 << 20;
+const MAX_HELD_BYTES: u64 = 3 << 20;
 
 /// Pieces on their way to their places. Dropped, it writes no more than what a thread is writing.
-pub(crate) struct Scattered {
+pub(crate) struct UnorderedDownload {
     writer: Writer,
-    first: Option<(Flow, Range<u64>)>,
+    first: Option<(BodyReader, Range<u64>)>,
     pieces: VecDeque<Range<u64>>,
     jobs: usize,
-    tasks: JoinSet<Result<Stretch, Failure>>,
+    tasks: JoinSet<Result<WrittenRange, Failure>>,
 }
 
 /// A piece that is in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
+pub(crate) struct WrittenRange {
     pub(crate) plain: Range<u64>,
     /// Of its stored bytes.
     pub(crate) crc64: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Stretch {
 /// Where pieces go, and who is told.
 #[derive(Clone)]
 struct Writer {
-    object: Pinned,
+    object: Snapshot,
     sink: Arc<dyn WriteAt>,
     /// Whose turn it is, where only one writes at a time.
     turn: Option<Arc<Mutex<()>>>,
@@ -58,52 +58,52 @@ struct Writer {
     is_digested: bool,
 }
 
-impl Scattered {
+impl UnorderedDownload {
     pub(super) fn begin(
-        object: &Pinned,
-        first: Option<(Flow, Range<u64>)>,
+        object: &Snapshot,
+        first: Option<(BodyReader, Range<u64>)>,
         pieces: VecDeque<Range<u64>>,
         sink: Arc<dyn WriteAt>,
         base: u64,
         jobs: usize,
-    ) -> Scattered {
+    ) -> UnorderedDownload {
         let (object, turn) = (object.clone(), sink.is_serial().then(Arc::default));
         let (is_over, writing) = Default::default();
         let writer =
             Writer { object, sink, turn, is_over, writing, base, progress: None, is_digested: false };
-        Scattered { writer, first, pieces, jobs, tasks: JoinSet::new() }
+        UnorderedDownload { writer, first, pieces, jobs, tasks: JoinSet::new() }
     }
 
-    pub(super) fn telling(mut self, progress: Option<Progress>, is_digested: bool) -> Scattered {
+    pub(super) fn telling(mut self, progress: Option<Progress>, is_digested: bool) -> UnorderedDownload {
         (self.writer.progress, self.writer.is_digested) = (progress, is_digested);
         self
     }
 
     /// The next piece that is in its place; none when all are. Nothing is lost when this is dropped half-way.
-    pub(crate) async fn next(&mut self) -> Result<Option<Stretch>, Failure> {
-        if let Some((flow, plain)) = self.first.take() {
-            self.tasks.spawn(spans::belonging(self.writer.clone().write(Some(flow), plain)));
+    pub(crate) async fn next(&mut self) -> Result<Option<WrittenRange>, Failure> {
+        if let Some((reader, plain)) = self.first.take() {
+            self.tasks.spawn(spans::in_operation(self.writer.clone().write(Some(reader), plain)));
         }
         while self.tasks.len() < self.jobs {
             let Some(plain) = self.pieces.pop_front() else { break };
-            self.tasks.spawn(spans::belonging(self.writer.clone().write(None, plain)));
+            self.tasks.spawn(spans::in_operation(self.writer.clone().write(None, plain)));
         }
         match self.tasks.join_next().await {
             None => Ok(None),
             Some(Ok(written)) => {
-                let stretch = written?;
-                spans::moved(stretch.plain.end - stretch.plain.start);
-                Ok(Some(stretch))
+                let range = written?;
+                spans::record_bytes(range.plain.end - range.plain.start);
+                Ok(Some(range))
             }
             Some(Err(_)) => Err(broke_down()),
         }
     }
 
     /// All that are not there yet.
-    pub(super) async fn rest(&mut self) -> Result<Vec<Stretch>, Failure> {
+    pub(super) async fn rest(&mut self) -> Result<Vec<WrittenRange>, Failure> {
         let mut done = Vec::new();
-        while let Some(stretch) = self.next().await? {
-            done.push(stretch);
+        while let Some(range) = self.next().await? {
+            done.push(range);
         }
         Ok(done)
     }
@@ -116,26 +116,26 @@ impl Scattered {
     }
 }
 
-impl Drop for Scattered {
+impl Drop for UnorderedDownload {
     fn drop(&mut self) {
         self.writer.is_over.store(true, Ordering::Release);
     }
 }
 
 impl Writer {
-    async fn write(self, begun: Option<Flow>, plain: Range<u64>) -> Result<Stretch, Failure> {
-        let _held = self.object.bucket().memory.take(self.object.part_len().min(HELD)).await;
-        let mut flow = match begun {
-            Some(flow) => flow,
-            None => self.object.flow(&plain).await?,
+    async fn write(self, begun: Option<BodyReader>, plain: Range<u64>) -> Result<WrittenRange, Failure> {
+        let _held = self.object.bucket().memory.take(self.object.part_len().min(MAX_HELD_BYTES)).await;
+        let mut reader = match begun {
+            Some(reader) => reader,
+            None => self.object.reader(&plain).await?,
         };
         let mut writing = None;
         let mut digest = self.is_digested.then(|| Context::new(&SHA256));
         let (mut batch, mut len) = (Vec::new(), 0);
-        while let Some(chunk) = flow.advance().await? {
+        while let Some(chunk) = reader.advance().await? {
             len += chunk.bytes.len();
             batch.push(chunk);
-            if len >= BATCH {
+            if len >= WRITE_BATCH_BYTES {
                 digest = written(&mut writing, digest).await?;
                 writing = Some(self.begin_write(std::mem::take(&mut batch), digest.take()));
                 len = 0;
@@ -145,7 +145,7 @@ impl Writer {
         writing = Some(self.begin_write(batch, digest.take()));
         digest = written(&mut writing, digest).await?;
         let sha256 = digest.and_then(|digest| digest.finish().as_ref().try_into().ok());
-        Ok(Stretch { plain, crc64: flow.crc64().unwrap_or_default(), sha256 })
+        Ok(WrittenRange { plain, crc64: reader.crc64().unwrap_or_default(), sha256 })
     }
 
     /// Writes in a thread that may block.

@@ -6,47 +6,47 @@ use osseal_core::{Reading, Window};
 
 use crate::download::fetch::{fetch_tail, opener};
 use crate::download::origin::Origin;
-use crate::download::stored_range::{stored_bytes, stretch};
+use crate::download::stored_range::{read_stored_range, stored_bytes};
 use crate::error::{Error, Failure};
 use crate::object::context::BucketContext;
 use crate::object::object_info::ObjectInfo;
 use crate::object::options::GetOptions;
 
-/// What [`EncryptedBucket::prove`] found.
+/// What [`EncryptedBucket::verify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
+pub struct Verification {
     /// The object.
     pub info: ObjectInfo,
     /// Whether size, context and place of the object are proven: it is sealed, and its last chunk is authentic. Of AES/CTR nothing is proven but that the
     /// key opens the envelope.
-    pub is_proven: bool,
+    pub is_verified: bool,
 }
 
-pub(crate) async fn prove(
+pub(crate) async fn verify(
     bucket: &Arc<BucketContext>,
     key: &str,
     options: GetOptions,
-) -> Result<Proof, Error> {
+) -> Result<Verification, Error> {
     let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
-    bucket.scene("verify", Some(key)).run(prove_at(bucket, &origin, &options)).await
+    bucket.scene("verify", Some(key)).run(verify_at(bucket, &origin, &options)).await
 }
 
-async fn prove_at(
+async fn verify_at(
     bucket: &Arc<BucketContext>,
     origin: &Origin,
     options: &GetOptions,
-) -> Result<Proof, Failure> {
+) -> Result<Verification, Failure> {
     let policy = bucket.policy(options.read_policy.as_ref())?;
     let (described, body) = fetch_tail(bucket, origin, &policy, options.if_match.as_deref()).await?;
     let info = described.info(origin.name(), bucket.keyring.as_ref())?;
     let opener = opener(bucket, origin, &policy, &described).await?;
-    let is_proven = described.layout().proves_end();
-    if is_proven {
+    let is_verified = described.layout().proves_end();
+    if is_verified {
         // Nothing but the end is read.
         let nothing = Window { start: 0, end: 0, total: described.reply.range.total };
         let mut stream = Reading::plan_end(described.layout(), nothing)?.into_stream(opener);
         if let Some(span) = stream.missing_end() {
-            let last = match stretch(&described, body, span.clone()).await {
+            let last = match read_stored_range(&described, body, span.clone()).await {
                 Err(failure) if failure.is_transient() => {
                     let pinned = origin.clone().pinned(described.reply.version_id.as_deref());
                     stored_bytes(bucket, &pinned, &described, span).await?
@@ -57,5 +57,5 @@ async fn prove_at(
         }
         stream.finish()?;
     }
-    Ok(Proof { info, is_proven })
+    Ok(Verification { info, is_verified })
 }

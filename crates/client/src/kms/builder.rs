@@ -11,9 +11,9 @@ use super::client::{Counters, Inner, Kms};
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::runtime::clock::Clock;
-use crate::runtime::clock_skew::Skew;
-use crate::runtime::rate_limiter::Limiter;
-use crate::runtime::retry::{Budget, RetryPolicy};
+use crate::runtime::clock_skew::ClockSkew;
+use crate::runtime::rate_limiter::RateLimiter;
+use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
 use crate::transport::{Https, Transport};
 
 /// Puts a [`Kms`] together.
@@ -94,12 +94,15 @@ impl KmsBuilder {
             endpoint: self.endpoint,
             credentials,
             transport,
-            limiter: Limiter::new(per_second.into(), Duration::from_secs(1) / per_second * (per_second / 10)),
+            limiter: RateLimiter::new(
+                per_second.into(),
+                Duration::from_secs(1) / per_second * (per_second / 10),
+            ),
             limits: self.limits,
             retry: self.retry,
-            budget: Budget::default(),
+            retry_tokens: RetryTokenBucket::default(),
             clock: self.clock,
-            skew: Skew::default(),
+            skew: ClockSkew::default(),
             counters: Counters::default(),
         })))
     }

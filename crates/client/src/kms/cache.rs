@@ -31,11 +31,11 @@ impl CachePolicy {
     pub const NONE: CachePolicy = CachePolicy { entries: 0, uses: 0, lifetime: Duration::ZERO };
 }
 
-/// A question to the service: all that its answer depends on, and what the answer is for. The content tells the suite. A cache belongs to one key with
+/// A key to the service: all that its answer depends on, and what the answer is for. The content tells the suite. A cache belongs to one key with
 /// one context and at most one passphrase, so that it is enough to know which of the two are tried. What may be read has been decided before anybody
 /// asks here; answers are kept apart by the policy all the same, so that nothing that a lax reader was given is given to a strict one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Question {
+pub(super) struct UnwrapCacheKey {
     pub(super) wrap: WrapAlgorithm,
     pub(super) content: WrappedContent,
     pub(super) blob: String,
@@ -45,18 +45,18 @@ pub(super) struct Question {
 }
 
 /// Answers that are kept.
-pub(super) struct Cache(Arc<Shelf>);
+pub(super) struct UnwrapCache(Arc<Shared>);
 
-struct Shelf {
+struct Shared {
     policy: CachePolicy,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    entries: HashMap<Question, Entry>,
+    entries: HashMap<UnwrapCacheKey, Entry>,
     /// The questions in the order in which their answers came, which is the order in which they go.
-    order: BTreeMap<u64, Question>,
+    order: BTreeMap<u64, UnwrapCacheKey>,
     count: u64,
     /// The task that wipes what nobody asks for, which ends with its runtime.
     sweeper: Option<AbortHandle>,
@@ -69,46 +69,46 @@ struct Entry {
     uses: u32,
 }
 
-impl Cache {
-    pub(super) fn new(policy: CachePolicy) -> Cache {
-        Cache(Arc::new(Shelf { policy, state: Mutex::default() }))
+impl UnwrapCache {
+    pub(super) fn new(policy: CachePolicy) -> UnwrapCache {
+        UnwrapCache(Arc::new(Shared { policy, state: Mutex::default() }))
     }
 
     /// A kept answer.
-    pub(super) fn find(&self, question: &Question) -> Option<Arc<Secret>> {
+    pub(super) fn find(&self, key: &UnwrapCacheKey) -> Option<Arc<Secret>> {
         let mut state = self.0.state();
         state.sweep(Instant::now());
-        let entry = state.entries.get_mut(question)?;
+        let entry = state.entries.get_mut(key)?;
         entry.uses -= 1;
         let (secret, is_used_up) = (entry.secret.clone(), entry.uses == 0);
         if is_used_up {
-            state.remove(question);
+            state.remove(key);
         }
         Some(secret)
     }
 
     /// Wipes a kept answer.
-    pub(super) fn forget(&self, question: &Question) {
-        self.0.state().remove(question);
+    pub(super) fn forget(&self, key: &UnwrapCacheKey) {
+        self.0.state().remove(key);
     }
 
     /// Keeps an answer. In a runtime it is wiped when its time has come, whether anybody asks or not.
-    pub(super) fn keep(&self, question: Question, secret: Arc<Secret>) {
+    pub(super) fn keep(&self, key: UnwrapCacheKey, secret: Arc<Secret>) {
         let policy = self.0.policy;
         if policy.entries == 0 || policy.uses == 0 || policy.lifetime.is_zero() {
             return;
         }
         let (now, mut state) = (Instant::now(), self.0.state());
         state.sweep(now);
-        state.remove(&question);
+        state.remove(&key);
         while state.entries.len() >= policy.entries {
             let Some((_, oldest)) = state.order.pop_first() else { break };
             state.entries.remove(&oldest);
         }
         state.count += 1;
         let (number, until) = (state.count, now + policy.lifetime);
-        state.order.insert(number, question.clone());
-        state.entries.insert(question, Entry { secret, number, until, uses: policy.uses });
+        state.order.insert(number, key.clone());
+        state.entries.insert(key, Entry { secret, number, until, uses: policy.uses });
         if state.sweeper.as_ref().is_none_or(AbortHandle::is_finished)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -118,13 +118,13 @@ impl Cache {
 }
 
 /// Wipes each answer when its time has come, until nothing is left.
-async fn sweep(shelf: Weak<Shelf>) {
+async fn sweep(shelf: Weak<Shared>) {
     while let Some(next) = shelf.upgrade().and_then(|shelf| shelf.swept()) {
         tokio::time::sleep_until(next).await;
     }
 }
 
-impl Shelf {
+impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,8 +154,8 @@ impl State {
         }
     }
 
-    fn remove(&mut self, question: &Question) {
-        if let Some(entry) = self.entries.remove(question) {
+    fn remove(&mut self, key: &UnwrapCacheKey) {
+        if let Some(entry) = self.entries.remove(key) {
             self.order.remove(&entry.number);
         }
     }
@@ -165,8 +165,8 @@ impl State {
 mod tests {
     use super::*;
 
-    fn question(blob: usize) -> Question {
-        Question {
+    fn key(blob: usize) -> UnwrapCacheKey {
+        UnwrapCacheKey {
             wrap: WrapAlgorithm::Kms,
             content: WrappedContent::DataKey,
             blob: blob.to_string(),
@@ -175,28 +175,28 @@ mod tests {
         }
     }
 
-    fn keep(cache: &Cache, blob: usize) -> Weak<Secret> {
+    fn keep(cache: &UnwrapCache, blob: usize) -> Weak<Secret> {
         let secret = Arc::new(Secret::new(vec![1; 32]));
         let kept = Arc::downgrade(&secret);
-        cache.keep(question(blob), secret);
+        cache.keep(key(blob), secret);
         kept
     }
 
     #[tokio::test(start_paused = true)]
     async fn number_uses_and_time_are_bounded() {
         let policy = CachePolicy { entries: 2, uses: 3, lifetime: Duration::from_secs(10) };
-        let cache = Cache::new(policy);
+        let cache = UnwrapCache::new(policy);
         let kept: Vec<_> = (0..3).map(|blob| keep(&cache, blob)).collect();
         assert!(kept[0].upgrade().is_none(), "the oldest goes and is wiped");
         for _ in 0..3 {
-            assert!(cache.find(&question(1)).is_some());
+            assert!(cache.find(&key(1)).is_some());
         }
-        assert!(cache.find(&question(1)).is_none() && kept[1].upgrade().is_none(), "used up");
+        assert!(cache.find(&key(1)).is_none() && kept[1].upgrade().is_none(), "used up");
         tokio::time::sleep(Duration::from_millis(9_999)).await;
-        assert!(cache.find(&question(2)).is_some());
+        assert!(cache.find(&key(2)).is_some());
         tokio::time::sleep(Duration::from_millis(10_002)).await;
         assert!(kept[2].upgrade().is_none(), "wiped in time though nobody asked");
-        assert!(cache.find(&question(2)).is_none());
+        assert!(cache.find(&key(2)).is_none());
         let again = keep(&cache, 4);
         tokio::time::sleep(Duration::from_secs(21)).await;
         assert!(again.upgrade().is_none(), "swept again after it was empty");
@@ -205,7 +205,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_answer_goes_at_its_own_time() {
         let policy = CachePolicy { lifetime: Duration::from_secs(10), ..CachePolicy::default() };
-        let cache = Cache::new(policy);
+        let cache = UnwrapCache::new(policy);
         let first = keep(&cache, 1);
         tokio::time::sleep(Duration::from_secs(5)).await;
         let second = keep(&cache, 2);
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn another_runtime_sweeps_when_that_of_the_sweeper_has_ended() {
         let policy = CachePolicy { lifetime: Duration::from_secs(10), ..CachePolicy::default() };
-        let cache = Cache::new(policy);
+        let cache = UnwrapCache::new(policy);
         let runtime = || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()
@@ -241,20 +241,20 @@ mod tests {
 
     #[tokio::test]
     async fn none_keeps_nothing_and_questions_differ() {
-        let cache = Cache::new(CachePolicy::NONE);
+        let cache = UnwrapCache::new(CachePolicy::NONE);
         assert!(keep(&cache, 1).upgrade().is_none());
-        let cache = Cache::new(CachePolicy::default());
+        let cache = UnwrapCache::new(CachePolicy::default());
         let kept = keep(&cache, 1);
-        let asked = question(1);
+        let asked = key(1);
         for other in [
-            Question { wrap: WrapAlgorithm::LegacyKms, ..asked.clone() },
-            Question { content: WrappedContent::Iv, ..asked.clone() },
-            Question { content: WrappedContent::SealedDataKey, ..asked.clone() },
-            Question { blob: "2".into(), ..asked.clone() },
-            Question { is_of_oss2: true, ..asked.clone() },
-            Question { policy: Some(ReadPolicy::AUTHENTICATED), ..asked.clone() },
-            Question { policy: Some(ReadPolicy::ALSO_UNAUTHENTICATED.with_moved()), ..asked.clone() },
-            Question { policy: None, ..asked.clone() },
+            UnwrapCacheKey { wrap: WrapAlgorithm::LegacyKms, ..asked.clone() },
+            UnwrapCacheKey { content: WrappedContent::Iv, ..asked.clone() },
+            UnwrapCacheKey { content: WrappedContent::SealedDataKey, ..asked.clone() },
+            UnwrapCacheKey { blob: "2".into(), ..asked.clone() },
+            UnwrapCacheKey { is_of_oss2: true, ..asked.clone() },
+            UnwrapCacheKey { policy: Some(ReadPolicy::AUTHENTICATED), ..asked.clone() },
+            UnwrapCacheKey { policy: Some(ReadPolicy::ALSO_UNAUTHENTICATED.with_moved()), ..asked.clone() },
+            UnwrapCacheKey { policy: None, ..asked.clone() },
         ] {
             assert!(cache.find(&other).is_none(), "{other:?}");
         }
@@ -262,7 +262,7 @@ mod tests {
         let other = keep(&cache, 2);
         cache.forget(&asked);
         assert!(kept.upgrade().is_none() && cache.find(&asked).is_none(), "forgotten");
-        assert!(other.upgrade().is_some() && cache.find(&question(2)).is_some());
+        assert!(other.upgrade().is_some() && cache.find(&key(2)).is_some());
         drop(cache);
         assert!(other.upgrade().is_none(), "wiped with the cache");
     }

@@ -20,9 +20,9 @@ use super::builder::KmsLimits;
 
 use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentials};
 use crate::runtime::clock::Clock;
-use crate::runtime::clock_skew::Skew;
-use crate::runtime::rate_limiter::Limiter;
-use crate::runtime::retry::{Budget, RetryPolicy};
+use crate::runtime::clock_skew::ClockSkew;
+use crate::runtime::rate_limiter::RateLimiter;
+use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
 use crate::runtime::spans;
 use crate::transport::{self, Body, BoxError, Transport, TransportError};
 
@@ -36,10 +36,10 @@ pub(super) struct Inner {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) limits: KmsLimits,
     pub(super) retry: RetryPolicy,
-    pub(super) budget: Budget,
-    pub(super) limiter: Limiter,
+    pub(super) retry_tokens: RetryTokenBucket,
+    pub(super) limiter: RateLimiter,
     pub(super) clock: Clock,
-    pub(super) skew: Skew,
+    pub(super) skew: ClockSkew,
     pub(super) counters: Counters,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn count(counter: &AtomicU64) {
 
 /// Why a call gave nothing.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum CallError {
     /// Not now, for all attempts.
     Unavailable(String),
     /// Not for these credentials, or not with this key.
@@ -89,56 +89,56 @@ pub(super) enum Trouble {
     Local(String),
 }
 
-impl Trouble {
+impl CallError {
     /// Fit to print, without anything secret.
     fn message(&self) -> &str {
-        let (Trouble::Unavailable(message)
-        | Trouble::Denied(message)
-        | Trouble::Refused(message)
-        | Trouble::Protocol(message)
-        | Trouble::Credentials(message)
-        | Trouble::Local(message)) = self;
+        let (CallError::Unavailable(message)
+        | CallError::Denied(message)
+        | CallError::Refused(message)
+        | CallError::Protocol(message)
+        | CallError::Credentials(message)
+        | CallError::Local(message)) = self;
         message
     }
 }
 
-impl From<Trouble> for KeyError {
-    fn from(trouble: Trouble) -> KeyError {
-        match trouble {
-            Trouble::Unavailable(message) => KeyError::Unavailable { message, retryable: true },
-            Trouble::Denied(message) | Trouble::Refused(message) => KeyError::Denied { message },
-            Trouble::Protocol(message) => KeyError::Protocol { message },
-            Trouble::Credentials(message) => KeyError::Credentials { message },
-            Trouble::Local(message) => KeyError::Unavailable { message, retryable: false },
+impl From<CallError> for KeyError {
+    fn from(error: CallError) -> KeyError {
+        match error {
+            CallError::Unavailable(message) => KeyError::Unavailable { message, retryable: true },
+            CallError::Denied(message) | CallError::Refused(message) => KeyError::Denied { message },
+            CallError::Protocol(message) => KeyError::Protocol { message },
+            CallError::Credentials(message) => KeyError::Credentials { message },
+            CallError::Local(message) => KeyError::Unavailable { message, retryable: false },
         }
     }
 }
 
-impl From<JsonError> for Trouble {
-    fn from(error: JsonError) -> Trouble {
-        Trouble::Protocol(error.to_string())
+impl From<JsonError> for CallError {
+    fn from(error: JsonError) -> CallError {
+        CallError::Protocol(error.to_string())
     }
 }
 
-impl From<CredentialsError> for Trouble {
-    fn from(error: CredentialsError) -> Trouble {
+impl From<CredentialsError> for CallError {
+    fn from(error: CredentialsError) -> CallError {
         let message = format!("no credentials: {error}");
         match error.kind() {
-            CredentialsErrorKind::Unavailable => Trouble::Unavailable(message),
-            CredentialsErrorKind::Refused => Trouble::Denied(message),
-            _ => Trouble::Credentials(error.to_string()),
+            CredentialsErrorKind::Unavailable => CallError::Unavailable(message),
+            CredentialsErrorKind::Refused => CallError::Denied(message),
+            _ => CallError::Credentials(error.to_string()),
         }
     }
 }
 
 /// A failed attempt, and whether another may do better.
 struct Attempt {
-    trouble: Trouble,
-    again: Again,
+    error: CallError,
+    again: RetryAction,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
+enum RetryAction {
     No,
     /// Paid for, so that a broken service is hardly asked more than a sound one.
     Paid,
@@ -169,11 +169,11 @@ impl Kms {
     }
 
     /// Makes a call, again and again where that may help, and gives back the document of success. What arrives after the deadline is dropped.
-    pub(super) async fn call(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-        spans::key_service(call.name(), self.persist(call)).await
+    pub(super) async fn call(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, CallError> {
+        spans::kms_call(call.name(), self.call_with_retries(call)).await
     }
 
-    async fn persist(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    async fn call_with_retries(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let inner = &self.0;
         let deadline = Instant::now() + inner.limits.operation;
         let mut delays = inner.retry.delays();
@@ -182,19 +182,19 @@ impl Kms {
         loop {
             let failed = match self.attempt(call, &grant.credentials, deadline).await {
                 Ok(document) => {
-                    inner.budget.refill();
+                    inner.retry_tokens.refill();
                     return Ok(document);
                 }
                 Err(failed) => failed,
             };
-            if failed.again == Again::Renewed
+            if failed.again == RetryAction::Renewed
                 && !renewed
                 && let Some(other) = in_time(deadline, inner.credentials.instead_of(&grant)).await?
             {
                 tracing::debug!(
                     call = call.name(),
                     attempt = attempts,
-                    error = failed.trouble.message(),
+                    error = failed.error.message(),
                     "asking again with other credentials"
                 );
                 (grant, renewed) = (other, true);
@@ -202,11 +202,11 @@ impl Kms {
                 count(&inner.counters.retries);
                 continue;
             }
-            if failed.again == Again::Corrected && !corrected {
+            if failed.again == RetryAction::Corrected && !corrected {
                 tracing::debug!(
                     call = call.name(),
                     attempt = attempts,
-                    error = failed.trouble.message(),
+                    error = failed.error.message(),
                     "asking again with the clock corrected"
                 );
                 corrected = true;
@@ -215,16 +215,16 @@ impl Kms {
                 continue;
             }
             let may = match failed.again {
-                Again::No | Again::Renewed | Again::Corrected => false,
-                Again::Free => true,
-                Again::Paid => inner.budget.spend(),
+                RetryAction::No | RetryAction::Renewed | RetryAction::Corrected => false,
+                RetryAction::Free => true,
+                RetryAction::Paid => inner.retry_tokens.spend(),
             };
             let wait = delays.next().filter(|wait| may && Instant::now() + *wait < deadline);
             let Some(wait) = wait else { return Err(failed.after(attempts)) };
             tracing::debug!(
                 call = call.name(),
                 attempt = attempts,
-                error = failed.trouble.message(),
+                error = failed.error.message(),
                 ?wait,
                 "asking the key service again"
             );
@@ -246,7 +246,7 @@ impl Kms {
             return Err(Attempt::unavailable("too many calls are waiting for their turn"));
         }
         count(&inner.counters.calls);
-        spans::sent();
+        spans::record_request();
         let limit = deadline.min(Instant::now() + inner.limits.call);
         match timeout_at(limit, self.exchange(call, credentials)).await {
             Ok(outcome) => outcome,
@@ -268,7 +268,7 @@ impl Kms {
         let reply = inner.transport.send(request).await.map_err(|error| Attempt::of_transport(&error))?;
         let (head, body) = reply.into_parts();
         let request_id = spans::request_id(&head.headers, REQUEST_ID);
-        spans::answered(request_id);
+        spans::record_reply(request_id);
         tracing::debug!(
             call = call.name(),
             status = head.status.as_u16(),
@@ -289,8 +289,8 @@ impl Kms {
         }
         let refused = Attempt::of_refusal(&error);
         let learned = || inner.skew.learn(&head.headers, (inner.clock)());
-        if error.is_clock_skewed() && learned().is_some_and(Skew::believes) {
-            return Err(Attempt { again: Again::Corrected, ..refused });
+        if error.is_clock_skewed() && learned().is_some_and(ClockSkew::believes) {
+            return Err(Attempt { again: RetryAction::Corrected, ..refused });
         }
         Err(refused)
     }
@@ -311,16 +311,16 @@ impl fmt::Debug for Kms {
 
 impl Attempt {
     fn unavailable(message: &str) -> Attempt {
-        Attempt { trouble: Trouble::Unavailable(message.to_owned()), again: Again::Paid }
+        Attempt { error: CallError::Unavailable(message.to_owned()), again: RetryAction::Paid }
     }
 
     fn local(message: impl Into<String>) -> Attempt {
-        Attempt { trouble: Trouble::Local(message.into()), again: Again::No }
+        Attempt { error: CallError::Local(message.into()), again: RetryAction::No }
     }
 
     fn protocol(what: &str) -> Attempt {
         let message = format!("{what}; check that the endpoint is the key service's");
-        Attempt { trouble: Trouble::Protocol(message), again: Again::No }
+        Attempt { error: CallError::Protocol(message), again: RetryAction::No }
     }
 
     fn of_transport(error: &TransportError) -> Attempt {
@@ -336,21 +336,23 @@ impl Attempt {
             "" => error.to_string(),
             id => format!("{error} (request {id})"),
         };
-        let (trouble, again) = match error.class() {
-            ErrorClass::Throttled => (Trouble::Unavailable(message), Again::Free),
-            ErrorClass::Unavailable => (Trouble::Unavailable(message), Again::Paid),
-            ErrorClass::Denied if error.is_token_expired() => (Trouble::Denied(message), Again::Renewed),
-            ErrorClass::Denied => (Trouble::Denied(message), Again::No),
-            _ => (Trouble::Refused(message), Again::No),
+        let (error, again) = match error.class() {
+            ErrorClass::Throttled => (CallError::Unavailable(message), RetryAction::Free),
+            ErrorClass::Unavailable => (CallError::Unavailable(message), RetryAction::Paid),
+            ErrorClass::Denied if error.is_token_expired() => {
+                (CallError::Denied(message), RetryAction::Renewed)
+            }
+            ErrorClass::Denied => (CallError::Denied(message), RetryAction::No),
+            _ => (CallError::Refused(message), RetryAction::No),
         };
-        Attempt { trouble, again }
+        Attempt { error, again }
     }
 
-    /// The trouble after the last attempt.
-    fn after(self, attempts: u32) -> Trouble {
-        match self.trouble {
-            Trouble::Unavailable(message) if attempts > 1 => {
-                Trouble::Unavailable(format!("{message}, after {attempts} attempts"))
+    /// The error after the last attempt.
+    fn after(self, attempts: u32) -> CallError {
+        match self.error {
+            CallError::Unavailable(message) if attempts > 1 => {
+                CallError::Unavailable(format!("{message}, after {attempts} attempts"))
             }
             other => other,
         }
@@ -361,8 +363,8 @@ impl Attempt {
 async fn in_time<T>(
     deadline: Instant,
     credentials: impl Future<Output = Result<T, CredentialsError>>,
-) -> Result<T, Trouble> {
-    let late = |_| Trouble::Unavailable("no credentials in time".to_owned());
+) -> Result<T, CallError> {
+    let late = |_| CallError::Unavailable("no credentials in time".to_owned());
     Ok(timeout_at(deadline, credentials).await.map_err(late)??)
 }
 

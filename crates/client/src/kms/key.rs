@@ -19,9 +19,9 @@ use osseal_wire::kms::{
 };
 use tokio::sync::OnceCell;
 
-use super::cache::{Cache, CachePolicy, Question};
-use super::client::{Kms, Trouble, count};
-use super::guard::{Guard, Meaning};
+use super::cache::{CachePolicy, UnwrapCache, UnwrapCacheKey};
+use super::client::{CallError, Kms, count};
+use super::replay_detector::{Domain, ReplayDetector};
 
 use crate::error::{Error, ErrorKind, Failure, Scene};
 
@@ -43,15 +43,15 @@ struct Inner {
     resolved: OnceCell<String>,
     context: EncryptionContext,
     passphrase: Option<EncryptionContext>,
-    cache: Cache,
-    flights: Mutex<HashMap<Question, WeakShared<Flight>>>,
-    guard: Guard,
+    cache: UnwrapCache,
+    flights: Mutex<HashMap<UnwrapCacheKey, WeakShared<InFlight>>>,
+    replay_detector: ReplayDetector,
     /// Whether what is wrapped need not be unwrapped for proof, any more or at all.
-    is_proven: AtomicBool,
+    is_verified: AtomicBool,
 }
 
 /// A question on its way, for all who ask it.
-type Flight = BoxFuture<'static, Result<Arc<Secret>, KeyError>>;
+type InFlight = BoxFuture<'static, Result<Arc<Secret>, KeyError>>;
 
 /// What [`KmsKey::check`] has proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct KmsKeyBuilder {
     context: EncryptionContext,
     passphrase: Option<EncryptionContext>,
     cache: CachePolicy,
-    proves_first: bool,
+    verifies_first: bool,
 }
 
 impl KmsKeyBuilder {
@@ -99,8 +99,8 @@ impl KmsKeyBuilder {
     /// Has values unwrapped and compared after they were wrapped, until that has succeeded once. It takes a call more and the permission to
     /// decrypt, which a writer need not have otherwise.
     #[must_use]
-    pub fn prove_first(self) -> Self {
-        KmsKeyBuilder { proves_first: true, ..self }
+    pub fn verify_first(self) -> Self {
+        KmsKeyBuilder { verifies_first: true, ..self }
     }
 
     /// The key. Nothing is asked yet.
@@ -109,7 +109,7 @@ impl KmsKeyBuilder {
     /// [`ErrorKind::Local`]: the system gives no random bytes.
     pub fn build(self) -> Result<KmsKey, Error> {
         let scene = Scene { operation: "open the key", ..Scene::default() };
-        let guard = Guard::new()
+        let replay_detector = ReplayDetector::new()
             .ok_or_else(|| Failure::new(ErrorKind::Local, "the system gives no random bytes").at(scene))?;
         Ok(KmsKey(Arc::new(Inner {
             kms: self.kms,
@@ -117,10 +117,10 @@ impl KmsKeyBuilder {
             id: self.id,
             context: self.context,
             passphrase: self.passphrase,
-            cache: Cache::new(self.cache),
+            cache: UnwrapCache::new(self.cache),
             flights: Mutex::default(),
-            guard,
-            is_proven: AtomicBool::new(!self.proves_first),
+            replay_detector,
+            is_verified: AtomicBool::new(!self.verifies_first),
         })))
     }
 }
@@ -134,7 +134,7 @@ impl KmsKey {
             context: EncryptionContext::default(),
             passphrase: None,
             cache: CachePolicy::default(),
-            proves_first: false,
+            verifies_first: false,
         }
     }
 
@@ -149,7 +149,7 @@ impl KmsKey {
     /// What the service says of making a data key; [`KeyError::Protocol`] when the two differ.
     pub async fn check(&self) -> Result<KmsCheck, KeyError> {
         let (data_key, wrapped) = self.0.data_key().await?;
-        match self.0.prove(&data_key, &wrapped).await {
+        match self.0.verify(&data_key, &wrapped).await {
             Ok(()) => Ok(KmsCheck::RoundTrip),
             Err(KeyError::Denied { message }) => Ok(KmsCheck::WrapsOnly { message }),
             Err(error) => Err(error),
@@ -159,7 +159,7 @@ impl KmsKey {
 
 impl Inner {
     /// The key's own id.
-    async fn key(&self) -> Result<&str, Trouble> {
+    async fn key(&self) -> Result<&str, CallError> {
         let look_up = async || {
             let call = Call::DescribeKey { key: self.id.clone() };
             let described = DescribedKey::from_json(&self.kms.call(&call).await?)?;
@@ -172,12 +172,12 @@ impl Inner {
         let key = self.key().await?;
         let call =
             Call::GenerateDataKey { key: self.id.clone(), bytes: DATA_KEY, context: self.context.clone() };
-        let reply = DataKey::from_json(&self.kms.call(&call).await?).map_err(Trouble::from)?;
+        let reply = DataKey::from_json(&self.kms.call(&call).await?).map_err(CallError::from)?;
         let mut bytes = reply.plaintext.to_bytes().ok_or_else(|| suspect("its data key is not base64"))?;
         if bytes.len() != usize::from(DATA_KEY) {
             return Err(suspect("its data key has not 32 bytes"));
         }
-        if bytes.iter().all(|byte| *byte == 0) || !self.guard.is_first(Meaning::DataKey, &bytes) {
+        if bytes.iter().all(|byte| *byte == 0) || !self.replay_detector.is_first(Domain::DataKey, &bytes) {
             return Err(suspect("it gave a data key of zeros, or one that it gave before"));
         }
         let secret = Secret::take_from(&mut bytes);
@@ -189,7 +189,7 @@ impl Inner {
         let key = self.key().await?;
         let plaintext = Plaintext::of_bytes(secret.expose());
         let call = Call::Encrypt { key: self.id.clone(), plaintext, context: self.context.clone() };
-        let reply = Encrypted::from_json(&self.kms.call(&call).await?).map_err(Trouble::from)?;
+        let reply = Encrypted::from_json(&self.kms.call(&call).await?).map_err(CallError::from)?;
         self.wrapped(key, &reply.key_id, &reply.ciphertext_blob, &reply.request_id)
     }
 
@@ -204,8 +204,9 @@ impl Inner {
         if replied != key {
             return Err(suspect("it answers for another key than the one that was asked"));
         }
-        let is_fresh = self.guard.is_first(Meaning::Blob, blob.as_str().as_bytes())
-            && (request_id.is_empty() || self.guard.is_first(Meaning::RequestId, request_id.as_bytes()));
+        let is_fresh = self.replay_detector.is_first(Domain::Blob, blob.as_str().as_bytes())
+            && (request_id.is_empty()
+                || self.replay_detector.is_first(Domain::RequestId, request_id.as_bytes()));
         if !is_fresh {
             return Err(suspect("it is the reply to another request"));
         }
@@ -219,12 +220,12 @@ impl Inner {
     }
 
     /// Has a wrapped value unwrapped, and compares.
-    async fn prove(&self, secret: &Secret, wrapped: &Wrapped) -> Result<(), KeyError> {
+    async fn verify(&self, secret: &Secret, wrapped: &Wrapped) -> Result<(), KeyError> {
         let opened = self.decrypt(&kms_blob_text(wrapped), &self.context).await?;
         let bytes = opened.plaintext.to_bytes().unwrap_or_default();
         constant_time::verify_slices_are_equal(&bytes, secret.expose())
             .map_err(|_| suspect("what it wrapped opens to something else"))?;
-        self.is_proven.store(true, Ordering::Relaxed);
+        self.is_verified.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -233,15 +234,15 @@ impl Inner {
         let key = self.key().await?;
         let call = Call::Decrypt { blob, context: context.clone() };
         let reply = match self.kms.call(&call).await {
-            Err(Trouble::Refused(_)) => return Err(KeyError::UnwrapFailed),
-            other => Decrypted::from_json(&other?).map_err(Trouble::from)?,
+            Err(CallError::Refused(_)) => return Err(KeyError::UnwrapFailed),
+            other => Decrypted::from_json(&other?).map_err(CallError::from)?,
         };
         // The blob says by which key it was made; that has to be the one that the keyring chose.
         if reply.key_id == key { Ok(reply) } else { Err(KeyError::UnwrapFailed) }
     }
 
     /// Asks for one value, in each context that may be its own.
-    async fn ask(&self, question: &Question) -> Result<Secret, KeyError> {
+    async fn ask(&self, question: &UnwrapCacheKey) -> Result<Secret, KeyError> {
         let form = Form::of(question.content).ok_or(KeyError::UnwrapFailed)?;
         let passphrase = self.passphrase.as_ref().filter(|_| question.is_of_oss2);
         let first = self.decrypt(&question.blob, passphrase.unwrap_or(&self.context)).await;
@@ -262,7 +263,7 @@ impl Inner {
     }
 
     /// Asks what nobody is asking already.
-    async fn share(self: &Arc<Self>, question: Question) -> Result<Arc<Secret>, KeyError> {
+    async fn share(self: &Arc<Self>, question: UnwrapCacheKey) -> Result<Arc<Secret>, KeyError> {
         let flight = {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(flight) = flights.get(&question).and_then(WeakShared::upgrade) {
@@ -298,8 +299,8 @@ impl WrapKey for KmsKey {
     fn wrap<'a>(&'a self, secret: &'a Secret) -> KeyFuture<'a, Wrapped> {
         Box::pin(async move {
             let wrapped = self.0.encrypt(secret).await?;
-            if !self.0.is_proven.load(Ordering::Relaxed) {
-                self.0.prove(secret, &wrapped).await?;
+            if !self.0.is_verified.load(Ordering::Relaxed) {
+                self.0.verify(secret, &wrapped).await?;
             }
             Ok(wrapped)
         })
@@ -310,8 +311,8 @@ impl WrapKey for KmsKey {
         drop(seed);
         Box::pin(async move {
             let (secret, wrapped) = self.0.data_key().await?;
-            if !self.0.is_proven.load(Ordering::Relaxed) {
-                self.0.prove(&secret, &wrapped).await?;
+            if !self.0.is_verified.load(Ordering::Relaxed) {
+                self.0.verify(&secret, &wrapped).await?;
             }
             Ok((secret, wrapped))
         })
@@ -325,7 +326,7 @@ impl UnwrapKey for KmsKey {
 
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret> {
         Box::pin(async move {
-            let question = Question::of(request);
+            let question = UnwrapCacheKey::of(request);
             let secret = match self.0.cache.find(&question) {
                 Some(secret) => {
                     count(&self.0.kms.counters().kept);
@@ -340,17 +341,17 @@ impl UnwrapKey for KmsKey {
 
     /// One bad reply does not stay for the time of the cache.
     fn forget(&self, request: UnwrapRequest<'_>) {
-        self.0.cache.forget(&Question::of(request));
+        self.0.cache.forget(&UnwrapCacheKey::of(request));
     }
 }
 
-impl Question {
-    fn of(request: UnwrapRequest<'_>) -> Question {
+impl UnwrapCacheKey {
+    fn of(request: UnwrapRequest<'_>) -> UnwrapCacheKey {
         let blob = request.kms_blob();
         let is_of_oss2 =
             request.wrap == WrapAlgorithm::LegacyKms || blob != BASE64.encode(&request.wrapped.0);
         let policy = request.policy.cloned();
-        Question { wrap: request.wrap, content: request.content, blob, is_of_oss2, policy }
+        UnwrapCacheKey { wrap: request.wrap, content: request.content, blob, is_of_oss2, policy }
     }
 }
 

@@ -8,7 +8,7 @@ use osseal_wire::oss::{Acl, StorageClass, UploadMarker, VersionMarker};
 
 use crate::object::headers::{HeaderChange, ObjectHeaders};
 
-/// Told how many more plaintext bytes have been stored, each time some have.
+/// ResumableProgress how many more plaintext bytes have been stored, each time some have.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// For [`EncryptedBucket::put`](crate::EncryptedBucket::put).

@@ -8,14 +8,14 @@ use tokio::runtime::Handle;
 
 use crate::runtime::join;
 
-/// The same keyring, whose keys that compute do so aside.
-pub(crate) fn aside(keyring: Keyring) -> Keyring {
-    keyring.map_unwrapping(|key| if key.computes() { Arc::new(Aside(key)) } else { key })
+/// The same keyring, whose keys that compute do so on_blocking_threads.
+pub(crate) fn on_blocking_threads(keyring: Keyring) -> Keyring {
+    keyring.map_unwrapping(|key| if key.computes() { Arc::new(BlockingUnwrap(key)) } else { key })
 }
 
-struct Aside(Arc<dyn UnwrapKey>);
+struct BlockingUnwrap(Arc<dyn UnwrapKey>);
 
-impl UnwrapKey for Aside {
+impl UnwrapKey for BlockingUnwrap {
     fn unwraps(&self, algorithm: WrapAlgorithm) -> bool {
         self.0.unwraps(algorithm)
     }
@@ -81,7 +81,7 @@ mod tests {
         let key = Meeting { computes, barrier: Barrier::new(meeting), caller: thread::current().id() };
         let named = NamedKey::new("meeting", MaterialDescription::empty()).unwrapping(Arc::new(key));
         let found = std::sync::Mutex::new(None);
-        let keyring = aside(Keyring::new(vec![named]).unwrap());
+        let keyring = on_blocking_threads(Keyring::new(vec![named]).unwrap());
         drop(keyring.map_unwrapping(|key| {
             *found.lock().unwrap() = Some(Arc::clone(&key));
             key

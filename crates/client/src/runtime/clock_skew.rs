@@ -11,9 +11,9 @@ const MOST: SignedDuration = SignedDuration::from_hours(24);
 
 /// Seconds that the service's clock is ahead; 0 until it said so.
 #[derive(Default)]
-pub(crate) struct Skew(AtomicI64);
+pub(crate) struct ClockSkew(AtomicI64);
 
-impl Skew {
+impl ClockSkew {
     /// The service's time, as far as we know it, at a time of this clock.
     pub(crate) fn corrected(&self, ours: Timestamp) -> Timestamp {
         ours.checked_add(SignedDuration::from_secs(self.0.load(Ordering::Relaxed))).unwrap_or(ours)
@@ -28,7 +28,7 @@ impl Skew {
     pub(crate) fn learn(&self, headers: &HeaderMap, ours: Timestamp) -> Option<SignedDuration> {
         let date = headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
         let ahead = date.and_then(parse_http_date)?.duration_since(ours);
-        if Skew::believes(ahead) {
+        if ClockSkew::believes(ahead) {
             self.0.store(ahead.as_secs(), Ordering::Relaxed);
         }
         Some(ahead)
@@ -53,13 +53,13 @@ mod tests {
             ("Wed, 31 Dec 2025 23:59:59 GMT", -86_401, "2026-01-02T00:00:00Z"),
             ("Thu, 30 Dec 9999 00:00:00 GMT", 251_634_816_000, "2026-01-02T00:00:00Z"),
         ] {
-            let skew = Skew::default();
+            let skew = ClockSkew::default();
             let headers = HeaderMap::from_iter([(http::header::DATE, date.parse().expect("a test value"))]);
             assert_eq!(skew.learn(&headers, ours), Some(SignedDuration::from_secs(seconds)), "{date}");
             assert_eq!(skew.corrected(ours).to_string(), then, "{date}");
             assert_eq!(skew.is_known(), then != "2026-01-02T00:00:00Z", "{date}");
         }
-        let skew = Skew::default();
+        let skew = ClockSkew::default();
         assert_eq!(skew.learn(&HeaderMap::new(), ours), None);
         let headers =
             HeaderMap::from_iter([(http::header::DATE, "yesterday".parse().expect("a test value"))]);

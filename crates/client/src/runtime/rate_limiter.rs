@@ -7,17 +7,17 @@ use tokio::time::Instant;
 
 /// At most so many units a second, some of them at once: calls, or bytes.
 #[derive(Debug)]
-pub(crate) struct Limiter {
+pub(crate) struct RateLimiter {
     per_second: u64,
     /// How far behind the clock the next turn may lie: what a bucket that has filled up gives at once.
     burst: Duration,
     next: Mutex<Option<Instant>>,
 }
 
-impl Limiter {
+impl RateLimiter {
     /// `per_second` is at least 1; what comes in the time of `burst` may come at once.
-    pub(crate) fn new(per_second: u64, burst: Duration) -> Limiter {
-        Limiter { per_second: per_second.max(1), burst, next: Mutex::new(None) }
+    pub(crate) fn new(per_second: u64, burst: Duration) -> RateLimiter {
+        RateLimiter { per_second: per_second.max(1), burst, next: Mutex::new(None) }
     }
 
     /// The instant at which so many units may pass. They are taken: who asks first is first.
@@ -46,7 +46,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn turns_come_at_the_rate_after_the_burst() {
-        let (limiter, begin) = (Limiter::new(1000, Duration::from_millis(100)), Instant::now());
+        let (limiter, begin) = (RateLimiter::new(1000, Duration::from_millis(100)), Instant::now());
         for _ in 0..=100 {
             limiter.turn().await;
         }
@@ -59,7 +59,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn units_are_paid_by_those_who_come_after() {
-        let (limiter, begin) = (Limiter::new(1000, Duration::ZERO), Instant::now());
+        let (limiter, begin) = (RateLimiter::new(1000, Duration::ZERO), Instant::now());
         assert_eq!(limiter.reserve(500), begin);
         assert_eq!(limiter.reserve(1), begin + Duration::from_millis(500));
         assert_eq!(limiter.reserve(1), begin + Duration::from_millis(501));

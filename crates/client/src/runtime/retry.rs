@@ -34,68 +34,76 @@ impl RetryPolicy {
 
 /// Whether a body that broke off is asked for again, and after which wait.
 #[derive(Debug)]
-pub(crate) struct Resumes {
+pub(crate) struct BodyRetryPolicy {
     policy: RetryPolicy,
     /// Waits until one body has been worth asking for.
     waits: Delays,
-    /// Bodies in a row that were not, and bodies that crawled without [`ENOUGH`] between.
+    /// Bodies in a row that were not, and bodies that crawled without [`PROGRESS_BYTES`] between.
     failures: u32,
-    crawls: u32,
+    slow_bodies: u32,
     /// Stored bytes of this body, and since the last that crawled.
-    came: u64,
-    came_since_crawl: u64,
+    received: u64,
+    bytes_since_slow_body: u64,
     /// With how many stored bytes this body is worth it.
-    worth: u64,
+    progress_threshold: u64,
 }
 
 /// How often a body is asked for again while nothing is gained by it.
-const RESUMES: u32 = 5;
+const MAX_BODY_RETRIES: u32 = 5;
 /// Stored bytes for which it was worth it to ask again, whatever is left.
-const ENOUGH: u64 = 64 << 10;
+const PROGRESS_BYTES: u64 = 64 << 10;
 /// The share of what was asked for that is enough, too: what is small gets on by small steps, and by a bounded number of them.
-const SHARE: u64 = 10;
+const PROGRESS_DIVISOR: u64 = 10;
 
-impl Resumes {
+impl BodyRetryPolicy {
     /// For a first body that has `asked` stored bytes.
-    pub(crate) fn new(policy: RetryPolicy, asked: u64) -> Resumes {
-        let waits = Resumes::waits(policy);
-        let worth = Resumes::worth(asked);
-        Resumes { policy, waits, failures: 0, crawls: 0, came: 0, came_since_crawl: 0, worth }
+    pub(crate) fn new(policy: RetryPolicy, asked: u64) -> BodyRetryPolicy {
+        let waits = BodyRetryPolicy::waits(policy);
+        let progress_threshold = BodyRetryPolicy::progress_threshold(asked);
+        BodyRetryPolicy {
+            policy,
+            waits,
+            failures: 0,
+            slow_bodies: 0,
+            received: 0,
+            bytes_since_slow_body: 0,
+            progress_threshold,
+        }
     }
 
     /// More stored bytes have come.
-    pub(crate) fn came(&mut self, bytes: u64) {
-        self.came += bytes;
-        self.came_since_crawl += bytes;
-        if self.came >= self.worth && self.failures > 0 {
-            (self.failures, self.waits) = (0, Resumes::waits(self.policy));
+    pub(crate) fn on_bytes(&mut self, bytes: u64) {
+        self.received += bytes;
+        self.bytes_since_slow_body += bytes;
+        if self.received >= self.progress_threshold && self.failures > 0 {
+            (self.failures, self.waits) = (0, BodyRetryPolicy::waits(self.policy));
         }
-        if self.came_since_crawl >= ENOUGH {
-            self.crawls = 0;
+        if self.bytes_since_slow_body >= PROGRESS_BYTES {
+            self.slow_bodies = 0;
         }
     }
 
     /// The body broke off with `left` stored bytes to come: how long to wait before they are asked for, if they are. After a body that was worth it not at
     /// all.
-    pub(crate) fn next(&mut self, left: u64, has_crawled: bool) -> Option<Duration> {
+    pub(crate) fn next(&mut self, left: u64, was_slow: bool) -> Option<Duration> {
         self.failures += 1;
-        if has_crawled {
-            (self.crawls, self.came_since_crawl) = (self.crawls + 1, 0);
+        if was_slow {
+            (self.slow_bodies, self.bytes_since_slow_body) = (self.slow_bodies + 1, 0);
         }
-        (self.came, self.worth) = (0, Resumes::worth(left));
+        (self.received, self.progress_threshold) = (0, BodyRetryPolicy::progress_threshold(left));
         match self.failures {
-            _ if self.failures.max(self.crawls) > RESUMES => None,
+            _ if self.failures.max(self.slow_bodies) > MAX_BODY_RETRIES => None,
             1 => Some(Duration::ZERO),
             _ => Some(self.waits.next().unwrap_or_default()),
         }
     }
 
     fn waits(policy: RetryPolicy) -> Delays {
-        RetryPolicy { attempts: RESUMES, ..policy }.delays()
+        RetryPolicy { attempts: MAX_BODY_RETRIES, ..policy }.delays()
     }
 
-    fn worth(asked: u64) -> u64 {
-        (asked / SHARE).clamp(1, ENOUGH)
+    fn progress_threshold(asked: u64) -> u64 {
+        (asked / PROGRESS_DIVISOR).clamp(1, PROGRESS_BYTES)
     }
 }
 
@@ -122,24 +130,24 @@ fn fraction() -> f64 {
 
 /// Tokens that retries cost and successes pay back: while a service is broken, it is asked hardly more often than when it is not.
 #[derive(Debug)]
-pub(crate) struct Budget(Mutex<u32>);
+pub(crate) struct RetryTokenBucket(Mutex<u32>);
 
-const FULL: u32 = 500;
-const COST: u32 = 5;
+const CAPACITY: u32 = 500;
+const RETRY_COST: u32 = 5;
 
-impl Default for Budget {
+impl Default for RetryTokenBucket {
     fn default() -> Self {
-        Budget(Mutex::new(FULL))
+        RetryTokenBucket(Mutex::new(CAPACITY))
     }
 }
 
-impl Budget {
+impl RetryTokenBucket {
     /// Pays for one retry, if there is enough left.
     pub(crate) fn spend(&self) -> bool {
         let mut tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let enough = *tokens >= COST;
+        let enough = *tokens >= RETRY_COST;
         if enough {
-            *tokens -= COST;
+            *tokens -= RETRY_COST;
         }
         enough
     }
@@ -147,7 +155,7 @@ impl Budget {
     /// A call succeeded.
     pub(crate) fn refill(&self) {
         let mut tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *tokens = (*tokens + 1).min(FULL);
+        *tokens = (*tokens + 1).min(CAPACITY);
     }
 }
 
@@ -182,19 +190,19 @@ mod tests {
     }
 
     /// Bodies of an object of that size until it has come or is given up, each of so many bytes as `body` says of those that are left.
-    fn bodies(size: u64, body: impl Fn(u64) -> u64, has_crawled: bool) -> (u64, bool, Duration) {
+    fn bodies(size: u64, body: impl Fn(u64) -> u64, was_slow: bool) -> (u64, bool, Duration) {
         let policy = RetryPolicy { attempts: 1, base: Duration::from_secs(1), cap: Duration::from_secs(4) };
-        let (mut left, mut resumes) = (size, Resumes::new(policy, size));
+        let (mut left, mut resumes) = (size, BodyRetryPolicy::new(policy, size));
         let (mut count, mut waited) = (0, Duration::ZERO);
         loop {
             let came = body(left).min(left);
-            resumes.came(came);
+            resumes.on_bytes(came);
             left -= came;
             count += 1;
             if left == 0 {
                 return (count, true, waited);
             }
-            match resumes.next(left, has_crawled) {
+            match resumes.next(left, was_slow) {
                 Some(wait) => waited += wait,
                 None => return (count, false, waited),
             }
@@ -211,16 +219,19 @@ mod tests {
         assert!(!bodies(1 << 20, |_| 0, false).1);
         // Halves, a tenth each, and 64 KiB each: all of it comes.
         assert!(bodies(10_000, |left| left.div_ceil(2), false).1);
-        assert_eq!(bodies(1 << 30, |_| ENOUGH, false), (1 << 14, true, Duration::ZERO));
-        let (count, is_whole, _) = bodies(10 * ENOUGH, |left| left.div_ceil(SHARE), false);
+        assert_eq!(bodies(1 << 30, |_| PROGRESS_BYTES, false), (1 << 14, true, Duration::ZERO));
+        let (count, is_whole, _) = bodies(10 * PROGRESS_BYTES, |left| left.div_ceil(PROGRESS_DIVISOR), false);
         assert!(is_whole && count < 150, "{count}");
-        // A body that crawls was worth it with 64 KiB alone.
-        assert_eq!((bodies(300_000, |_| 30_000, true).1, bodies(1 << 20, |_| ENOUGH, true).1), (false, true));
+        // A body that slow_bodies was worth it with 64 KiB alone.
+        assert_eq!(
+            (bodies(300_000, |_| 30_000, true).1, bodies(1 << 20, |_| PROGRESS_BYTES, true).1),
+            (false, true)
+        );
     }
 
     #[test]
     fn a_budget_runs_out_and_comes_back() {
-        let budget = Budget::default();
+        let budget = RetryTokenBucket::default();
         assert_eq!((0..1000).filter(|_| budget.spend()).count(), 100);
         (0..4).for_each(|_| budget.refill());
         assert!(!budget.spend());

@@ -24,16 +24,16 @@ tokio::task_local! {
 /// An operation or call that is under way, for all that belongs to it. It is over, and what it came to is in its span, when the last that holds it is gone:
 /// an object that is being read holds it until it is dropped.
 #[derive(Clone)]
-pub(crate) struct Operation(Arc<Course>);
+pub(crate) struct Operation(Arc<ActiveOperation>);
 
-struct Course {
+struct ActiveOperation {
     span: Span,
-    notes: Mutex<Notes>,
+    record: Mutex<Record>,
 }
 
 /// What is recorded at the end, once: a field that is recorded again stands in a log twice.
 #[derive(Default)]
-struct Notes {
+struct Record {
     requests: u64,
     request_id: Option<String>,
     bytes: Option<u64>,
@@ -42,7 +42,7 @@ struct Notes {
 
 impl Operation {
     fn begin(span: Span) -> Operation {
-        Operation(Arc::new(Course { span, notes: Mutex::default() }))
+        Operation(Arc::new(ActiveOperation { span, record: Mutex::default() }))
     }
 
     /// The one that is under way here, or one that nobody hears of.
@@ -50,15 +50,15 @@ impl Operation {
         OPERATION.try_with(Operation::clone).unwrap_or_else(|_| Operation::begin(Span::none()))
     }
 
-    /// Runs work that belongs to it, and notes its failure.
-    pub(crate) fn run<T, E: Fault>(
+    /// Runs work that belongs to it, and record its failure.
+    pub(crate) fn run<T, E: HasErrorKind>(
         self,
         work: impl Future<Output = Result<T, E>>,
     ) -> impl Future<Output = Result<T, E>> {
         self.scope(async {
             let outcome = work.await;
             if let Err(error) = &outcome {
-                note(|notes| notes.error = Some(error.kind()));
+                update(|record| record.error = Some(error.kind()));
             }
             outcome
         })
@@ -71,10 +71,10 @@ impl Operation {
     }
 }
 
-impl Drop for Course {
+impl Drop for ActiveOperation {
     fn drop(&mut self) {
-        let Notes { requests, request_id, bytes, error } =
-            std::mem::take(self.notes.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let Record { requests, request_id, bytes, error } =
+            std::mem::take(self.record.get_mut().unwrap_or_else(PoisonError::into_inner));
         self.span.record("requests", requests);
         self.span.record("request_id", request_id);
         self.span.record("bytes", bytes);
@@ -83,17 +83,17 @@ impl Drop for Course {
 }
 
 /// What a failure says of itself.
-pub(crate) trait Fault {
+pub(crate) trait HasErrorKind {
     fn kind(&self) -> ErrorKind;
 }
 
-impl Fault for Failure {
+impl HasErrorKind for Failure {
     fn kind(&self) -> ErrorKind {
         self.kind
     }
 }
 
-impl Fault for Error {
+impl HasErrorKind for Error {
     fn kind(&self) -> ErrorKind {
         Error::kind(self)
     }
@@ -110,7 +110,7 @@ impl Scene<'_> {
     }
 
     /// Runs an operation in its span. The work is boxed: what is wrapped in many layers must not be moved in its full size through each.
-    pub(crate) fn trace<T, E: Fault>(
+    pub(crate) fn trace<T, E: HasErrorKind>(
         self,
         work: impl Future<Output = Result<T, E>>,
     ) -> impl Future<Output = Result<T, E>> {
@@ -130,7 +130,7 @@ impl Scene<'_> {
 }
 
 /// Runs a call of the key service in its span.
-pub(crate) async fn key_service<T, E>(
+pub(crate) async fn kms_call<T, E>(
     call: &'static str,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
@@ -148,31 +148,31 @@ pub(crate) async fn key_service<T, E>(
 }
 
 /// Work for a task of its own that belongs to the operation that is under way.
-pub(crate) fn belonging<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+pub(crate) fn in_operation<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     OPERATION.scope(Operation::current(), work).in_current_span()
 }
 
 /// A request of the operation that is under way was sent.
-pub(crate) fn sent() {
-    note(|notes| notes.requests += 1);
+pub(crate) fn record_request() {
+    update(|record| record.requests += 1);
 }
 
 /// It was answered.
-pub(crate) fn answered(request_id: &str) {
+pub(crate) fn record_reply(request_id: &str) {
     if !request_id.is_empty() {
-        note(|notes| notes.request_id = Some(request_id.to_owned()));
+        update(|record| record.request_id = Some(request_id.to_owned()));
     }
 }
 
 /// So many more plaintext bytes were stored, or handed out.
-pub(crate) fn moved(bytes: u64) {
-    note(|notes| notes.bytes = Some(notes.bytes.unwrap_or_default() + bytes));
+pub(crate) fn record_bytes(bytes: u64) {
+    update(|record| record.bytes = Some(record.bytes.unwrap_or_default() + bytes));
 }
 
-/// What belongs to no operation is in nobody's notes.
-fn note(change: impl FnOnce(&mut Notes)) {
+/// What belongs to no operation is in nobody's record.
+fn update(change: impl FnOnce(&mut Record)) {
     OPERATION
-        .try_with(|operation| change(&mut operation.0.notes.lock().unwrap_or_else(PoisonError::into_inner)))
+        .try_with(|operation| change(&mut operation.0.record.lock().unwrap_or_else(PoisonError::into_inner)))
         .unwrap_or_default();
 }
 

@@ -18,16 +18,16 @@ use crate::error::{ErrorKind, Failure};
 use crate::runtime::spans;
 use crate::service::store::Store;
 use crate::service::store_builder::SignatureVersion;
-use crate::transport::{self, Body, Pulse, TransportError, read_up_to};
+use crate::transport::{self, Body, StallDetector, TransportError, read_up_to};
 
-/// Longest that the network may take nothing of a body, and give no reply, beside the time for what it has taken and not sent: [`BUFFERED`] at [`SLOWEST`].
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest that the network may take nothing of a body, and give no reply, beside the time for what it has taken and not sent: [`MAX_BUFFERED_BYTES`] at [`MIN_UPLOAD_RATE`].
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most bytes that lie in buffers on their way out.
-const BUFFERED: u64 = 4 << 20;
+const MAX_BUFFERED_BYTES: u64 = 4 << 20;
 /// Slowest that they leave, bytes per second.
-const SLOWEST: u64 = 32 << 10;
+const MIN_UPLOAD_RATE: u64 = 32 << 10;
 /// Most bytes of an error document that are read.
-const MAX_ERROR: usize = 64 << 10;
+const MAX_ERROR_BYTES: usize = 64 << 10;
 
 /// A body that a call sends.
 pub(crate) enum Payload {
@@ -39,32 +39,32 @@ pub(crate) enum Payload {
 }
 
 /// A request on its way.
-enum Letter {
+enum OutgoingRequest {
     ToSign(Request),
     /// A GET of an address that is signed already.
     Signed(Uri, HeaderMap),
 }
 
-impl Letter {
+impl OutgoingRequest {
     fn name(&self) -> &'static str {
         match self {
-            Letter::ToSign(request) => request.call.name(),
-            Letter::Signed(..) => "GetObject",
+            OutgoingRequest::ToSign(request) => request.call.name(),
+            OutgoingRequest::Signed(..) => "GetObject",
         }
     }
 
     fn body(&self) -> Option<Bytes> {
         match self {
-            Letter::ToSign(request) => request.body(),
-            Letter::Signed(..) => None,
+            OutgoingRequest::ToSign(request) => request.body(),
+            OutgoingRequest::Signed(..) => None,
         }
     }
 
     /// Whether the reply's body is content, which is read as it comes. Any other is a document, and an attempt has succeeded when it is there.
     fn asks_for_content(&self) -> bool {
         match self {
-            Letter::ToSign(request) => matches!(request.call, Call::GetObject(_)),
-            Letter::Signed(..) => true,
+            OutgoingRequest::ToSign(request) => matches!(request.call, Call::GetObject(_)),
+            OutgoingRequest::Signed(..) => true,
         }
     }
 }
@@ -86,11 +86,11 @@ impl Reply {
 }
 
 async fn document(body: Body) -> Result<Bytes, Failure> {
-    match tokio::time::timeout(PATIENCE, read_up_to(body, MAX_DOCUMENT)).await {
+    match tokio::time::timeout(STALL_TIMEOUT, read_up_to(body, MAX_DOCUMENT)).await {
         Ok(Ok(Some(document))) => Ok(document),
         Ok(Ok(None)) => Err(ReplyError::Xml(XmlError::TooLarge).into()),
         Ok(Err(error)) => Err(TransportError::broken("the reply broke off", error).into()),
-        Err(_) => Err(TransportError::late(PATIENCE).into()),
+        Err(_) => Err(TransportError::late(STALL_TIMEOUT).into()),
     }
 }
 
@@ -114,28 +114,30 @@ impl Store {
         payload: Payload,
     ) -> Result<Reply, Failure> {
         let request = Request { bucket: bucket.map(str::to_owned), key: key.map(str::to_owned), call };
-        self.send(&Letter::ToSign(request), payload).await
+        self.send(&OutgoingRequest::ToSign(request), payload).await
     }
 
     /// Reads what a presigned address leads to. `headers` are those that its signature leaves open.
     pub(crate) async fn read_presigned(&self, address: Uri, headers: HeaderMap) -> Result<Reply, Failure> {
-        self.send(&Letter::Signed(address, headers), Payload::None).await
+        self.send(&OutgoingRequest::Signed(address, headers), Payload::None).await
     }
 
-    async fn send(&self, letter: &Letter, payload: Payload) -> Result<Reply, Failure> {
+    async fn send(&self, outgoing: &OutgoingRequest, payload: Payload) -> Result<Reply, Failure> {
         let mut may_be_done = false;
-        self.send_again(letter, payload, &mut may_be_done).await.map_err(|failure| failure.after(may_be_done))
+        self.send_with_retries(outgoing, payload, &mut may_be_done)
+            .await
+            .map_err(|failure| failure.after(may_be_done))
     }
 
     /// Takes down whether a failed attempt may have been done.
-    async fn send_again(
+    async fn send_with_retries(
         &self,
-        letter: &Letter,
+        outgoing: &OutgoingRequest,
         payload: Payload,
         may_be_done: &mut bool,
     ) -> Result<Reply, Failure> {
         let (repeatable, mut once) = match payload {
-            Payload::None => (letter.body(), None),
+            Payload::None => (outgoing.body(), None),
             Payload::Bytes(bytes) => (Some(bytes), None),
             Payload::Stream(body) => (None, Some(body)),
         };
@@ -143,21 +145,21 @@ impl Store {
         let mut delays = self.0.retry.delays();
         let mut attempts = 0;
         let (mut corrected, mut renewed) = (false, false);
-        let mut grant = self.grant(letter).await?;
+        let mut grant = self.grant(outgoing).await?;
         loop {
             attempts += 1;
-            spans::sent();
+            spans::record_request();
             let begin = Instant::now();
             let body = once
                 .take()
                 .unwrap_or_else(|| repeatable.clone().map_or_else(transport::empty, transport::full));
-            let failure = match self.attempt(letter, grant.as_deref(), body).await {
+            let failure = match self.attempt(outgoing, grant.as_deref(), body).await {
                 Ok((status, headers, body)) => {
-                    self.0.budget.refill();
+                    self.0.retry_tokens.refill();
                     let request_id = spans::request_id(&headers, REQUEST_ID);
-                    spans::answered(request_id);
+                    spans::record_reply(request_id);
                     tracing::debug!(
-                        call = letter.name(),
+                        call = outgoing.name(),
                         attempt = attempts,
                         status = status.as_u16(),
                         request_id,
@@ -169,10 +171,10 @@ impl Store {
                 Err(failure) => failure,
             };
             *may_be_done |= failure.may_be_done;
-            spans::answered(failure.request_id.as_deref().unwrap_or_default());
+            spans::record_reply(failure.request_id.as_deref().unwrap_or_default());
             let again = |why: &str, wait: Duration| {
                 tracing::debug!(
-                    call = letter.name(),
+                    call = outgoing.name(),
                     attempt = attempts,
                     status = failure.status,
                     code = failure.code,
@@ -201,20 +203,20 @@ impl Store {
                 again("asking again with the clock corrected", Duration::ZERO);
                 continue;
             }
-            let wait = delays.next().filter(|_| failure.is_transient() && self.0.budget.spend());
+            let wait = delays.next().filter(|_| failure.is_transient() && self.0.retry_tokens.spend());
             let Some(wait) = wait else { return Err(failure) };
             // All who were sent away together come back one by one.
             let wait = failure.retry_after.map_or(wait, |asked| asked.min(self.0.retry.cap) + wait);
             again("trying again", wait);
             tokio::time::sleep(wait).await;
-            grant = self.grant(letter).await?;
+            grant = self.grant(outgoing).await?;
         }
     }
 
     /// Credentials that are good now, for what is to be signed.
-    async fn grant(&self, letter: &Letter) -> Result<Option<Arc<Grant>>, Failure> {
-        match (letter, &self.0.credentials) {
-            (Letter::ToSign(_), Some(credentials)) => Ok(Some(credentials.current().await?)),
+    async fn grant(&self, outgoing: &OutgoingRequest) -> Result<Option<Arc<Grant>>, Failure> {
+        match (outgoing, &self.0.credentials) {
+            (OutgoingRequest::ToSign(_), Some(credentials)) => Ok(Some(credentials.current().await?)),
             _ => Ok(None),
         }
     }
@@ -229,13 +231,13 @@ impl Store {
 
     async fn attempt(
         &self,
-        letter: &Letter,
+        outgoing: &OutgoingRequest,
         grant: Option<&Grant>,
         body: Body,
     ) -> Result<(StatusCode, HeaderMap, Body), Failure> {
-        let mut head = match letter {
-            Letter::ToSign(request) => request.head(&self.0.endpoint)?,
-            Letter::Signed(address, headers) => presigned_head(address, headers),
+        let mut head = match outgoing {
+            OutgoingRequest::ToSign(request) => request.head(&self.0.endpoint)?,
+            OutgoingRequest::Signed(address, headers) => presigned_head(address, headers),
         };
         let carries = matches!(head.method, Method::PUT | Method::POST);
         if let Some(exact) = http_body::Body::size_hint(&body).exact() {
@@ -245,21 +247,24 @@ impl Store {
         } else if !head.headers.contains_key(http::header::CONTENT_LENGTH) {
             head.headers.insert(http::header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-        if let (Letter::ToSign(request), Some(grant)) = (letter, grant) {
+        if let (OutgoingRequest::ToSign(request), Some(grant)) = (outgoing, grant) {
             self.sign(&mut head, request, &grant.credentials)?;
         }
-        let buffered = http_body::Body::size_hint(&body).upper().unwrap_or(BUFFERED).min(BUFFERED);
-        let limit = PATIENCE + Duration::from_secs(buffered / SLOWEST);
-        let pulse = Pulse::new();
-        let mut request = http::Request::from_parts(head, transport::going(body, pulse.clone()));
-        request.extensions_mut().insert(pulse.clone());
+        let buffered =
+            http_body::Body::size_hint(&body).upper().unwrap_or(MAX_BUFFERED_BYTES).min(MAX_BUFFERED_BYTES);
+        let limit = STALL_TIMEOUT + Duration::from_secs(buffered / MIN_UPLOAD_RATE);
+        let stall_detector = StallDetector::new();
+        let mut request =
+            http::Request::from_parts(head, transport::watch_request(body, stall_detector.clone()));
+        request.extensions_mut().insert(stall_detector.clone());
         let response = tokio::select! {
             sent = self.0.transport.send(request) => sent?,
-            () = pulse.silent_for(limit) => return Err(TransportError::late(limit).into()),
+            () = stall_detector.stalled_for(limit) => return Err(TransportError::late(limit).into()),
         };
-        let (head, body) = transport::coming(response).into_parts();
+        let (head, body) = transport::watch_response(response).into_parts();
         if head.status.is_success() {
-            let body = if letter.asks_for_content() { body } else { transport::full(document(body).await?) };
+            let body =
+                if outgoing.asks_for_content() { body } else { transport::full(document(body).await?) };
             return Ok((head.status, head.headers, body));
         }
         Err(self.refused(head.status, &head.headers, body).await)
@@ -312,7 +317,7 @@ impl Store {
     }
 
     async fn refused(&self, status: StatusCode, headers: &HeaderMap, body: Body) -> Failure {
-        let document = tokio::time::timeout(PATIENCE, read_up_to(body, MAX_ERROR)).await;
+        let document = tokio::time::timeout(STALL_TIMEOUT, read_up_to(body, MAX_ERROR_BYTES)).await;
         let document = document.ok().and_then(Result::ok).flatten().unwrap_or_default();
         let error = ServiceError::from_reply(status, headers, &document);
         if status.is_redirection() && status != StatusCode::NOT_MODIFIED {

@@ -13,12 +13,12 @@ use tokio::sync::Notify;
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Scene};
 use crate::runtime::clock::Clock;
-use crate::runtime::clock_skew::Skew;
-use crate::runtime::retry::{Budget, RetryPolicy};
+use crate::runtime::clock_skew::ClockSkew;
+use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
 use crate::service::store_builder::SignatureVersion;
 use crate::transport::Transport;
 
-/// An account at one endpoint. Clones share connections, the retry budget and the clock's correction.
+/// An account at one endpoint. Clones share connections, the retry retry_tokens and the clock's correction.
 #[derive(Clone)]
 pub struct Store(pub(super) Arc<Inner>);
 
@@ -30,9 +30,9 @@ pub(super) struct Inner {
     pub(super) signature: SignatureVersion,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) retry: RetryPolicy,
-    pub(super) budget: Budget,
+    pub(super) retry_tokens: RetryTokenBucket,
     pub(super) clock: Clock,
-    pub(super) skew: Skew,
+    pub(super) skew: ClockSkew,
     pub(super) cleaning: AtomicUsize,
     pub(super) cleaned: Notify,
 }

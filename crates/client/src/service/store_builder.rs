@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use crate::credentials::SharedCredentials;
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::runtime::clock::Clock;
-use crate::runtime::clock_skew::Skew;
-use crate::runtime::retry::{Budget, RetryPolicy};
+use crate::runtime::clock_skew::ClockSkew;
+use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
 use crate::service::store::{Inner, Store};
 use crate::transport::{Https, Transport};
 
@@ -144,9 +144,9 @@ impl StoreBuilder {
             signature: self.signature,
             transport,
             retry: self.retry,
-            budget: Budget::default(),
+            retry_tokens: RetryTokenBucket::default(),
             clock: self.clock,
-            skew: Skew::default(),
+            skew: ClockSkew::default(),
             cleaning: AtomicUsize::new(0),
             cleaned: Notify::new(),
         })))

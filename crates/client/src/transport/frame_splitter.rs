@@ -9,7 +9,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use super::{Body, BoxError};
 
 /// A body, and what has been read of it and not handed on.
-pub(super) struct Pieces {
+pub(super) struct FrameSplitter {
     body: Body,
     rest: Bytes,
 }
@@ -17,9 +17,9 @@ pub(super) struct Pieces {
 /// What a body gives.
 pub(super) type Given = Option<Result<Frame<Bytes>, BoxError>>;
 
-impl Pieces {
-    pub(super) fn of(body: Body) -> Pieces {
-        Pieces { body, rest: Bytes::new() }
+impl FrameSplitter {
+    pub(super) fn of(body: Body) -> FrameSplitter {
+        FrameSplitter { body, rest: Bytes::new() }
     }
 
     /// Waits until there are bytes to hand on. Anything else that the body gives is the error.

@@ -11,23 +11,23 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::frame_splitter::Pieces;
+use super::frame_splitter::FrameSplitter;
 use super::{Body, BoxError};
 
 /// Bytes that are handed to the network at once.
-const PIECE: usize = 256 << 10;
+const FRAME_BYTES: usize = 256 << 10;
 /// Time in which a reply's body is judged.
-const WINDOW: Duration = Duration::from_secs(30);
+const THROUGHPUT_WINDOW: Duration = Duration::from_secs(30);
 /// Bytes that have to come in it: 1 KiB a second.
-const LEAST: u64 = 30 << 10;
+const MIN_WINDOW_BYTES: u64 = 30 << 10;
 
 /// Since when it is the network's turn to take more of a request, or to answer it. Clones share it; a transport that holds a body back says so.
 #[derive(Clone, Debug)]
-pub(crate) struct Pulse(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct StallDetector(Arc<Mutex<Option<Instant>>>);
 
-impl Pulse {
-    pub(crate) fn new() -> Pulse {
-        Pulse(Arc::new(Mutex::new(Some(Instant::now()))))
+impl StallDetector {
+    pub(crate) fn new() -> StallDetector {
+        StallDetector(Arc::new(Mutex::new(Some(Instant::now()))))
     }
 
     /// The network has what there is.
@@ -41,13 +41,13 @@ impl Pulse {
     }
 
     /// Waits until the network has not got on for so long.
-    pub(crate) async fn silent_for(&self, patience: Duration) {
+    pub(crate) async fn stalled_for(&self, limit: Duration) {
         loop {
             let since = *self.since();
             match since {
-                Some(since) if since.elapsed() >= patience => return,
-                Some(since) => sleep_until(since + patience).await,
-                None => sleep(patience).await,
+                Some(since) if since.elapsed() >= limit => return,
+                Some(since) => sleep_until(since + limit).await,
+                None => sleep(limit).await,
             }
         }
     }
@@ -57,35 +57,35 @@ impl Pulse {
     }
 }
 
-/// A request's body, in pieces, that says how it gets on.
-pub(crate) fn going(body: Body, pulse: Pulse) -> Body {
-    Going { pieces: Pieces::of(body), pulse }.boxed_unsync()
+/// A request's body, in frames, that says how it gets on.
+pub(crate) fn watch_request(body: Body, stall_detector: StallDetector) -> Body {
+    WatchedRequest { frames: FrameSplitter::of(body), stall_detector }.boxed_unsync()
 }
 
 /// A reply whose body breaks off when less than 1 KiB a second comes of it for 30 s. It is watched once, below what holds it back.
-pub(crate) fn coming(mut reply: http::Response<Body>) -> http::Response<Body> {
+pub(crate) fn watch_response(mut reply: http::Response<Body>) -> http::Response<Body> {
     #[derive(Clone)]
     struct Watched;
     if reply.extensions_mut().insert(Watched).is_some() {
         return reply;
     }
     reply.map(|body| {
-        let end = Box::pin(sleep(WINDOW));
-        Coming { body, since: None, waited: Duration::ZERO, came: 0, end }.boxed_unsync()
+        let end = Box::pin(sleep(THROUGHPUT_WINDOW));
+        WatchedResponse { body, since: None, waited: Duration::ZERO, came: 0, end }.boxed_unsync()
     })
 }
 
 /// A body that brought so few bytes that it was given up.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} bytes in {secs} s", secs = WINDOW.as_secs())]
-pub(crate) struct Crawl(u64);
+#[error("{0} bytes in {secs} s", secs = THROUGHPUT_WINDOW.as_secs())]
+pub(crate) struct TooSlow(u64);
 
-struct Going {
-    pieces: Pieces,
-    pulse: Pulse,
+struct WatchedRequest {
+    frames: FrameSplitter,
+    stall_detector: StallDetector,
 }
 
-impl http_body::Body for Going {
+impl http_body::Body for WatchedRequest {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -94,27 +94,27 @@ impl http_body::Body for Going {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        let Poll::Ready(bytes) = this.pieces.poll_bytes(context) else {
-            this.pulse.held_back();
+        let Poll::Ready(bytes) = this.frames.poll_bytes(context) else {
+            this.stall_detector.held_back();
             return Poll::Pending;
         };
-        this.pulse.handed_over();
+        this.stall_detector.handed_over();
         Poll::Ready(match bytes {
-            Ok(_) => Some(Ok(this.pieces.take(PIECE))),
+            Ok(_) => Some(Ok(this.frames.take(FRAME_BYTES))),
             Err(other) => other,
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_end_stream()
+        self.frames.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.pieces.size_hint()
+        self.frames.size_hint()
     }
 }
 
-struct Coming {
+struct WatchedResponse {
     body: Body,
     /// Since when the network has its turn.
     since: Option<Instant>,
@@ -124,18 +124,18 @@ struct Coming {
     end: Pin<Box<Sleep>>,
 }
 
-impl Coming {
+impl WatchedResponse {
     fn waited(&self) -> Duration {
         self.waited + self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Ends a window that is over, if it was good enough.
     fn judge(&mut self) -> Result<(), BoxError> {
-        if self.waited() < WINDOW {
+        if self.waited() < THROUGHPUT_WINDOW {
             return Ok(());
         }
-        if self.came < LEAST {
-            return Err(Crawl(self.came).into());
+        if self.came < MIN_WINDOW_BYTES {
+            return Err(TooSlow(self.came).into());
         }
         (self.waited, self.came) = (Duration::ZERO, 0);
         self.since = self.since.map(|_| Instant::now());
@@ -143,7 +143,7 @@ impl Coming {
     }
 }
 
-impl http_body::Body for Coming {
+impl http_body::Body for WatchedResponse {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -164,7 +164,7 @@ impl http_body::Body for Coming {
             if let Err(error) = this.judge() {
                 return Poll::Ready(Some(Err(error)));
             }
-            let end = Instant::now() + WINDOW.saturating_sub(this.waited());
+            let end = Instant::now() + THROUGHPUT_WINDOW.saturating_sub(this.waited());
             if this.end.is_elapsed() || this.end.deadline() > end {
                 this.end.as_mut().reset(end);
             }

@@ -11,15 +11,15 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Sleep, sleep_until};
 
-use super::frame_splitter::Pieces;
-use super::stall_detection::{Pulse, coming};
+use super::frame_splitter::FrameSplitter;
+use super::stall_detection::{StallDetector, watch_response};
 use super::{Body, BoxError, Transport, TransportError};
 
-use crate::runtime::rate_limiter::Limiter;
+use crate::runtime::rate_limiter::RateLimiter;
 
 /// What may come at once after a pause.
 const BURST: Duration = Duration::from_millis(50);
-/// Pieces a second at least, so that many connections at a low rate all get on; and the sizes that pieces have.
+/// FrameSplitter a second at least, so that many connections at a low rate all get on; and the sizes that frames have.
 const PIECES: u64 = 64;
 const SMALLEST: u64 = 256;
 const LARGEST: u64 = 64 << 10;
@@ -33,7 +33,7 @@ pub struct Throttled {
 
 #[derive(Clone)]
 struct Rate {
-    limiter: Arc<Limiter>,
+    limiter: Arc<RateLimiter>,
     piece: usize,
 }
 
@@ -42,7 +42,7 @@ impl Throttled {
     pub fn new(inner: Arc<dyn Transport>, bytes_per_second: u64) -> Throttled {
         let piece = (bytes_per_second / PIECES).clamp(SMALLEST, LARGEST);
         let rate = Rate {
-            limiter: Arc::new(Limiter::new(bytes_per_second, BURST)),
+            limiter: Arc::new(RateLimiter::new(bytes_per_second, BURST)),
             piece: usize::try_from(piece).unwrap_or(usize::MAX),
         };
         Throttled { inner, rate }
@@ -60,22 +60,22 @@ impl Transport for Throttled {
         &self,
         request: http::Request<Body>,
     ) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
-        let pulse = request.extensions().get::<Pulse>().cloned();
+        let stall_detector = request.extensions().get::<StallDetector>().cloned();
         let rate = self.rate.clone();
-        let sent = self.inner.send(request.map(|body| paced(body, rate.clone(), pulse)));
-        async move { Ok(coming(sent.await?).map(|body| paced(body, rate, None))) }.boxed()
+        let sent = self.inner.send(request.map(|body| paced(body, rate.clone(), stall_detector)));
+        async move { Ok(watch_response(sent.await?).map(|body| paced(body, rate, None))) }.boxed()
     }
 }
 
-fn paced(body: Body, rate: Rate, pulse: Option<Pulse>) -> Body {
-    Paced { pieces: Pieces::of(body), rate, pulse, turn: None }.boxed_unsync()
+fn paced(body: Body, rate: Rate, stall_detector: Option<StallDetector>) -> Body {
+    Paced { frames: FrameSplitter::of(body), rate, stall_detector, turn: None }.boxed_unsync()
 }
 
 struct Paced {
-    pieces: Pieces,
+    frames: FrameSplitter,
     rate: Rate,
     /// Of a request: whoever waits for its reply is told that it is held back.
-    pulse: Option<Pulse>,
+    stall_detector: Option<StallDetector>,
     turn: Option<Pin<Box<Sleep>>>,
 }
 
@@ -88,26 +88,26 @@ impl http_body::Body for Paced {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        let length = match ready!(this.pieces.poll_bytes(context)) {
+        let length = match ready!(this.frames.poll_bytes(context)) {
             Ok(bytes) => bytes.min(this.rate.piece),
             Err(other) => return Poll::Ready(other),
         };
         let turn =
             this.turn.get_or_insert_with(|| Box::pin(sleep_until(this.rate.limiter.reserve(length as u64))));
         if turn.as_mut().poll(context).is_pending() {
-            this.pulse.iter().for_each(Pulse::held_back);
+            this.stall_detector.iter().for_each(StallDetector::held_back);
             return Poll::Pending;
         }
         this.turn = None;
-        this.pulse.iter().for_each(Pulse::handed_over);
-        Poll::Ready(Some(Ok(this.pieces.take(length))))
+        this.stall_detector.iter().for_each(StallDetector::handed_over);
+        Poll::Ready(Some(Ok(this.frames.take(length))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_end_stream()
+        self.frames.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.pieces.size_hint()
+        self.frames.size_hint()
     }
 }

@@ -24,7 +24,7 @@ const VERSION: u32 = 1;
 pub(crate) struct Checkpoint {
     version: u32,
     /// What makes it the upload of this place from this path.
-    pub(crate) place: UploadPlace,
+    pub(crate) place: UploadLocation,
     /// Device and inode of the lock of the record that it was written to.
     lock: (u64, u64),
     /// The source when the upload began.
@@ -44,7 +44,7 @@ pub(crate) struct Checkpoint {
 /// Where an upload goes, and from where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct UploadPlace {
+pub(crate) struct UploadLocation {
     pub(crate) host: String,
     pub(crate) bucket: String,
     pub(crate) key: String,
@@ -70,13 +70,13 @@ pub(crate) struct Acknowledged {
     pub(crate) length: u64,
 }
 
-/// A part that a former process left.
+/// A part that a previous process left.
 pub(crate) type Past = (u32, PastPart, Option<Acknowledged>);
 
 impl Checkpoint {
     /// Of an upload that begins; without an envelope, to be compared with another one.
     pub(crate) fn new(
-        place: UploadPlace,
+        place: UploadLocation,
         lock: (u64, u64),
         source: Stamp,
         headers: &Metadata,
@@ -265,7 +265,7 @@ fn digest(headers: &Metadata) -> String {
     HEXLOWER.encode(digest.finish().as_ref())
 }
 
-impl UploadPlace {
+impl UploadLocation {
     pub(crate) fn name(&self) -> RecordName {
         let source = bytes_of(self.source.as_ref());
         RecordName::of("upload", &[self.host.as_bytes(), self.bucket.as_bytes(), self.key.as_bytes(), source])

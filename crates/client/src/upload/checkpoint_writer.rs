@@ -20,9 +20,9 @@ use crate::upload::file_source::{OpenSource, blocking, changed};
 use crate::upload::report::NO_SUCH_UPLOAD;
 
 /// A record in use. Clones share it. When the last one is dropped, what was noted last is written, unless no part has left: then nothing stays but what a
-/// former process kept.
+/// previous process kept.
 #[derive(Clone)]
-pub(crate) struct Journal(Arc<Inner>);
+pub(crate) struct CheckpointWriter(Arc<Inner>);
 
 struct Inner {
     record: Record,
@@ -45,12 +45,12 @@ enum Written {
     Gone,
 }
 
-impl Journal {
-    /// Nothing is written before [`Journal::begin`], or the first part.
-    pub(crate) fn new(record: Record, path: PathBuf, checkpoint: Checkpoint) -> Journal {
+impl CheckpointWriter {
+    /// Nothing is written before [`CheckpointWriter::begin`], or the first part.
+    pub(crate) fn new(record: Record, path: PathBuf, checkpoint: Checkpoint) -> CheckpointWriter {
         let notes = Mutex::new(Notes { checkpoint, count: 0 });
         let (written, is_stale) = (Mutex::new(Written::Up(0)), AtomicBool::new(false));
-        Journal(Arc::new(Inner { record, path, notes, written, is_stale }))
+        CheckpointWriter(Arc::new(Inner { record, path, notes, written, is_stale }))
     }
 
     /// Replaces what was kept: an upload begins, or goes on. It is on the disk when this returns.
@@ -79,7 +79,7 @@ impl Journal {
                 self.0.is_stale.store(true, Ordering::Release);
             }
         })?;
-        // What is on the disk of a former process needs no writing, nor waiting.
+        // What is on the disk of a previous process needs no writing, nor waiting.
         if self.0.note_part(part.number, &digest) {
             self.save().await?;
         }
@@ -155,7 +155,7 @@ impl Inner {
         notes.count += 1;
     }
 
-    /// Notes that a part is about to leave; `false` when the record of a former process says so.
+    /// Notes that a part is about to leave; `false` when the record of a previous process says so.
     fn note_part(&self, number: u32, digest: &osseal_core::PartDigest) -> bool {
         let mut notes = self.notes();
         let is_new = notes.checkpoint.add(number, digest);

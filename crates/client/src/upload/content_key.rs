@@ -10,38 +10,40 @@ use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 
 /// An object about to be stored: its data key, used once, and its envelope.
-pub(crate) struct Fresh {
+pub(crate) struct NewContentKey {
     pub(crate) sealer: Sealer,
     /// None without encryption.
     pub(crate) envelope: Option<Envelope>,
 }
 
 /// Makes a data key and its envelope.
-pub(crate) async fn fresh(
+pub(crate) async fn new_content_key(
     bucket: &Arc<BucketContext>,
     key: &str,
     options: &PutOptions,
     plain_len: Option<u64>,
-) -> Result<Fresh, Failure> {
+) -> Result<NewContentKey, Failure> {
     if bucket.is_plain {
         let sealer = dangerous::plaintext_sealer(dangerous::AllowPlaintextObjects, plain_len);
-        return Ok(Fresh { sealer, envelope: None });
+        return Ok(NewContentKey { sealer, envelope: None });
     }
     let (keyring, context) = (bucket.keyring()?, bound(bucket, key, options)?);
-    let (content, envelope) = keyring.new_content(bucket.suite, &context, draw()?, plain_len).await?;
-    Ok(Fresh { sealer: content.sealer(plain_len), envelope: Some(envelope) })
+    let (content, envelope) =
+        keyring.new_content(bucket.suite, &context, generate_random()?, plain_len).await?;
+    Ok(NewContentKey { sealer: content.sealer(plain_len), envelope: Some(envelope) })
 }
 
 /// The same for an upload that another process may have to finish.
-pub(crate) async fn fresh_resumable(
+pub(crate) async fn new_resumable_content_key(
     bucket: &Arc<BucketContext>,
     key: &str,
     options: &PutOptions,
     plain_len: u64,
-) -> Result<Fresh, Failure> {
+) -> Result<NewContentKey, Failure> {
     let (keyring, context) = (bucket.keyring()?, bound(bucket, key, options)?);
-    let (content, envelope) = keyring.new_resumable(bucket.suite, &context, draw()?, Some(plain_len)).await?;
-    Ok(Fresh { sealer: content.sealer(Some(plain_len)), envelope: Some(envelope) })
+    let (content, envelope) =
+        keyring.new_resumable(bucket.suite, &context, generate_random()?, Some(plain_len)).await?;
+    Ok(NewContentKey { sealer: content.sealer(Some(plain_len)), envelope: Some(envelope) })
 }
 
 /// What is bound to the content of an object.
@@ -57,7 +59,7 @@ pub(crate) fn bound(
 }
 
 /// Draws a data key and where its key stream starts.
-fn draw() -> Result<ContentRandom, Failure> {
+fn generate_random() -> Result<ContentRandom, Failure> {
     let (mut data_key, mut start) = (vec![0; 32], [0; SALT]);
     rand::fill(&mut data_key).and_then(|()| rand::fill(&mut start)).map_err(|_| {
         Failure::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted")

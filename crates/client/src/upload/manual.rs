@@ -10,10 +10,10 @@ use osseal_core::{PartSlots, SealedPart};
 use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
-use crate::upload::content_key::{Fresh, fresh};
-use crate::upload::multipart::{Begun, Draft};
-use crate::upload::object_metadata::{chosen, with_envelope};
-use crate::upload::progress::Told;
+use crate::upload::content_key::{NewContentKey, new_content_key};
+use crate::upload::multipart::{ActiveUpload, UploadSpec};
+use crate::upload::object_metadata::{metadata_from_options, with_envelope};
+use crate::upload::progress::ResumableProgress;
 use crate::upload::report::PutReport;
 use crate::upload::source_error::length_in_memory;
 
@@ -54,7 +54,7 @@ use crate::upload::source_error::length_in_memory;
 /// Dropping it, like [`MultipartUpload::abort`], leaves neither object nor parts. What it holds in memory is what the application gives it; it takes nothing from
 /// the bucket's [`MemoryBudget`](crate::MemoryBudget).
 pub struct MultipartUpload {
-    begun: Begun,
+    active: ActiveUpload,
     slots: Mutex<PartSlots>,
 }
 
@@ -110,9 +110,9 @@ async fn begin_parts(
         Some(part_size) => layout.exact_plan(plain_total, part_size)?,
         None => layout.part_plan(plain_total, bucket.part_size)?,
     };
-    let metadata = chosen(options)?;
-    let Fresh { sealer, envelope } = fresh(bucket, key, options, Some(plain_total)).await?;
-    let draft = Draft {
+    let metadata = metadata_from_options(options)?;
+    let NewContentKey { sealer, envelope } = new_content_key(bucket, key, options, Some(plain_total)).await?;
+    let spec = UploadSpec {
         bucket: Arc::clone(bucket),
         key: key.to_owned(),
         metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
@@ -120,16 +120,16 @@ async fn begin_parts(
         plan,
         plain_total,
         forbid_overwrite: options.forbid_overwrite,
-        told: Told::new(options),
+        progress: ResumableProgress::new(options),
     };
     let slots = Mutex::new(sealer.into_parts(plan)?);
-    Ok(MultipartUpload { begun: draft.begin(None).await?, slots })
+    Ok(MultipartUpload { active: spec.begin(None).await?, slots })
 }
 
 impl MultipartUpload {
     /// How many parts there are. Of a sealed object the last one may have no plaintext, and is sealed and sent like the others.
     pub fn parts(&self) -> u32 {
-        self.begun.upload.parts()
+        self.active.upload.parts()
     }
 
     /// Where the plaintext of a part lies in the object's: what [`MultipartUpload::seal_part`] takes.
@@ -143,7 +143,7 @@ impl MultipartUpload {
 
     /// The service's identifier of the upload.
     pub fn upload_id(&self) -> &str {
-        &self.begun.upload.id
+        &self.active.upload.id
     }
 
     /// Seals a part, each once: it runs on the calling thread. Nothing is sent.
@@ -159,7 +159,7 @@ impl MultipartUpload {
     /// # Errors
     /// [`ErrorKind::Usage`]: the part was sealed for another upload. [`ErrorKind::Integrity`]: the service's CRC64 is not ours.
     pub async fn send_part(&self, part: &UploadPart) -> Result<(), Error> {
-        let upload = &self.begun.upload;
+        let upload = &self.active.upload;
         let sent = async {
             if part.upload_id != upload.id {
                 let message = format!("part {} was sealed for another upload", part.number());
@@ -182,7 +182,7 @@ impl MultipartUpload {
 
     /// The parts that have not been sent, in order.
     pub fn missing(&self) -> Vec<u32> {
-        self.begun.upload.missing()
+        self.active.upload.missing()
     }
 
     /// Makes the object of its parts. Nothing is on its way any more then: whatever sends a part borrows the upload.
@@ -191,9 +191,9 @@ impl MultipartUpload {
     /// [`ErrorKind::Usage`] when parts are missing. Whatever the error, no unfinished upload is left, unless the error names it, and no object, unless the
     /// error says that there may be one.
     pub async fn complete(self) -> Result<PutReport, Error> {
-        let upload = self.begun.upload.clone();
-        let outcome = self.begun.complete().await;
-        outcome.map_err(|failure| failure.at(scene(upload.draft(), "complete the upload of")))
+        let upload = self.active.upload.clone();
+        let outcome = self.active.complete().await;
+        outcome.map_err(|failure| failure.at(scene(upload.spec(), "complete the upload of")))
     }
 
     /// Drops the upload and all its parts.
@@ -201,7 +201,7 @@ impl MultipartUpload {
     /// # Errors
     /// What the service refused with, and the identifier of the upload, which is left then.
     pub async fn abort(mut self) -> Result<(), Error> {
-        let outcome = self.begun.abort().await.map(drop);
+        let outcome = self.active.abort().await.map(drop);
         outcome.map_err(|mut failure| {
             let id = self.upload_id();
             failure.message =
@@ -236,21 +236,21 @@ impl MultipartUpload {
     }
 
     fn scene(&self, operation: &'static str) -> Scene<'_> {
-        scene(self.begun.upload.draft(), operation)
+        scene(self.active.upload.spec(), operation)
     }
 }
 
-fn scene<'a>(draft: &'a Draft, operation: &'static str) -> Scene<'a> {
-    draft.bucket.scene(operation, Some(&draft.key))
+fn scene<'a>(spec: &'a UploadSpec, operation: &'static str) -> Scene<'a> {
+    spec.bucket.scene(operation, Some(&spec.key))
 }
 
 impl std::fmt::Debug for MultipartUpload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let draft = self.begun.upload.draft();
+        let spec = self.active.upload.spec();
         f.debug_struct("MultipartUpload")
-            .field("key", &draft.key)
+            .field("key", &spec.key)
             .field("upload_id", &self.upload_id())
-            .field("plan", &draft.plan)
+            .field("plan", &spec.plan)
             .finish_non_exhaustive()
     }
 }

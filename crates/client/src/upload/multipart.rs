@@ -16,14 +16,14 @@ use crate::runtime::join::{joined, stopped};
 use crate::runtime::spans;
 use crate::service::send::Payload;
 use crate::upload::checkpoint::Acknowledged;
-use crate::upload::checkpoint_writer::Journal;
-use crate::upload::progress::Told;
+use crate::upload::checkpoint_writer::CheckpointWriter;
+use crate::upload::progress::ResumableProgress;
 use crate::upload::report::{NO_SUCH_UPLOAD, PutReport, damaged, perhaps_stored, report};
 use crate::upload::send_sealed::{find_ours, store_bytes};
 use crate::upload::upload_listing::page_of_uploads;
 
 /// What is to be uploaded, before the service knows of it.
-pub(crate) struct Draft {
+pub(crate) struct UploadSpec {
     pub(crate) bucket: Arc<BucketContext>,
     pub(crate) key: String,
     /// All headers of the object, the envelope among them.
@@ -33,12 +33,12 @@ pub(crate) struct Draft {
     pub(crate) plan: PartPlan,
     pub(crate) plain_total: u64,
     pub(crate) forbid_overwrite: bool,
-    pub(crate) told: Told,
+    pub(crate) progress: ResumableProgress,
 }
 
 /// An upload that the service knows.
 pub(crate) struct Upload {
-    draft: Draft,
+    spec: UploadSpec,
     /// The service's name for it.
     pub(crate) id: String,
     /// The envelope's headers, which every part repeats.
@@ -46,12 +46,12 @@ pub(crate) struct Upload {
     /// What the service has, by part.
     sent: Mutex<Vec<Option<Acknowledged>>>,
     /// Where another process finds out how far it is, if one is to.
-    journal: Option<Journal>,
+    writer: Option<CheckpointWriter>,
 }
 
-impl Draft {
+impl UploadSpec {
     /// Begins the upload. Whoever drops this before it is done leaves nothing either.
-    pub(crate) async fn begin(self, journal: Option<Journal>) -> Result<Begun, Failure> {
+    pub(crate) async fn begin(self, writer: Option<CheckpointWriter>) -> Result<ActiveUpload, Failure> {
         let headers = self.envelope_headers();
         let object = PutObject {
             metadata: self.metadata.clone(),
@@ -61,36 +61,38 @@ impl Draft {
         let (bucket, key) = (self.bucket.clone(), self.key.clone());
         let envelope = headers.clone();
         let task =
-            tokio::spawn(spans::belonging(async move { initiate(&bucket, &key, object, &envelope).await }));
+            tokio::spawn(spans::in_operation(
+                async move { initiate(&bucket, &key, object, &envelope).await },
+            ));
         let mut initiating =
-            Initiating { bucket: self.bucket.clone(), key: self.key.clone(), task: Some(task) };
+            PendingInitiate { bucket: self.bucket.clone(), key: self.key.clone(), task: Some(task) };
         let id = initiating.id().await?;
-        if let Some(journal) = &journal {
-            journal.name(&id);
+        if let Some(writer) = &writer {
+            writer.name(&id);
         }
-        Ok(self.begun(id, headers, journal))
+        Ok(self.active(id, headers, writer))
     }
 
-    /// Goes on with an upload that a former process began: these parts the service has.
+    /// Goes on with an upload that a previous process began: these parts the service has.
     pub(crate) fn resume(
         self,
         id: String,
-        journal: Journal,
+        writer: CheckpointWriter,
         acknowledged: impl IntoIterator<Item = (u32, Acknowledged)>,
-    ) -> Begun {
+    ) -> ActiveUpload {
         let headers = self.envelope_headers();
-        let begun = self.begun(id, headers, Some(journal));
+        let active = self.active(id, headers, Some(writer));
         for (number, said) in acknowledged {
-            begun.upload.has(number, said);
+            active.upload.has(number, said);
         }
-        begun
+        active
     }
 
-    fn begun(self, id: String, headers: Metadata, journal: Option<Journal>) -> Begun {
+    fn active(self, id: String, headers: Metadata, writer: Option<CheckpointWriter>) -> ActiveUpload {
         let parts = usize::try_from(self.plan.parts()).unwrap_or(usize::MAX);
         let sent = Mutex::new((0..parts).map(|_| None).collect());
-        let upload = Arc::new(Upload { draft: self, id, headers, sent, journal });
-        Begun { upload, tasks: JoinSet::new(), is_over: false }
+        let upload = Arc::new(Upload { spec: self, id, headers, sent, writer });
+        ActiveUpload { upload, tasks: JoinSet::new(), is_over: false }
     }
 
     fn envelope_headers(&self) -> Metadata {
@@ -99,13 +101,13 @@ impl Draft {
 }
 
 /// An upload whose identifier is not known yet: it is waited for even when nobody wants it any more.
-struct Initiating {
+struct PendingInitiate {
     bucket: Arc<BucketContext>,
     key: String,
     task: Option<JoinHandle<Result<String, Failure>>>,
 }
 
-impl Initiating {
+impl PendingInitiate {
     async fn id(&mut self) -> Result<String, Failure> {
         let Some(task) = &mut self.task else { return Err(stopped()) };
         let done = task.await;
@@ -114,7 +116,7 @@ impl Initiating {
     }
 }
 
-impl Drop for Initiating {
+impl Drop for PendingInitiate {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             let (bucket, key) = (self.bucket.clone(), std::mem::take(&mut self.key));
@@ -134,20 +136,20 @@ async fn initiate(
     headers: &Metadata,
 ) -> Result<String, Failure> {
     let call = Call::Initiate(object.into());
-    let begun = async {
+    let active = async {
         let reply = bucket.store.call(Some(&bucket.name), Some(key), call, Payload::None).await?;
         let is_doubtful = reply.may_be_done_before;
         let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
         Ok::<_, Failure>((result.upload_id()?.to_owned(), is_doubtful))
     };
-    let begun = begun.await;
-    // An attempt whose reply was lost, was cut short or made no sense may have begun an upload that nobody knows.
-    let doubtful = match &begun {
+    let active = active.await;
+    // An attempt whose reply was lost, was cut short or made no sense may have active an upload that nobody knows.
+    let doubtful = match &active {
         Ok((_, is_doubtful)) => *is_doubtful,
         Err(failure) => failure.may_be_done,
     };
     if doubtful {
-        let ours = begun.as_ref().ok().map(|(id, _)| id.as_str());
+        let ours = active.as_ref().ok().map(|(id, _)| id.as_str());
         if let Err(failure) = abort_others(bucket, key, headers, ours).await {
             tracing::warn!(
                 key,
@@ -156,7 +158,7 @@ async fn initiate(
             );
         }
     }
-    begun.map(|(id, _)| id)
+    active.map(|(id, _)| id)
 }
 
 /// Aborts the uploads of an envelope, which nobody else has, but one.
@@ -180,7 +182,7 @@ pub(crate) async fn abort_others(
             }
             let list = ListParts { upload_id: id.clone(), max_parts: Some(1), ..ListParts::default() };
             let parts = match bucket.document(Some(key), Call::ListParts(list)).await {
-                // It ended meanwhile.
+                // It ended poll_with_tasks.
                 Err(failure) if failure.code == NO_SUCH_UPLOAD => continue,
                 parts => parts?,
             };
@@ -197,22 +199,22 @@ pub(crate) async fn abort_others(
 }
 
 impl Upload {
-    pub(crate) fn draft(&self) -> &Draft {
-        &self.draft
+    pub(crate) fn spec(&self) -> &UploadSpec {
+        &self.spec
     }
 
-    pub(crate) fn journal(&self) -> Option<&Journal> {
-        self.journal.as_ref()
+    pub(crate) fn writer(&self) -> Option<&CheckpointWriter> {
+        self.writer.as_ref()
     }
 
     /// How many parts there are.
     pub(crate) fn parts(&self) -> u32 {
-        u32::try_from(self.draft.plan.parts()).unwrap_or(u32::MAX)
+        u32::try_from(self.spec.plan.parts()).unwrap_or(u32::MAX)
     }
 
     /// Sends a part until the service has it as it is.
     pub(crate) async fn send(&self, part: &SealedPart) -> Result<(), Failure> {
-        let Draft { bucket, key, .. } = &self.draft;
+        let UploadSpec { bucket, key, .. } = &self.spec;
         let length = part.bytes.len() as u64;
         let call = Call::UploadPart(UploadPart {
             upload_id: self.id.clone(),
@@ -226,8 +228,8 @@ impl Upload {
         // Whatever became of a part, it is no object.
         let reply = reply.map_err(|failure| Failure { may_be_done: false, ..failure })?;
         let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
-        if let Some(journal) = &self.journal {
-            journal.acknowledge(part.number, said.clone());
+        if let Some(writer) = &self.writer {
+            writer.acknowledge(part.number, said.clone());
         }
         self.has(part.number, said);
         Ok(())
@@ -235,7 +237,7 @@ impl Upload {
 
     /// The service has a part.
     fn has(&self, number: u32, said: Acknowledged) {
-        let Draft { bucket, plan, plain_total, .. } = &self.draft;
+        let UploadSpec { bucket, plan, plain_total, .. } = &self.spec;
         let before = {
             let mut all = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
             let index = (number as usize).checked_sub(1);
@@ -244,7 +246,7 @@ impl Upload {
         if before.is_none() {
             let whole = bucket.suite.layout().part_plain(plan);
             let start = u64::from(number.saturating_sub(1)) * whole;
-            self.draft.told.add(whole.min(plain_total.saturating_sub(start)));
+            self.spec.progress.add(whole.min(plain_total.saturating_sub(start)));
         }
     }
 
@@ -261,7 +263,7 @@ impl Upload {
     }
 
     async fn complete(&self) -> Result<PutReply, Failure> {
-        let Draft { bucket, key, forbid_overwrite, .. } = &self.draft;
+        let UploadSpec { bucket, key, forbid_overwrite, .. } = &self.spec;
         let parts = {
             let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
             let part = |(number, sent): (u32, &Option<Acknowledged>)| {
@@ -288,32 +290,32 @@ impl Upload {
 
     /// Whether the object is there although completing it failed: the reply of an earlier attempt was lost, or makes no sense, or the request was delivered
     /// twice.
-    async fn completed_before(&self, failure: &Failure) -> Result<Option<PutReply>, Unknown> {
+    async fn completed_before(&self, failure: &Failure) -> Result<Option<PutReply>, CompletionUnknown> {
         let is_in_the_way = failure.kind == ErrorKind::Exists;
         if !failure.may_be_done && failure.code != NO_SUCH_UPLOAD && !is_in_the_way {
             return Ok(None);
         }
-        let Draft { bucket, key, envelope, .. } = &self.draft;
+        let UploadSpec { bucket, key, envelope, .. } = &self.spec;
         match find_ours(bucket, key, envelope.as_ref()).await {
             // Without an envelope there is nothing to tell it by.
-            Ok(None) if envelope.is_none() && !is_in_the_way => Err(Unknown),
-            found => found.map_err(|_| Unknown),
+            Ok(None) if envelope.is_none() && !is_in_the_way => Err(CompletionUnknown),
+            found => found.map_err(|_| CompletionUnknown),
         }
     }
 }
 
 /// The store does not say whether an upload was completed.
-struct Unknown;
+struct CompletionUnknown;
 
 /// An upload that is aborted when this is dropped before its end, after everything that sends for it has stopped; one that another process can go on with stays.
-pub(crate) struct Begun {
+pub(crate) struct ActiveUpload {
     pub(crate) upload: Arc<Upload>,
     /// What sends parts.
     pub(crate) tasks: JoinSet<Result<(), Failure>>,
     is_over: bool,
 }
 
-impl Begun {
+impl ActiveUpload {
     /// Makes the object of the parts, all of which have been sent.
     pub(crate) async fn complete(self) -> Result<PutReport, Failure> {
         let upload = self.upload.clone();
@@ -333,7 +335,7 @@ impl Begun {
                     Ok(Some(reply)) => return self.completed(reply),
                     // What is there was looked at after the service had let go of the upload, or before: then it may have been completed since.
                     Ok(None) => failure.may_be_done && failure.code != NO_SUCH_UPLOAD,
-                    Err(Unknown) => true,
+                    Err(CompletionUnknown) => true,
                 };
                 let (failure, is_dropped) = self.give_up(Failure { may_be_done, ..failure }).await;
                 let is_open = may_be_done && !is_dropped;
@@ -351,7 +353,7 @@ impl Begun {
         if reply.crc64.is_some_and(|theirs| theirs != crc64) {
             return Err(damaged("the whole object"));
         }
-        let Draft { bucket, plan, plain_total, .. } = upload.draft();
+        let UploadSpec { bucket, plan, plain_total, .. } = upload.spec();
         report(bucket, *plain_total, plan.data_size, upload.parts(), crc64, reply)
     }
 
@@ -362,7 +364,7 @@ impl Begun {
 
     /// The same, and whether the service had the upload and has dropped it.
     async fn give_up(mut self, mut failure: Failure) -> (Failure, bool) {
-        if self.upload.journal.as_ref().is_some_and(|journal| journal.keeps(&failure)) {
+        if self.upload.writer.as_ref().is_some_and(|writer| writer.keeps(&failure)) {
             self.tasks.shutdown().await;
             self.is_over = true;
             return (failure, false);
@@ -382,25 +384,25 @@ impl Begun {
     /// Stops what sends parts, and then drops the upload. `false` when the service did not have it.
     pub(crate) async fn abort(&mut self) -> Result<bool, Failure> {
         self.tasks.shutdown().await;
-        let Draft { bucket, key, .. } = self.upload.draft();
+        let UploadSpec { bucket, key, .. } = self.upload.spec();
         let aborted = abort(bucket, key, &self.upload.id).await;
         self.is_over = true;
         aborted
     }
 }
 
-impl Drop for Begun {
+impl Drop for ActiveUpload {
     fn drop(&mut self) {
         if !self.is_over {
             let (upload, mut tasks) = (self.upload.clone(), std::mem::take(&mut self.tasks));
             tasks.abort_all();
-            let is_kept = upload.journal.as_ref().is_some_and(Journal::has_parts);
-            self.upload.draft.bucket.store.clean_up(async move {
+            let is_kept = upload.writer.as_ref().is_some_and(CheckpointWriter::has_parts);
+            self.upload.spec.bucket.store.clean_up(async move {
                 tasks.shutdown().await;
                 if is_kept {
                     return;
                 }
-                abort_or_warn(&upload.draft.bucket, &upload.draft.key, &upload.id).await;
+                abort_or_warn(&upload.spec.bucket, &upload.spec.key, &upload.id).await;
             });
         }
     }

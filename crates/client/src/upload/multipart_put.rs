@@ -8,12 +8,12 @@ use osseal_wire::oss::Metadata;
 use crate::error::Failure;
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
-use crate::upload::content_key::{Fresh, fresh};
+use crate::upload::content_key::{NewContentKey, new_content_key};
 use crate::upload::file_source::OpenSource;
-use crate::upload::multipart::Draft;
+use crate::upload::multipart::UploadSpec;
 use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
-use crate::upload::progress::Told;
+use crate::upload::progress::ResumableProgress;
 use crate::upload::report::{NO_SUCH_UPLOAD, PutReport};
 
 /// A source that can be read from its beginning any number of times.
@@ -30,7 +30,7 @@ pub(crate) async fn put_parts_again(
     metadata: Metadata,
     options: &PutOptions,
 ) -> Result<PutReport, Failure> {
-    let told = Told::new(options);
+    let progress = ResumableProgress::new(options);
     let length = match &source {
         Replayable::Bytes(bytes) => bytes.len() as u64,
         Replayable::File(file) => file.length(),
@@ -39,14 +39,14 @@ pub(crate) async fn put_parts_again(
         Replayable::Bytes(bytes) => Parts::Bytes(bytes.clone(), slots),
         Replayable::File(file) => Parts::File(file.clone(), slots),
     };
-    match put_parts(bucket, key, begin, length, metadata.clone(), options, &told).await {
+    match put_parts(bucket, key, begin, length, metadata.clone(), options, &progress).await {
         Err(failure) if failure.code == NO_SUCH_UPLOAD && !failure.may_be_done => {
             tracing::warn!(
                 key,
                 "the service no longer knows the upload; beginning again with another data key"
             );
-            told.begin_again();
-            put_parts(bucket, key, begin, length, metadata, options, &told).await
+            progress.restart();
+            put_parts(bucket, key, begin, length, metadata, options, &progress).await
         }
         outcome => outcome,
     }
@@ -59,11 +59,11 @@ pub(crate) async fn put_parts(
     length: u64,
     metadata: Metadata,
     options: &PutOptions,
-    told: &Told,
+    progress: &ResumableProgress,
 ) -> Result<PutReport, Failure> {
     let plan = bucket.suite.layout().part_plan(length, bucket.part_size)?;
-    let Fresh { sealer, envelope } = fresh(bucket, key, options, Some(length)).await?;
-    let draft = Draft {
+    let NewContentKey { sealer, envelope } = new_content_key(bucket, key, options, Some(length)).await?;
+    let spec = UploadSpec {
         bucket: Arc::clone(bucket),
         key: key.to_owned(),
         metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
@@ -71,12 +71,12 @@ pub(crate) async fn put_parts(
         plan,
         plain_total: length,
         forbid_overwrite: options.forbid_overwrite,
-        told: told.clone(),
+        progress: progress.clone(),
     };
     let parts = parts(sealer.into_parts(plan)?);
-    let mut begun = draft.begin(None).await?;
-    match begun.send_all(parts).await {
-        Ok(()) => begun.complete().await,
-        Err(failure) => Err(begun.abort_after(failure).await),
+    let mut active = spec.begin(None).await?;
+    match active.send_all(parts).await {
+        Ok(()) => active.complete().await,
+        Err(failure) => Err(active.abort_after(failure).await),
     }
 }

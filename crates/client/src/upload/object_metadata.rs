@@ -9,7 +9,7 @@ use crate::object::headers;
 use crate::object::options::PutOptions;
 
 /// The caller's headers, checked.
-pub(crate) fn chosen(options: &PutOptions) -> Result<Metadata, Failure> {
+pub(crate) fn metadata_from_options(options: &PutOptions) -> Result<Metadata, Failure> {
     let mut metadata = options.headers.to_metadata()?;
     let tags = headers::tags(&options.tags)?;
     Attributes { storage_class: options.storage_class, acl: options.acl, tags }.push_to(&mut metadata);

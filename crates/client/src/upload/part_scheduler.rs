@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use crate::error::Failure;
 use crate::runtime::join::joined;
 use crate::runtime::spans;
-use crate::upload::checkpoint_writer::Journal;
+use crate::upload::checkpoint_writer::CheckpointWriter;
 use crate::upload::file_source::{OpenSource, Spool};
-use crate::upload::multipart::Begun;
+use crate::upload::multipart::ActiveUpload;
 use crate::upload::source::{self, BoxReader};
 use crate::upload::source_error::length_in_memory;
 
@@ -40,15 +40,15 @@ enum Part {
     Spooled { spool: Spool, number: u32, stored: std::ops::Range<u64> },
 }
 
-impl Begun {
+impl ActiveUpload {
     /// Sends all parts, and stops at the first failure.
     pub(crate) async fn send_all(&mut self, mut parts: Parts) -> Result<(), Failure> {
-        let bucket = self.upload.draft().bucket.clone();
+        let bucket = self.upload.spec().bucket.clone();
         let jobs = usize::from(bucket.jobs.get());
-        let plan = self.upload.draft().plan;
+        let plan = self.upload.spec().plan;
         for number in self.upload.missing() {
             if !matches!(parts, Parts::Reader(..)) {
-                wait_for_room(&mut self.tasks, jobs).await?;
+                wait_for_capacity(&mut self.tasks, jobs).await?;
             }
             let start = u64::from(number - 1) * plan.part_size;
             let stored = start..plan.data_size.min(start + plan.part_size);
@@ -56,23 +56,23 @@ impl Begun {
                 let held = bucket.memory.take(stored.end - stored.start).await;
                 Ok::<_, Failure>((held, parts.next(number, stored).await?))
             };
-            let (held, part) = meanwhile(&mut self.tasks, next).await?;
-            wait_for_room(&mut self.tasks, jobs).await?;
+            let (held, part) = poll_with_tasks(&mut self.tasks, next).await?;
+            wait_for_capacity(&mut self.tasks, jobs).await?;
             let upload = Arc::clone(&self.upload);
-            self.tasks.spawn(spans::belonging(async move {
-                let sealed = part.sealed(upload.journal()).await?;
+            self.tasks.spawn(spans::in_operation(async move {
+                let sealed = part.sealed(upload.writer()).await?;
                 let sent = upload.send(&sealed).await;
                 drop(sealed);
                 drop(held);
                 sent
             }));
         }
-        meanwhile(&mut self.tasks, parts.expect_end()).await?;
-        wait_for_room(&mut self.tasks, 1).await?;
+        poll_with_tasks(&mut self.tasks, parts.expect_end()).await?;
+        wait_for_capacity(&mut self.tasks, 1).await?;
         // After the last byte was read.
         match &parts {
-            Parts::File(file, _) => match self.upload.journal() {
-                Some(journal) => journal.expect_same(file).await,
+            Parts::File(file, _) => match self.upload.writer() {
+                Some(writer) => writer.expect_same(file).await,
                 None => file.expect_same().await,
             },
             _ => Ok(()),
@@ -81,7 +81,7 @@ impl Begun {
 }
 
 /// Waits until fewer than `most` tasks are left, or one has failed.
-async fn wait_for_room(tasks: &mut JoinSet<Result<(), Failure>>, most: usize) -> Result<(), Failure> {
+async fn wait_for_capacity(tasks: &mut JoinSet<Result<(), Failure>>, most: usize) -> Result<(), Failure> {
     while tasks.len() >= most {
         match tasks.join_next().await {
             Some(done) => joined(done)??,
@@ -92,7 +92,7 @@ async fn wait_for_room(tasks: &mut JoinSet<Result<(), Failure>>, most: usize) ->
 }
 
 /// Does something while tasks run, unless one of them fails.
-async fn meanwhile<T>(
+async fn poll_with_tasks<T>(
     tasks: &mut JoinSet<Result<(), Failure>>,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
@@ -136,12 +136,12 @@ impl Parts {
 }
 
 impl Part {
-    async fn sealed(self, journal: Option<&Journal>) -> Result<SealedPart, Failure> {
+    async fn sealed(self, writer: Option<&CheckpointWriter>) -> Result<SealedPart, Failure> {
         Ok(match self {
             Part::Read(slot, plain) => slot.seal(plain)?,
             Part::InFile(file, slot, range) => {
-                if let Some(journal) = journal {
-                    return journal.sealed(&file, slot, range).await;
+                if let Some(writer) = writer {
+                    return writer.sealed(&file, slot, range).await;
                 }
                 let plain = file.read(range, slot.stored_len()).await?;
                 slot.seal(plain)?

@@ -1,55 +1,62 @@
-//! Progress of what may begin again.
+//! [`ResumableProgress`]: progress of a transfer that may restart.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::object::options::{Progress, PutOptions};
 
-/// Who is told how much has been stored, each byte once however often it begins again. Clones share the count.
+/// Reports upload progress. Bytes are counted once, even if the upload restarts. Clones share the count.
 #[derive(Clone, Default)]
-pub struct Told {
-    progress: Option<Progress>,
-    /// Bytes that were told of before, and bytes of this beginning.
-    counts: Arc<(AtomicU64, AtomicU64)>,
+pub struct ResumableProgress {
+    callback: Option<Progress>,
+    counts: Arc<Counts>,
 }
 
-impl Told {
-    pub(crate) fn new(options: &PutOptions) -> Told {
-        Told { progress: options.progress.clone(), counts: Arc::default() }
+#[derive(Default)]
+struct Counts {
+    /// The most bytes that any attempt has stored. All of them have been reported.
+    reported: AtomicU64,
+    /// Bytes that the current attempt has stored.
+    stored: AtomicU64,
+}
+
+impl ResumableProgress {
+    pub(crate) fn new(options: &PutOptions) -> ResumableProgress {
+        ResumableProgress { callback: options.progress.clone(), counts: Arc::default() }
     }
 
-    /// So many more bytes are stored.
+    /// Adds stored bytes, and reports those that exceed all earlier attempts.
     pub fn add(&self, bytes: u64) {
-        let (before, now) = &*self.counts;
-        let end = now.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        let told = before.fetch_max(end, Ordering::AcqRel);
-        if let Some(progress) = self.progress.as_ref().filter(|_| end > told) {
-            progress(end - told);
+        let stored = self.counts.stored.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        // The maximum decides between parts that finish at the same time: each byte is reported by one.
+        let reported = self.counts.reported.fetch_max(stored, Ordering::AcqRel);
+        if let Some(callback) = self.callback.as_ref().filter(|_| stored > reported) {
+            callback(stored - reported);
         }
     }
 
-    /// Nothing is stored any more.
-    pub fn begin_again(&self) {
-        self.counts.1.store(0, Ordering::Release);
+    /// Starts a new attempt: nothing is stored any more.
+    pub fn restart(&self) {
+        self.counts.stored.store(0, Ordering::Release);
     }
 
-    /// What tells this of what is stored.
+    /// Returns a callback that adds to this count.
     pub fn progress(&self) -> Progress {
-        let told = self.clone();
-        Arc::new(move |bytes| told.add(bytes))
+        let progress = self.clone();
+        Arc::new(move |bytes| progress.add(bytes))
     }
 }
 
-impl From<Progress> for Told {
-    fn from(progress: Progress) -> Told {
-        Told { progress: Some(progress), ..Told::default() }
+impl From<Progress> for ResumableProgress {
+    fn from(callback: Progress) -> ResumableProgress {
+        ResumableProgress { callback: Some(callback), ..ResumableProgress::default() }
     }
 }
 
-impl std::fmt::Debug for Told {
+impl std::fmt::Debug for ResumableProgress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let now = self.counts.1.load(Ordering::Acquire);
-        f.debug_struct("Told").field("stored", &now).finish_non_exhaustive()
+        let stored = self.counts.stored.load(Ordering::Acquire);
+        f.debug_struct("ResumableProgress").field("stored", &stored).finish_non_exhaustive()
     }
 }
 
@@ -60,20 +67,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_is_told_of_once() {
-        let heard = Arc::<Mutex<Vec<u64>>>::default();
-        let told = Told::from({
-            let heard = heard.clone();
-            Arc::new(move |bytes| heard.lock().expect("no panic").push(bytes)) as Progress
+    fn a_restart_reports_only_bytes_beyond_the_earlier_attempt() {
+        let reports = Arc::<Mutex<Vec<u64>>>::default();
+        let progress = ResumableProgress::from({
+            let reports = reports.clone();
+            Arc::new(move |bytes| reports.lock().expect("no panic").push(bytes)) as Progress
         });
-        let progress = told.progress();
+        let callback = progress.progress();
         for bytes in [3, 4] {
-            progress(bytes);
+            callback(bytes);
         }
-        told.begin_again();
+        progress.restart();
         for bytes in [5, 4, 1] {
-            progress(bytes);
+            callback(bytes);
         }
-        assert_eq!(*heard.lock().expect("no panic"), [3, 4, 2, 1]);
+        assert_eq!(*reports.lock().expect("no panic"), [3, 4, 2, 1]);
     }
 }

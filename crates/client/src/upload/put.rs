@@ -9,12 +9,12 @@ use osseal_wire::oss::request::{Call, PutObject};
 use crate::error::{Error, Failure};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
-use crate::upload::content_key::{Fresh, fresh};
+use crate::upload::content_key::{NewContentKey, new_content_key};
 use crate::upload::file_source::OpenSource;
 use crate::upload::multipart_put::{Replayable, put_parts, put_parts_again};
-use crate::upload::object_metadata::{chosen, with_envelope};
+use crate::upload::object_metadata::{metadata_from_options, with_envelope};
 use crate::upload::part_scheduler::Parts;
-use crate::upload::progress::Told;
+use crate::upload::progress::ResumableProgress;
 use crate::upload::report::{PutReport, perhaps_stored, report};
 use crate::upload::resume::put_resumable;
 use crate::upload::send_sealed::store_bytes;
@@ -37,7 +37,7 @@ async fn put_body(
     body: PutBody,
     options: &PutOptions,
 ) -> Result<PutReport, Failure> {
-    let metadata = chosen(options)?;
+    let metadata = metadata_from_options(options)?;
     let threshold = bucket.multipart_threshold;
     match body.0 {
         Source::Bytes(bytes) if bytes.len() as u64 <= threshold => {
@@ -54,7 +54,7 @@ async fn put_body(
             }
             put_file(bucket, key, file, metadata, options).await
         }
-        Source::Kept(file, keep) => {
+        Source::Resumable(file, keep) => {
             let file = OpenSource::open(file).await?;
             if file.length() > threshold {
                 return put_resumable(bucket, key, file, keep, metadata, options).await;
@@ -70,9 +70,9 @@ async fn put_body(
         }
         Source::Reader { reader, length } => {
             let parts = |slots| Parts::Reader(reader, slots);
-            put_parts(bucket, key, parts, length, metadata, options, &Told::new(options)).await
+            put_parts(bucket, key, parts, length, metadata, options, &ResumableProgress::new(options)).await
         }
-        Source::Endless { mut reader, spool } => {
+        Source::UnknownLength { mut reader, spool } => {
             let held = bucket.memory.take(room(bucket, threshold)?).await;
             // One byte more than fits says whether it goes on.
             let most = length_in_memory(threshold.saturating_add(1))?;
@@ -115,7 +115,7 @@ async fn put_single(
     options: &PutOptions,
 ) -> Result<PutReport, Failure> {
     let length = plain.len() as u64;
-    let Fresh { mut sealer, envelope } = fresh(bucket, key, options, Some(length)).await?;
+    let NewContentKey { mut sealer, envelope } = new_content_key(bucket, key, options, Some(length)).await?;
     let metadata = with_envelope(metadata, envelope.as_ref(), None)?;
     let sealed = sealer.reserve_last(length)?.seal(plain)?;
     let stored = sealed.bytes.len() as u64;
@@ -129,6 +129,6 @@ async fn put_single(
     let reply = store_bytes(bucket, key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await;
     let reply =
         reply.map_err(|failure| if failure.may_be_done { perhaps_stored(failure) } else { failure })?;
-    Told::new(options).add(length);
+    ResumableProgress::new(options).add(length);
     report(bucket, length, stored, 1, sealed.crc64, reply)
 }

@@ -50,7 +50,7 @@ pub(crate) fn report(
         (Some(bucket.suite), writer.map(|key| key.name().to_owned()).unwrap_or_default())
     };
     let PutReply { etag, version_id, request_id, .. } = reply;
-    spans::moved(plain_size);
+    spans::record_bytes(plain_size);
     Ok(PutReport { plain_size, stored_size, parts, suite, key_name, etag, crc64, version_id, request_id })
 }
 

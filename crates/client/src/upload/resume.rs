@@ -3,7 +3,7 @@
 //! ```text
 //!   record taken ─┬─ none, or not of this ──────────────────────────────┐
 //!                 └─ key unwrapped ─ parts listed ─┬─ no contradiction ─┼─► the parts that are missing ─ complete ─ record removed
-//!                                                  └─ any ─ aborted ────┴─► another data key, record written, begun ─ all parts …
+//!                                                  └─ any ─ aborted ────┴─► another data key, record written, active ─ all parts …
 //! ```
 //! Wrapped key, salt and sizes are those of the record. Of the store nothing is believed but that it has parts.
 
@@ -18,44 +18,44 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 use crate::state::{Record, StateDir};
-use crate::upload::checkpoint::{Checkpoint, UploadPlace};
-use crate::upload::checkpoint_writer::Journal;
-use crate::upload::content_key::{Fresh, bound, fresh_resumable};
+use crate::upload::checkpoint::{Checkpoint, UploadLocation};
+use crate::upload::checkpoint_writer::CheckpointWriter;
+use crate::upload::content_key::{NewContentKey, bound, new_resumable_content_key};
 use crate::upload::file_source::{OpenSource, blocking};
-use crate::upload::multipart::{Begun, Draft, abort_or_warn, abort_others};
+use crate::upload::multipart::{ActiveUpload, UploadSpec, abort_or_warn, abort_others};
 use crate::upload::multipart_put::{Replayable, put_parts_again};
 use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
-use crate::upload::progress::Told;
+use crate::upload::progress::ResumableProgress;
 use crate::upload::report::{NO_SUCH_UPLOAD, PutReport, report};
 use crate::upload::send_sealed::find_ours;
-use crate::upload::source::Keep;
+use crate::upload::source::ResumeTarget;
 use crate::upload::upload_listing::parts_of;
 
 /// How often an upload begins, the resumed one not counted.
-const BEGINNINGS: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// A put that is kept, as far as it is known before anything is sent.
-struct Put<'a> {
+struct ResumableUpload<'a> {
     bucket: &'a Arc<BucketContext>,
     key: &'a str,
     metadata: Metadata,
     options: &'a PutOptions,
     plan: PartPlan,
-    journal: Journal,
-    place: UploadPlace,
+    writer: CheckpointWriter,
+    place: UploadLocation,
     lock: (u64, u64),
-    told: Told,
+    progress: ResumableProgress,
 }
 
-/// What a former process left.
-enum Former {
+/// What a previous process left.
+enum PreviousAttempt {
     /// An upload that goes on.
-    GoesOn(Begun, Box<Parts>),
+    Resumed(ActiveUpload, Box<Parts>),
     /// An object: it was complete before.
     Done(Box<PutReport>),
     /// Nothing that could be used, and why.
-    Over(&'static str),
+    Unusable(&'static str),
 }
 
 pub(crate) fn is_worth_resuming(bucket: &Arc<BucketContext>, length: u64) -> bool {
@@ -80,8 +80,8 @@ fn upload_place(
     bucket: &Arc<BucketContext>,
     key: &str,
     path: &std::path::Path,
-) -> std::io::Result<UploadPlace> {
-    Ok(UploadPlace {
+) -> std::io::Result<UploadLocation> {
+    Ok(UploadLocation {
         host: bucket.store.host(),
         bucket: bucket.name.clone(),
         key: key.to_owned(),
@@ -89,12 +89,12 @@ fn upload_place(
     })
 }
 
-/// Puts a file by parts, and goes on with what a former process left of that.
+/// Puts a file by parts, and goes on with what a previous process left of that.
 pub(crate) async fn put_resumable(
     bucket: &Arc<BucketContext>,
     key: &str,
     file: OpenSource,
-    keep: Keep,
+    keep: ResumeTarget,
     metadata: Metadata,
     options: &PutOptions,
 ) -> Result<PutReport, Failure> {
@@ -106,22 +106,22 @@ pub(crate) async fn put_resumable(
         return put_parts_again(bucket, key, Replayable::File(file), metadata, options).await;
     };
     let plan = bucket.suite.layout().part_plan(file.length(), bucket.part_size)?;
-    let (record, former, lock) = blocking(move || {
+    let (record, previous, lock) = blocking(move || {
         let read = record.load().and_then(|content| Ok((content, record.lock_identity()?)));
         let (content, lock) = read.map_err(unusable)?;
         Ok((record, content.and_then(|content| Checkpoint::parse(&content)), lock))
     })
     .await?;
-    // A former one stays what is kept until something takes its place.
+    // A previous one stays what is kept until something takes its place.
     let nothing = || Checkpoint::new(place.clone(), lock, file.stamp(), &metadata, None, plan);
-    let journal = Journal::new(record, path, former.clone().unwrap_or_else(nothing));
-    let told = Told::new(options);
-    let put = Put { bucket, key, metadata, options, plan, journal, place, lock, told };
-    let outcome = put.run(file, former).await;
+    let writer = CheckpointWriter::new(record, path, previous.clone().unwrap_or_else(nothing));
+    let progress = ResumableProgress::new(options);
+    let put = ResumableUpload { bucket, key, metadata, options, plan, writer, place, lock, progress };
+    let outcome = put.run(file, previous).await;
     match &outcome {
-        // Of two failures the first one is told.
-        Err(failure) if put.journal.keeps(failure) => drop(put.journal.save().await),
-        _ => put.journal.forget().await,
+        // Of two failures the first one is progress.
+        Err(failure) if put.writer.keeps(failure) => drop(put.writer.save().await),
+        _ => put.writer.forget().await,
     }
     outcome
 }
@@ -130,8 +130,8 @@ pub(crate) async fn put_resumable(
 async fn take_record(
     bucket: &Arc<BucketContext>,
     key: &str,
-    keep: Keep,
-) -> Option<(Record, UploadPlace, PathBuf)> {
+    keep: ResumeTarget,
+) -> Option<(Record, UploadLocation, PathBuf)> {
     let (bucket, key) = (Arc::clone(bucket), key.to_owned());
     let taken = blocking(move || {
         let taken = upload_place(&bucket, &key, &keep.path).and_then(|place| {
@@ -153,15 +153,19 @@ async fn take_record(
     }
 }
 
-impl Put<'_> {
-    async fn run(&self, mut file: OpenSource, mut former: Option<Checkpoint>) -> Result<PutReport, Failure> {
-        let mut beginnings = 0;
+impl ResumableUpload<'_> {
+    async fn run(
+        &self,
+        mut file: OpenSource,
+        mut previous: Option<Checkpoint>,
+    ) -> Result<PutReport, Failure> {
+        let mut attempts = 0;
         loop {
-            let begun = match former.take() {
-                Some(checkpoint) => match self.go_on(&checkpoint, &file).await? {
-                    Former::GoesOn(begun, parts) => Some((begun, *parts)),
-                    Former::Done(report) => return Ok(*report),
-                    Former::Over(why) => {
+            let active = match previous.take() {
+                Some(checkpoint) => match self.resume(&checkpoint, &file).await? {
+                    PreviousAttempt::Resumed(active, parts) => Some((active, *parts)),
+                    PreviousAttempt::Done(report) => return Ok(*report),
+                    PreviousAttempt::Unusable(why) => {
                         tracing::warn!(key = self.key, why, "starting over with another data key");
                         self.drop_former(&checkpoint).await;
                         None
@@ -169,96 +173,96 @@ impl Put<'_> {
                 },
                 None => None,
             };
-            let (mut begun, parts) = if let Some(begun) = begun {
-                begun
+            let (mut active, parts) = if let Some(active) = active {
+                active
             } else {
-                beginnings += 1;
+                attempts += 1;
                 self.begin(&file).await?
             };
-            let ended = match begun.send_all(parts).await {
-                Ok(()) => match self.journal.save().await {
-                    Ok(()) => begun.complete().await,
-                    Err(failure) => Err(begun.abort_after(failure).await),
+            let ended = match active.send_all(parts).await {
+                Ok(()) => match self.writer.save().await {
+                    Ok(()) => active.complete().await,
+                    Err(failure) => Err(active.abort_after(failure).await),
                 },
-                Err(failure) => Err(begun.abort_after(failure).await),
+                Err(failure) => Err(active.abort_after(failure).await),
             };
             let Err(failure) = ended else { return ended };
-            let is_over = self.journal.is_stale() || failure.code == NO_SUCH_UPLOAD;
+            let is_over = self.writer.is_stale() || failure.code == NO_SUCH_UPLOAD;
             // What may be an object is not put again.
-            if !is_over || failure.may_be_done || beginnings >= BEGINNINGS {
+            if !is_over || failure.may_be_done || attempts >= MAX_ATTEMPTS {
                 return Err(failure);
             }
             tracing::warn!(key = self.key, why = failure.message, "starting over with another data key");
             file = file.again().await?;
-            self.told.begin_again();
+            self.progress.restart();
         }
     }
 
     /// Begins an upload with a data key of its own.
-    async fn begin(&self, file: &OpenSource) -> Result<(Begun, Parts), Failure> {
-        self.told.begin_again();
-        let Fresh { sealer, envelope } =
-            fresh_resumable(self.bucket, self.key, self.options, file.length()).await?;
+    async fn begin(&self, file: &OpenSource) -> Result<(ActiveUpload, Parts), Failure> {
+        self.progress.restart();
+        let NewContentKey { sealer, envelope } =
+            new_resumable_content_key(self.bucket, self.key, self.options, file.length()).await?;
         let checkpoint = self.checkpoint(file, envelope.as_ref());
-        self.journal.begin(checkpoint).await?;
+        self.writer.begin(checkpoint).await?;
         let parts = Parts::File(file.clone(), sealer.into_parts(self.plan)?);
-        let begun = self.draft(envelope, file)?.begin(Some(self.journal.clone())).await?;
-        Ok((begun, parts))
+        let active = self.spec(envelope, file)?.begin(Some(self.writer.clone())).await?;
+        Ok((active, parts))
     }
 
-    /// What a former process left, if it is of this put, the key opens, and the store does not contradict.
-    async fn go_on(&self, former: &Checkpoint, file: &OpenSource) -> Result<Former, Failure> {
-        if let Some(why) = former.differs(&self.checkpoint(file, None)) {
-            return Ok(Former::Over(why));
+    /// What a previous process left, if it is of this put, the key opens, and the store does not contradict.
+    async fn resume(&self, previous: &Checkpoint, file: &OpenSource) -> Result<PreviousAttempt, Failure> {
+        if let Some(why) = previous.differs(&self.checkpoint(file, None)) {
+            return Ok(PreviousAttempt::Unusable(why));
         }
-        let Some(envelope) = former.envelope().filter(|envelope| self.would_write(envelope)) else {
-            return Ok(Former::Over("the object is to have another key, suite or context"));
+        let Some(envelope) = previous.envelope().filter(|envelope| self.would_write(envelope)) else {
+            return Ok(PreviousAttempt::Unusable("the object is to have another key, suite or context"));
         };
-        let (Some(id), true) = (&former.upload_id, former.has_parts()) else {
-            return Ok(Former::Over("nothing had been sent"));
+        let (Some(id), true) = (&previous.upload_id, previous.has_parts()) else {
+            return Ok(PreviousAttempt::Unusable("nothing had been sent"));
         };
-        let (listed, is_ours) = match parts_of(self.bucket, self.key, id, Some(former)).await {
+        let (listed, is_ours) = match parts_of(self.bucket, self.key, id, Some(previous)).await {
             Ok(listed) => listed,
             Err(failure) if failure.code == NO_SUCH_UPLOAD => {
-                return self.find_done(former, envelope, file).await;
+                return self.find_done(previous, envelope, file).await;
             }
             Err(failure) if failure.kind.is_passing() => return Err(failure),
-            Err(_) => return Ok(Former::Over("the store does not say what it has")),
+            Err(_) => return Ok(PreviousAttempt::Unusable("the store does not say what it has")),
         };
         if !is_ours {
-            return Ok(Former::Over("the store speaks of another upload"));
+            return Ok(PreviousAttempt::Unusable("the store speaks of another upload"));
         }
-        let past = match former.reconcile(&listed) {
+        let past = match previous.reconcile(&listed) {
             Ok(past) => past,
-            Err(why) => return Ok(Former::Over(why)),
+            Err(why) => return Ok(PreviousAttempt::Unusable(why)),
         };
         let place = Place::object(&self.bucket.name, self.key);
         let content = match self.bucket.keyring()?.resume(place, &envelope).await.map_err(Failure::from) {
             Ok(content) => content,
             Err(failure) if failure.kind.is_passing() => return Err(failure),
-            Err(_) => return Ok(Former::Over("the key does not open what was kept")),
+            Err(_) => return Ok(PreviousAttempt::Unusable("the key does not open what was kept")),
         };
         let states = past.iter().map(|(number, part, _)| (*number, *part));
         let Ok(slots) = dangerous::resumed_parts(content, self.plan, states) else {
-            return Ok(Former::Over("the record is of other parts"));
+            return Ok(PreviousAttempt::Unusable("the record is of other parts"));
         };
-        let mut checkpoint = former.clone();
+        let mut checkpoint = previous.clone();
         checkpoint.forget_acknowledgements(&past);
-        self.journal.begin(checkpoint).await?;
+        self.writer.begin(checkpoint).await?;
         let acknowledged = past.into_iter().filter_map(|(number, _, said)| Some((number, said?)));
-        let begun = self.draft(Some(envelope), file)?.resume(id.clone(), self.journal.clone(), acknowledged);
-        Ok(Former::GoesOn(begun, Box::new(Parts::File(file.clone(), slots))))
+        let active = self.spec(Some(envelope), file)?.resume(id.clone(), self.writer.clone(), acknowledged);
+        Ok(PreviousAttempt::Resumed(active, Box::new(Parts::File(file.clone(), slots))))
     }
 
     /// The object, if it was made of all parts and only the record was left behind.
     async fn find_done(
         &self,
-        former: &Checkpoint,
+        previous: &Checkpoint,
         envelope: Envelope,
         file: &OpenSource,
-    ) -> Result<Former, Failure> {
-        const GONE: Former = Former::Over("the service no longer knows the upload");
-        if !former.is_whole(self.plan.parts()) {
+    ) -> Result<PreviousAttempt, Failure> {
+        const GONE: PreviousAttempt = PreviousAttempt::Unusable("the service no longer knows the upload");
+        if !previous.is_whole(self.plan.parts()) {
             return Ok(GONE);
         }
         let reply = match find_ours(self.bucket, self.key, Some(&envelope)).await {
@@ -266,26 +270,26 @@ impl Put<'_> {
             Err(failure) if failure.is_transient() => return Err(failure),
             Ok(None) | Err(_) => return Ok(GONE),
         };
-        let crc64 = former.crc64();
+        let crc64 = previous.crc64();
         if reply.crc64.is_some_and(|theirs| theirs != crc64) {
             return Ok(GONE);
         }
-        self.told.add(file.length());
+        self.progress.add(file.length());
         let parts = u32::try_from(self.plan.parts()).unwrap_or(u32::MAX);
         let report = report(self.bucket, file.length(), self.plan.data_size, parts, crc64, reply)?;
-        Ok(Former::Done(Box::new(report)))
+        Ok(PreviousAttempt::Done(Box::new(report)))
     }
 
-    /// Aborts what a former process began.
-    async fn drop_former(&self, former: &Checkpoint) {
+    /// Aborts what a previous process began.
+    async fn drop_former(&self, previous: &Checkpoint) {
         // Its own place, which is ours unless somebody put the record there.
-        if former.place != self.place {
+        if previous.place != self.place {
             return;
         }
-        match &former.upload_id {
+        match &previous.upload_id {
             Some(id) => abort_or_warn(self.bucket, self.key, id).await,
             None => {
-                if let Err(failure) = abort_others(self.bucket, self.key, &former.headers(), None).await {
+                if let Err(failure) = abort_others(self.bucket, self.key, &previous.headers(), None).await {
                     tracing::warn!(
                         key = self.key,
                         error = failure.message,
@@ -313,8 +317,8 @@ impl Put<'_> {
         envelope.suite == self.bucket.suite && is_key && is_bound
     }
 
-    fn draft(&self, envelope: Option<Envelope>, file: &OpenSource) -> Result<Draft, Failure> {
-        Ok(Draft {
+    fn spec(&self, envelope: Option<Envelope>, file: &OpenSource) -> Result<UploadSpec, Failure> {
+        Ok(UploadSpec {
             bucket: self.bucket.clone(),
             key: self.key.to_owned(),
             metadata: with_envelope(self.metadata.clone(), envelope.as_ref(), Some(self.plan))?,
@@ -322,7 +326,7 @@ impl Put<'_> {
             plan: self.plan,
             plain_total: file.length(),
             forbid_overwrite: self.options.forbid_overwrite,
-            told: self.told.clone(),
+            progress: self.progress.clone(),
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::upload::file_source::FileSource;
 use crate::upload::source_error::{ended_early, goes_on, length_in_memory, unreadable};
 
 /// Bytes asked of a reader at once.
-pub(crate) const STRIDE: usize = 256 << 10;
+pub(crate) const READ_BYTES: usize = 256 << 10;
 
 /// The plaintext of an object.
 pub struct PutBody(pub(crate) Source);
@@ -20,19 +20,19 @@ pub(crate) enum Source {
     Bytes(Bytes),
     File(FileSource),
     /// The same, of an upload that another process may have to finish.
-    Kept(FileSource, Keep),
+    Resumable(FileSource, ResumeTarget),
     Reader {
         reader: BoxReader,
         length: u64,
     },
-    Endless {
+    UnknownLength {
         reader: BoxReader,
         spool: Option<PathBuf>,
     },
 }
 
 /// Where it is kept how far an upload is, and what file it is of.
-pub(crate) struct Keep {
+pub(crate) struct ResumeTarget {
     pub(crate) state: StateDir,
     pub(crate) path: PathBuf,
 }
@@ -56,11 +56,13 @@ impl PutBody {
     /// Lets another process finish what this one does not: where the file is put by parts, `state` keeps what has been sent, and the next put of the file at `path`
     /// under the same key goes on from there if the file is what it was by device, inode, size and times. Wrapped keys are kept and no others, so it takes a key that
     /// can unwrap what it wraps; without one, and while another process puts the same, the put starts over and keeps nothing. A source that changes
-    /// meanwhile is put from its beginning, with another data key, up to three times. Other bodies than files stay what they are.
+    /// poll_with_tasks is put from its beginning, with another data key, up to three times. Other bodies than files stay what they are.
     #[must_use]
     pub fn resumable(self, state: &StateDir, path: impl Into<PathBuf>) -> PutBody {
         PutBody(match self.0 {
-            Source::File(file) => Source::Kept(file, Keep { state: state.clone(), path: path.into() }),
+            Source::File(file) => {
+                Source::Resumable(file, ResumeTarget { state: state.clone(), path: path.into() })
+            }
             other => other,
         })
     }
@@ -68,7 +70,7 @@ impl PutBody {
     /// A reader that ends when it ends. Beyond the multipart threshold it is sent in one request that cannot be repeated, up to 5 GiB when sealed, unless it is
     /// [`PutBody::spooled_in`] a folder.
     pub fn unknown_length(reader: impl AsyncRead + Send + Unpin + 'static) -> PutBody {
-        PutBody(Source::Endless { reader: Box::new(reader), spool: None })
+        PutBody(Source::UnknownLength { reader: Box::new(reader), spool: None })
     }
 
     /// Keeps the sealed bytes of a body of unknown length in a file without a name in `folder`, which needs as much room as the object. From it a request that
@@ -77,7 +79,9 @@ impl PutBody {
     #[must_use]
     pub fn spooled_in(self, folder: impl Into<PathBuf>) -> PutBody {
         PutBody(match self.0 {
-            Source::Endless { reader, .. } => Source::Endless { reader, spool: Some(folder.into()) },
+            Source::UnknownLength { reader, .. } => {
+                Source::UnknownLength { reader, spool: Some(folder.into()) }
+            }
             known => known,
         })
     }
@@ -87,9 +91,9 @@ impl std::fmt::Debug for PutBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let length = match &self.0 {
             Source::Bytes(bytes) => Some(bytes.len() as u64),
-            Source::File(file) | Source::Kept(file, _) => Some(file.length),
+            Source::File(file) | Source::Resumable(file, _) => Some(file.length),
             Source::Reader { length, .. } => Some(*length),
-            Source::Endless { .. } => None,
+            Source::UnknownLength { .. } => None,
         };
         f.debug_struct("PutBody").field("length", &length).finish_non_exhaustive()
     }
@@ -140,7 +144,7 @@ pub(crate) async fn read_exactly(
 pub(crate) async fn fill(reader: &mut BoxReader, buffer: &mut BytesMut, most: usize) -> Result<(), Failure> {
     while buffer.len() < most {
         let room = most - buffer.len();
-        buffer.reserve(room.min(STRIDE));
+        buffer.reserve(room.min(READ_BYTES));
         if reader.take(room as u64).read_buf(buffer).await.map_err(unreadable)? == 0 {
             break;
         }

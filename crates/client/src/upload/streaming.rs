@@ -24,18 +24,18 @@ use crate::object::options::PutOptions;
 use crate::runtime::memory_budget::Permit;
 use crate::service::send::Payload;
 use crate::transport::{self, BoxError};
-use crate::upload::content_key::{Fresh, fresh};
+use crate::upload::content_key::{NewContentKey, new_content_key};
 use crate::upload::file_source::Spool;
-use crate::upload::multipart::Draft;
+use crate::upload::multipart::UploadSpec;
 use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
-use crate::upload::progress::Told;
+use crate::upload::progress::ResumableProgress;
 use crate::upload::report::{PutReport, damaged, perhaps_stored, report};
 use crate::upload::send_sealed::find_ours;
-use crate::upload::source::{self, BoxReader, STRIDE};
+use crate::upload::source::{self, BoxReader, READ_BYTES};
 
 /// Seals a source as it is read. Whoever drops one of its futures can go on with another.
-struct Pump {
+struct SealingSource {
     reader: BoxReader,
     sealing: SealStream,
     spool: Option<Spool>,
@@ -47,24 +47,24 @@ struct Pump {
 }
 
 /// How the body of the request ended before the source did.
-enum Stop {
+enum StreamEnd {
     Failed(Failure),
     /// The request may carry no more.
     Full,
 }
 
 /// A request's body, while it is sent and afterwards.
-struct Live {
-    pump: Pump,
+struct StreamingBody {
+    sealing_source: SealingSource,
     suite: Suite,
     limit: u64,
-    told: Told,
-    stop: Option<Stop>,
+    progress: ResumableProgress,
+    stop: Option<StreamEnd>,
     /// The request has ended, whatever of it is still about.
     is_closed: bool,
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that is known of a put that has begun to be read")]
+#[expect(clippy::too_many_arguments, reason = "all that is known of a put that has active to be read")]
 pub(crate) async fn put_stream(
     bucket: &Arc<BucketContext>,
     key: &str,
@@ -75,7 +75,7 @@ pub(crate) async fn put_stream(
     metadata: Metadata,
     options: &PutOptions,
 ) -> Result<PutReport, Failure> {
-    let Fresh { sealer, envelope } = fresh(bucket, key, options, None).await?;
+    let NewContentKey { sealer, envelope } = new_content_key(bucket, key, options, None).await?;
     let call = Call::PutObject(PutObject {
         metadata: with_envelope(metadata.clone(), envelope.as_ref(), None)?,
         forbid_overwrite: options.forbid_overwrite,
@@ -86,30 +86,31 @@ pub(crate) async fn put_stream(
         None => None,
     };
     let sealing = sealer.into_stream();
-    let pump = Pump { reader, sealing, spool, plain: first, sealed: None, is_over: false };
-    let (suite, limit, told) = (bucket.suite, bucket.single_limit, Told::new(options));
-    let live = Live { pump, suite, limit, told, stop: None, is_closed: false };
-    let live = Arc::new(Mutex::new(live));
-    let pieces = stream::try_unfold(live.clone(), |live| async move {
-        let piece = live.lock().await.piece().await?;
-        Ok::<_, BoxError>(piece.map(|piece| (piece, live)))
+    let sealing_source = SealingSource { reader, sealing, spool, plain: first, sealed: None, is_over: false };
+    let (suite, limit, progress) = (bucket.suite, bucket.single_limit, ResumableProgress::new(options));
+    let streaming = StreamingBody { sealing_source, suite, limit, progress, stop: None, is_closed: false };
+    let streaming = Arc::new(Mutex::new(streaming));
+    let pieces = stream::try_unfold(streaming.clone(), |streaming| async move {
+        let piece = streaming.lock().await.piece().await?;
+        Ok::<_, BoxError>(piece.map(|piece| (piece, streaming)))
     });
     let body = Payload::Stream(transport::stream(pieces));
     let sent = bucket.store.call(Some(&bucket.name), Some(key), call, body).await;
     let sent = sent.and_then(|reply| Ok(PutReply::from_head(&reply.headers)?));
-    let mut live = live.lock().await;
-    live.is_closed = true;
+    let mut streaming = streaming.lock().await;
+    streaming.is_closed = true;
     // What was read ahead has been sealed.
     drop(held);
-    let stop = live.stop.take();
-    let pump = &mut live.pump;
+    let stop = streaming.stop.take();
+    let sealing_source = &mut streaming.sealing_source;
     let mut is_damaged = false;
     let failure = match (stop, sent) {
-        (Some(Stop::Full), _) => None,
+        (Some(StreamEnd::Full), _) => None,
         (None, Ok(reply))
-            if pump.is_over && reply.crc64.is_none_or(|theirs| theirs == pump.sealing.crc64()) =>
+            if sealing_source.is_over
+                && reply.crc64.is_none_or(|theirs| theirs == sealing_source.sealing.crc64()) =>
         {
-            let sealing = &pump.sealing;
+            let sealing = &sealing_source.sealing;
             return report(bucket, sealing.plain(), sealing.stored(), 1, sealing.crc64(), reply);
         }
         (None, Ok(_)) => {
@@ -122,33 +123,34 @@ pub(crate) async fn put_stream(
         {
             Some(failure)
         }
-        (None, Err(failure)) if pump.is_over && failure.may_be_done => {
+        (None, Err(failure)) if sealing_source.is_over && failure.may_be_done => {
             return Err(perhaps_stored(failure));
         }
-        (Some(Stop::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
+        (Some(StreamEnd::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
     };
-    let Some(spool) = pump.spool.clone() else {
+    let Some(spool) = sealing_source.spool.clone() else {
         return Err(match failure {
-            Some(failure) if pump.is_over && failure.may_be_done => perhaps_stored(failure),
+            Some(failure) if sealing_source.is_over && failure.may_be_done => perhaps_stored(failure),
             other => other.unwrap_or_else(too_long),
         });
     };
     // The whole body left, so the request may have been done although its reply was lost.
-    let is_open = is_damaged || pump.is_over && failure.as_ref().is_some_and(|failure| failure.may_be_done);
+    let is_open =
+        is_damaged || sealing_source.is_over && failure.as_ref().is_some_and(|failure| failure.may_be_done);
     if let Some(failure) = failure {
         tracing::warn!(key, error = failure.message, "the request failed; sending the spool in parts");
     }
-    while pump.next().await?.is_some() {}
-    let (plain, crc64) = (pump.sealing.plain(), pump.sealing.crc64());
+    while sealing_source.next().await?.is_some() {}
+    let (plain, crc64) = (sealing_source.sealing.plain(), sealing_source.sealing.crc64());
     if is_open
         && let Some(reply) = find_ours(bucket, key, envelope.as_ref()).await.map_err(perhaps_stored)?
         && reply.crc64.is_none_or(|theirs| theirs == crc64)
     {
-        return report(bucket, plain, pump.sealing.stored(), 1, crc64, reply);
+        return report(bucket, plain, sealing_source.sealing.stored(), 1, crc64, reply);
     }
-    let told = live.told.clone();
-    drop(live);
-    let put = put_spool(bucket, key, spool, (plain, crc64), metadata, envelope, options, told).await;
+    let progress = streaming.progress.clone();
+    drop(streaming);
+    let put = put_spool(bucket, key, spool, (plain, crc64), metadata, envelope, options, progress).await;
     put.map_err(|failure| if is_open { perhaps_stored(failure) } else { failure })
 }
 
@@ -161,11 +163,11 @@ async fn put_spool(
     metadata: Metadata,
     envelope: Option<Envelope>,
     options: &PutOptions,
-    told: Told,
+    progress: ResumableProgress,
 ) -> Result<PutReport, Failure> {
     let plan = bucket.suite.layout().part_plan(plain_total, bucket.part_size)?;
-    told.begin_again();
-    let draft = Draft {
+    progress.restart();
+    let spec = UploadSpec {
         bucket: Arc::clone(bucket),
         key: key.to_owned(),
         metadata: with_envelope(metadata, envelope.as_ref(), Some(plan))?,
@@ -173,35 +175,35 @@ async fn put_spool(
         plan,
         plain_total,
         forbid_overwrite: options.forbid_overwrite,
-        told,
+        progress,
     };
-    let mut begun = draft.begin(None).await?;
-    match begun.send_all(Parts::Spool(spool)).await {
-        Ok(()) if begun.upload.crc64() == crc64 => begun.complete().await,
+    let mut active = spec.begin(None).await?;
+    match active.send_all(Parts::Spool(spool)).await {
+        Ok(()) if active.upload.crc64() == crc64 => active.complete().await,
         Ok(()) => {
             let message = "the spool has other bytes than were written to it; nothing was stored";
-            Err(begun.abort_after(Failure::new(ErrorKind::Integrity, message)).await)
+            Err(active.abort_after(Failure::new(ErrorKind::Integrity, message)).await)
         }
-        Err(failure) => Err(begun.abort_after(failure).await),
+        Err(failure) => Err(active.abort_after(failure).await),
     }
 }
 
-impl Live {
+impl StreamingBody {
     /// The next piece of the request's body.
     async fn piece(&mut self) -> Result<Option<Bytes>, BoxError> {
         if self.is_closed {
             return Err("the request has ended".into());
         }
-        let before = self.pump.sealing.plain();
+        let before = self.sealing_source.sealing.plain();
         match self.within_limit().await {
             Ok(piece) => {
-                self.told.add(self.pump.sealing.plain() - before);
+                self.progress.add(self.sealing_source.sealing.plain() - before);
                 Ok(piece)
             }
             Err(stop) => {
                 let message = match &stop {
-                    Stop::Failed(failure) => failure.message.clone(),
-                    Stop::Full => "the source goes on past what one request may carry".to_owned(),
+                    StreamEnd::Failed(failure) => failure.message.clone(),
+                    StreamEnd::Full => "the source goes on past what one request may carry".to_owned(),
                 };
                 self.stop = Some(stop);
                 Err(message.into())
@@ -209,22 +211,22 @@ impl Live {
         }
     }
 
-    async fn within_limit(&mut self) -> Result<Option<Bytes>, Stop> {
-        let pump = &mut self.pump;
-        pump.read().await.map_err(Stop::Failed)?;
-        let plain = pump.sealing.plain() + pump.plain.len() as u64;
+    async fn within_limit(&mut self) -> Result<Option<Bytes>, StreamEnd> {
+        let sealing_source = &mut self.sealing_source;
+        sealing_source.read().await.map_err(StreamEnd::Failed)?;
+        let plain = sealing_source.sealing.plain() + sealing_source.plain.len() as u64;
         if self.suite.layout().stored_len(plain).is_none_or(|stored| stored > self.limit) {
-            return Err(Stop::Full);
+            return Err(StreamEnd::Full);
         }
-        pump.next().await.map_err(Stop::Failed)
+        sealing_source.next().await.map_err(StreamEnd::Failed)
     }
 }
 
-impl Pump {
+impl SealingSource {
     /// Reads what is sealed next, unless that has been read.
     async fn read(&mut self) -> Result<(), Failure> {
         if self.sealed.is_none() && !self.is_over {
-            source::fill(&mut self.reader, &mut self.plain, STRIDE).await?;
+            source::fill(&mut self.reader, &mut self.plain, READ_BYTES).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Uploads by parts that were begun and have not come to their end: those that the store lists, what this machine keeps of them, and how they are given up.
+//! Uploads by parts that were active and have not come to their end: those that the store lists, what this machine keeps of them, and how they are given up.
 //!
 //! The store is asked first and the records are read afterwards. So an upload that was listed while a process of this machine is at work on it, and keeps what it
 //! takes to go on, has a record that is locked; before its first part has left, the record does not name the upload yet, and stands for all of its key.
@@ -25,22 +25,22 @@ use crate::upload::upload_listing::{page_of_uploads, parts_of};
 
 /// An upload by parts that is not complete. What the service has of it takes up space, and is paid for, until it is completed or aborted.
 #[derive(Clone, Debug)]
-pub struct Unfinished {
+pub struct UnfinishedUpload {
     /// The key that it is to be stored under.
     pub key: String,
     /// The service's name for it; none of one whose beginning was not heard to be answered.
     pub upload_id: Option<String>,
-    /// When it was begun, ISO 8601 as the service wrote it; none of one that the service does not list, any more or at all.
+    /// When it was active, ISO 8601 as the service wrote it; none of one that the service does not list, any more or at all.
     pub initiated: Option<String>,
     /// What this machine keeps of it.
-    pub kept: Option<KeptUpload>,
+    pub kept: Option<LocalUploadRecord>,
     /// What is to be expected of it.
-    pub outlook: Outlook,
+    pub status: ResumeStatus,
 }
 
 /// What the state directory has of an upload, for the next [resumable](crate::PutBody::resumable) put of the same file under the same key.
 #[derive(Clone, Debug)]
-pub struct KeptUpload {
+pub struct LocalUploadRecord {
     /// Where the store is.
     pub endpoint: String,
     /// The bucket.
@@ -58,9 +58,9 @@ pub struct KeptUpload {
     /// Stored bytes of all parts.
     pub stored_size: u64,
     /// The parts that the service has acknowledged, as far as that is recorded.
-    pub sent: Uploaded,
+    pub sent: UploadedParts,
     /// What is to be expected of it, as far as this machine can tell.
-    pub outlook: Outlook,
+    pub status: ResumeStatus,
     state: StateDir,
     name: RecordName,
 }
@@ -68,20 +68,20 @@ pub struct KeptUpload {
 /// What becomes of an unfinished upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outlook {
+pub enum ResumeStatus {
     /// This machine keeps nothing of it: it is another machine's, another program's, or one that was to keep nothing. It may be under way.
     Unknown,
     /// A process of this machine is at work on it.
     InUse,
     /// The same put goes on with it, if keys, headers and sizes are to be the same.
-    GoesOn,
+    Resumes,
     /// The same put begins again: the file is another one or gone, nothing was sent, the service does not list the upload, or the record was copied here.
     StartsOver,
 }
 
 /// Parts that the service has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Uploaded {
+pub struct UploadedParts {
     /// How many.
     pub parts: u64,
     /// Their stored bytes.
@@ -93,11 +93,11 @@ impl StateDir {
     ///
     /// # Errors
     /// When the directory cannot be read.
-    pub fn uploads(&self) -> io::Result<Vec<KeptUpload>> {
-        let read = self.names()?.into_iter().map(|name| KeptUpload::read(self, name));
+    pub fn uploads(&self) -> io::Result<Vec<LocalUploadRecord>> {
+        let read = self.names()?.into_iter().map(|name| LocalUploadRecord::read(self, name));
         let mut uploads = read.filter_map(Result::transpose).collect::<io::Result<Vec<_>>>()?;
-        let place = |upload: &KeptUpload| {
-            let KeptUpload { endpoint, bucket, key, source, .. } = upload;
+        let place = |upload: &LocalUploadRecord| {
+            let LocalUploadRecord { endpoint, bucket, key, source, .. } = upload;
             (endpoint.clone(), bucket.clone(), key.clone(), source.clone())
         };
         uploads.sort_by_cached_key(place);
@@ -105,9 +105,9 @@ impl StateDir {
     }
 }
 
-impl KeptUpload {
+impl LocalUploadRecord {
     /// None when the record is gone, or of something else.
-    fn read(state: &StateDir, name: RecordName) -> io::Result<Option<KeptUpload>> {
+    fn read(state: &StateDir, name: RecordName) -> io::Result<Option<LocalUploadRecord>> {
         let content = state.load(name)?;
         let Some(checkpoint) = content.and_then(|content| Checkpoint::parse(&content)) else {
             return Ok(None);
@@ -117,23 +117,25 @@ impl KeptUpload {
         }
         let Some(stored) = state.stored(name)? else { return Ok(None) };
         let source = PathBuf::from(&checkpoint.place.source);
-        let outlook = match state.lock(name)? {
-            Some((_, true)) => Outlook::InUse,
-            Some((lock, false)) if checkpoint.is_ready(lock, Stamp::at(&source).ok()) => Outlook::GoesOn,
-            _ => Outlook::StartsOver,
+        let status = match state.lock(name)? {
+            Some((_, true)) => ResumeStatus::InUse,
+            Some((lock, false)) if checkpoint.is_ready(lock, Stamp::at(&source).ok()) => {
+                ResumeStatus::Resumes
+            }
+            _ => ResumeStatus::StartsOver,
         };
         let (plan, (parts, stored_bytes)) = (checkpoint.plan(), checkpoint.sent());
-        Ok(Some(KeptUpload {
+        Ok(Some(LocalUploadRecord {
             parts: plan.parts(),
             stored_size: plan.data_size,
-            sent: Uploaded { parts, stored_bytes },
+            sent: UploadedParts { parts, stored_bytes },
             endpoint: checkpoint.place.host,
             bucket: checkpoint.place.bucket,
             key: checkpoint.place.key,
             source,
             upload_id: checkpoint.upload_id,
             recorded: Timestamp::try_from(stored).unwrap_or(Timestamp::UNIX_EPOCH),
-            outlook,
+            status,
             state: state.clone(),
             name,
         }))
@@ -158,23 +160,23 @@ pub(crate) async fn list_uploads(
     bucket.scene("list the uploads of", None).run(page_of_uploads(bucket, options)).await
 }
 
-pub(crate) async fn unfinished(
+pub(crate) async fn unfinished_uploads(
     bucket: &Arc<BucketContext>,
     state: Option<&StateDir>,
     prefix: &str,
-) -> Result<Vec<Unfinished>, Error> {
+) -> Result<Vec<UnfinishedUpload>, Error> {
     bucket.scene("list the uploads of", None).run(gather(bucket, state.cloned(), prefix)).await
 }
 
-pub(crate) async fn uploaded(
+pub(crate) async fn uploaded_parts(
     bucket: &Arc<BucketContext>,
     key: &str,
     upload_id: &str,
-) -> Result<Uploaded, Error> {
+) -> Result<UploadedParts, Error> {
     let parts = async {
         let (parts, _) = parts_of(bucket, key, upload_id, None).await?;
         let stored_bytes = parts.iter().map(|part| part.size).fold(0, u64::saturating_add);
-        Ok::<_, Failure>(Uploaded { parts: parts.len() as u64, stored_bytes })
+        Ok::<_, Failure>(UploadedParts { parts: parts.len() as u64, stored_bytes })
     };
     bucket.scene("list the parts of", Some(key)).run(parts).await
 }
@@ -189,7 +191,7 @@ pub(crate) async fn abort_upload(
 
 pub(crate) async fn abort_unfinished(
     bucket: &Arc<BucketContext>,
-    upload: &Unfinished,
+    upload: &UnfinishedUpload,
 ) -> Result<bool, Error> {
     bucket.scene("abort the upload of", Some(&upload.key)).run(give_up(bucket, upload)).await
 }
@@ -198,7 +200,7 @@ async fn gather(
     bucket: &Arc<BucketContext>,
     state: Option<StateDir>,
     prefix: &str,
-) -> Result<Vec<Unfinished>, Failure> {
+) -> Result<Vec<UnfinishedUpload>, Failure> {
     let mut options = ListUploadsOptions { prefix: prefix.to_owned(), ..ListUploadsOptions::default() };
     let mut listed = Vec::new();
     loop {
@@ -212,17 +214,17 @@ async fn gather(
     let Some(state) = state else { return Ok(matched(listed, Vec::new())) };
     let mut kept = blocking(move || state.uploads().map_err(unreadable)).await?;
     // The same bucket has several addresses: what is running through another one is running.
-    let is_running = |kept: &KeptUpload| {
+    let is_running = |kept: &LocalUploadRecord| {
         let is_listed = |listed: &ListedUpload| {
             listed.key == kept.key && kept.upload_id.as_ref().is_none_or(|id| *id == listed.upload_id)
         };
-        kept.outlook == Outlook::InUse && kept.bucket == bucket.name && listed.iter().any(is_listed)
+        kept.status == ResumeStatus::InUse && kept.bucket == bucket.name && listed.iter().any(is_listed)
     };
     kept.retain(|kept| kept.key.starts_with(prefix) && (is_place_of(bucket, kept) || is_running(kept)));
     Ok(matched(listed, kept))
 }
 
-fn is_place_of(bucket: &Arc<BucketContext>, kept: &KeptUpload) -> bool {
+fn is_place_of(bucket: &Arc<BucketContext>, kept: &LocalUploadRecord) -> bool {
     kept.endpoint == bucket.store.host() && kept.bucket == bucket.name
 }
 
@@ -233,8 +235,8 @@ async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<(), F
     }
 }
 
-async fn give_up(bucket: &Arc<BucketContext>, upload: &Unfinished) -> Result<bool, Failure> {
-    if upload.outlook == Outlook::InUse {
+async fn give_up(bucket: &Arc<BucketContext>, upload: &UnfinishedUpload) -> Result<bool, Failure> {
+    if upload.status == ResumeStatus::InUse {
         return Ok(false);
     }
     let Some(kept) = &upload.kept else {
@@ -248,7 +250,7 @@ async fn give_up(bucket: &Arc<BucketContext>, upload: &Unfinished) -> Result<boo
         return Err(Failure::new(ErrorKind::Usage, message));
     }
     let Some((record, now)) = kept.take().await? else { return Ok(false) };
-    // Since it was listed it may have come to its end, or begun again.
+    // Since it was listed it may have come to its end, or active again.
     let is_same = now.as_ref().is_none_or(|now| now.upload_id == upload.upload_id);
     match (&upload.upload_id, now) {
         (Some(id), _) => abort(bucket, &upload.key, id).await?,
@@ -263,8 +265,9 @@ async fn give_up(bucket: &Arc<BucketContext>, upload: &Unfinished) -> Result<boo
 }
 
 /// What belongs together, by key and upload.
-fn matched(listed: Vec<ListedUpload>, kept: Vec<KeptUpload>) -> Vec<Unfinished> {
-    let is_nameless = |kept: &&KeptUpload| kept.outlook == Outlook::InUse && kept.upload_id.is_none();
+fn matched(listed: Vec<ListedUpload>, kept: Vec<LocalUploadRecord>) -> Vec<UnfinishedUpload> {
+    let is_nameless =
+        |kept: &&LocalUploadRecord| kept.status == ResumeStatus::InUse && kept.upload_id.is_none();
     let busy: HashSet<String> = kept.iter().filter(is_nameless).map(|kept| kept.key.clone()).collect();
     let (mut named, mut rest) = (HashMap::new(), Vec::new());
     for record in kept {
@@ -276,19 +279,29 @@ fn matched(listed: Vec<ListedUpload>, kept: Vec<KeptUpload>) -> Vec<Unfinished> 
     let mut all = Vec::with_capacity(listed.len());
     for ListedUpload { key, upload_id, initiated, .. } in listed {
         let kept = named.remove(&(key.clone(), upload_id.clone()));
-        let outlook = match &kept {
-            Some(kept) => kept.outlook,
-            None if busy.contains(&key) => Outlook::InUse,
-            None => Outlook::Unknown,
+        let status = match &kept {
+            Some(kept) => kept.status,
+            None if busy.contains(&key) => ResumeStatus::InUse,
+            None => ResumeStatus::Unknown,
         };
-        all.push(Unfinished { key, upload_id: Some(upload_id), initiated: Some(initiated), kept, outlook });
+        all.push(UnfinishedUpload {
+            key,
+            upload_id: Some(upload_id),
+            initiated: Some(initiated),
+            kept,
+            status,
+        });
     }
     rest.extend(named.into_values());
-    all.extend(rest.into_iter().map(|kept| Unfinished {
+    all.extend(rest.into_iter().map(|kept| UnfinishedUpload {
         key: kept.key.clone(),
         upload_id: kept.upload_id.clone(),
         initiated: None,
-        outlook: if kept.outlook == Outlook::InUse { Outlook::InUse } else { Outlook::StartsOver },
+        status: if kept.status == ResumeStatus::InUse {
+            ResumeStatus::InUse
+        } else {
+            ResumeStatus::StartsOver
+        },
         kept: Some(kept),
     }));
     all.sort_by(|one, other| (&one.key, &one.upload_id).cmp(&(&other.key, &other.upload_id)));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::support::{PART, World, ramp};
-use osseal::{Error, ErrorKind, GetOptions, Partial, PutOptions, StateDir, Suite};
+use osseal::{Error, ErrorKind, GetOptions, PartialFile, PutOptions, StateDir, Suite};
 use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
 use tempfile::TempDir;
@@ -46,8 +46,8 @@ impl Bench {
     async fn try_run(&self) -> Result<Vec<u8>, Error> {
         let download = self.world.bucket().download("k", GetOptions::default()).await?;
         assert!(download.is_worth_resuming());
-        let mut partial = Partial::open(&self.state(), &download, &self.target()).unwrap().unwrap();
-        assert!(Partial::open(&self.state(), &download, &self.target()).unwrap().is_none(), "in use");
+        let mut partial = PartialFile::open(&self.state(), &download, &self.target()).unwrap().unwrap();
+        assert!(PartialFile::open(&self.state(), &download, &self.target()).unwrap().is_none(), "in use");
         let mode = partial.file().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let written = download.write_partial(&mut partial).await?;
@@ -105,8 +105,8 @@ async fn state_directories_do_not_share_a_file() {
     let bench = Bench::new(Suite::Sealed).await;
     let download = bench.world.bucket().download("k", GetOptions::default()).await.unwrap();
     let other = StateDir::open(&bench.folder.path().join("other")).unwrap();
-    let mut one = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
-    let two = Partial::open(&other, &download, &bench.target()).unwrap().unwrap();
+    let mut one = PartialFile::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+    let two = PartialFile::open(&other, &download, &bench.target()).unwrap().unwrap();
     assert_ne!(one.path(), two.path());
     assert!(one.is_in_place().unwrap() && two.is_in_place().unwrap());
     download.write_partial(&mut one).await.unwrap();
@@ -204,7 +204,7 @@ async fn what_turns_out_wrong_is_not_kept() {
 async fn an_object_that_changes_meanwhile_leaves_nothing() {
     let bench = Bench::new(Suite::Sealed).await;
     let download = bench.world.bucket().download("k", GetOptions::default()).await.unwrap();
-    let mut partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+    let mut partial = PartialFile::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
     bench.world.bucket().put("k", ramp(5), PutOptions::default()).await.unwrap();
     let error = download.write_partial(&mut partial).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Changed);
@@ -215,14 +215,14 @@ async fn an_object_that_changes_meanwhile_leaves_nothing() {
 async fn what_is_dropped_before_anything_came_leaves_nothing() {
     let bench = Bench::new(Suite::Sealed).await;
     let download = bench.world.bucket().download("k", GetOptions::default()).await.unwrap();
-    let partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+    let partial = PartialFile::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
     assert_eq!(bench.left().len(), 1);
     drop(partial);
     assert_eq!((bench.left().len(), bench.records().len()), (0, 0));
     // The same target of another object, and the same object to another target, are other downloads.
     let other = bench.folder.path().join("other");
-    let one = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
-    let two = Partial::open(&bench.state(), &download, &other).unwrap().unwrap();
+    let one = PartialFile::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+    let two = PartialFile::open(&bench.state(), &download, &other).unwrap().unwrap();
     assert_ne!(one.path(), two.path());
 }
 
@@ -244,7 +244,7 @@ async fn a_partial_file_is_filled_by_the_download_that_it_was_opened_for() {
     let bench = Bench::new(Suite::Sealed).await;
     let bucket = bench.world.bucket();
     let download = bucket.download("k", GetOptions::default()).await.unwrap();
-    let mut partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+    let mut partial = PartialFile::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
     let ranged = bucket.download("k", GetOptions::default().range(1..bench.size)).await.unwrap();
     assert_eq!(ranged.write_partial(&mut partial).await.unwrap_err().kind(), ErrorKind::Usage);
     let other: Vec<u8> = ramp(bench.size).iter().map(|byte| byte ^ 1).collect();
@@ -256,7 +256,7 @@ async fn a_partial_file_is_filled_by_the_download_that_it_was_opened_for() {
     drop(partial);
     bucket.put("k", other, PutOptions::default()).await.unwrap();
     let replacement = bucket.download("k", GetOptions::default()).await.unwrap();
-    let mut fresh = Partial::open(&bench.state(), &replacement, &bench.target()).unwrap().unwrap();
+    let mut fresh = PartialFile::open(&bench.state(), &replacement, &bench.target()).unwrap().unwrap();
     assert_eq!(fresh.there(), 0);
     let (before, after) = (bucket.download("k2", GetOptions::default()).await.unwrap(), replacement);
     assert_eq!(before.write_partial(&mut fresh).await.unwrap_err().kind(), ErrorKind::Usage);
@@ -282,7 +282,7 @@ fn a_record_that_comes_too_late_replaces_nothing() {
         };
         let bucket = bench.world.builder().jobs(std::num::NonZeroU16::MIN).build().unwrap();
         let download = bucket.download("k", GetOptions::default()).await.unwrap().progress(Arc::new(block));
-        let mut partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+        let mut partial = PartialFile::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
         {
             let mut writing = std::pin::pin!(download.write_partial(&mut partial));
             let is_next_asked_for = async {
@@ -301,7 +301,7 @@ fn a_record_that_comes_too_late_replaces_nothing() {
         assert_eq!((bench.left().len(), bench.records().len()), (1, 1));
         assert!(std::fs::read(&bench.records()[0]).unwrap() == record, "it was replaced");
         let download = bucket.download("k", GetOptions::default()).await.unwrap();
-        let partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+        let partial = PartialFile::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
         assert_eq!(partial.there(), 7 * 16_384);
         drop(partial);
         assert_eq!(bench.run().await.0.unwrap(), ramp(bench.size));
@@ -328,7 +328,7 @@ async fn parts_are_raised_until_a_record_has_room_for_all() {
             headers.remove("x-oss-meta-client-side-encryption-part-size");
         });
         let download = bucket.download("k", GetOptions::default()).await.unwrap();
-        let mut partial = Partial::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
+        let mut partial = PartialFile::open(&bench.state(), &download, &bench.target()).unwrap().unwrap();
         download.write_partial(&mut partial).await.unwrap_err();
         let asked = asked.lock().unwrap();
         assert!(asked[0] < 2 * PART, "the control: {}", asked[0]);

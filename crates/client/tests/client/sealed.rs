@@ -263,8 +263,8 @@ async fn the_policy_is_the_buckets_or_the_calls() {
 async fn size_and_context_are_proven_without_reading() {
     let world = sealed(5 * CHUNK + 1).await;
     let (bucket, seen) = metered(&world);
-    let proof = bucket.prove("k", GetOptions::default()).await.unwrap();
-    assert_eq!((proof.is_proven, proof.info.plain_size), (true, 5 * CHUNK + 1));
+    let proof = bucket.verify("k", GetOptions::default()).await.unwrap();
+    assert_eq!((proof.is_verified, proof.info.plain_size), (true, 5 * CHUNK + 1));
     let requests = std::mem::take(&mut *seen.lock().unwrap());
     assert!(matches!(requests[..], [(Method::GET, 1..=16_399)]), "{requests:?}");
 
@@ -273,10 +273,10 @@ async fn size_and_context_are_proven_without_reading() {
         set(reply, "content-length", (STORED + 16).to_string());
         *reply.body_mut() = vec![0; usize::try_from(STORED + 16).unwrap()].into();
     });
-    assert_eq!(cut.prove("k", GetOptions::default()).await.unwrap_err().kind(), ErrorKind::Integrity);
+    assert_eq!(cut.verify("k", GetOptions::default()).await.unwrap_err().kind(), ErrorKind::Integrity);
     let ctr = world.builder().suite(Suite::AesCtr).build().unwrap();
     ctr.put("ctr", ramp(10), PutOptions::default()).await.unwrap();
-    assert!(!ctr.prove("ctr", GetOptions::default()).await.unwrap().is_proven);
+    assert!(!ctr.verify("ctr", GetOptions::default()).await.unwrap().is_verified);
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ async fn every_operation_has_a_span_with_what_came_of_it() {
 
         bucket.head("k", HeadOptions::default()).await.unwrap();
         only(&watch, "look at", &[("key", "k"), ("requests", "1")]);
-        bucket.prove("k", GetOptions::default()).await.unwrap();
+        bucket.verify("k", GetOptions::default()).await.unwrap();
         only(&watch, "verify", &[("key", "k"), ("requests", "1")]);
         bucket.list(&ListOptions::default()).await.unwrap();
         assert!(!only(&watch, "list", &[("bucket", "box"), ("requests", "1")]).contains_key("key"));

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::support::{PART, World, ramp};
 use osseal::{
-    EncryptedBucket, ErrorKind, ListUploadsOptions, Outlook, PutBody, PutOptions, StateDir, Suite,
-    Unfinished, Uploaded,
+    EncryptedBucket, ErrorKind, ListUploadsOptions, PutBody, PutOptions, ResumeStatus, StateDir, Suite,
+    UnfinishedUpload, UploadedParts,
 };
 use osseal_server::Operation;
 use osseal_server::faults::{Action, Fault};
@@ -75,12 +75,12 @@ impl Bench {
         InitiateResult::from_xml(reply.body()).unwrap().upload_id().unwrap().to_owned()
     }
 
-    async fn unfinished(&self, prefix: &str) -> Vec<Unfinished> {
-        self.bucket.unfinished(Some(&self.state()), prefix).await.unwrap()
+    async fn unfinished_uploads(&self, prefix: &str) -> Vec<UnfinishedUpload> {
+        self.bucket.unfinished_uploads(Some(&self.state()), prefix).await.unwrap()
     }
 
-    async fn only(&self) -> Unfinished {
-        let mut all = self.unfinished("").await;
+    async fn only(&self) -> UnfinishedUpload {
+        let mut all = self.unfinished_uploads("").await;
         assert_eq!(all.len(), 1, "{all:?}");
         all.remove(0)
     }
@@ -104,40 +104,40 @@ async fn what_is_left_is_told_with_what_is_known_of_it() {
     bench.leave("a/kept", 3).await;
     let other = bench.begin_elsewhere("a/other").await;
     bench.leave("b/apart", 2).await;
-    let found = bench.unfinished("a/").await;
+    let found = bench.unfinished_uploads("a/").await;
     let [ours, theirs] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((ours.key.as_str(), ours.outlook), ("a/kept", Outlook::GoesOn));
+    assert_eq!((ours.key.as_str(), ours.status), ("a/kept", ResumeStatus::Resumes));
     assert!(ours.initiated.as_ref().unwrap().parse::<jiff::Timestamp>().is_ok());
     let kept = ours.kept.as_ref().unwrap();
     assert_eq!(kept.source, bench.source("a/kept").canonicalize().unwrap());
     assert_eq!((kept.parts, &kept.upload_id), (PARTS, &ours.upload_id));
-    let sent = Uploaded { parts: 3, stored_bytes: 3 * STORED };
+    let sent = UploadedParts { parts: 3, stored_bytes: 3 * STORED };
     assert_eq!(kept.sent, sent);
     let id = ours.upload_id.as_deref().unwrap();
-    assert_eq!(bench.bucket.uploaded("a/kept", id).await.unwrap(), sent);
+    assert_eq!(bench.bucket.uploaded_parts("a/kept", id).await.unwrap(), sent);
     assert_eq!((theirs.key.as_str(), theirs.upload_id.as_ref()), ("a/other", Some(&other)));
-    assert!(theirs.kept.is_none() && theirs.outlook == Outlook::Unknown);
-    assert_eq!(bench.bucket.uploaded("a/other", &other).await.unwrap(), Uploaded::default());
+    assert!(theirs.kept.is_none() && theirs.status == ResumeStatus::Unknown);
+    assert_eq!(bench.bucket.uploaded_parts("a/other", &other).await.unwrap(), UploadedParts::default());
     // Without a state directory all are alike, and without a store those that are kept are there.
-    let all = bench.bucket.unfinished(None, "").await.unwrap();
-    assert!(all.len() == 3 && all.iter().all(|upload| upload.outlook == Outlook::Unknown), "{all:?}");
+    let all = bench.bucket.unfinished_uploads(None, "").await.unwrap();
+    assert!(all.len() == 3 && all.iter().all(|upload| upload.status == ResumeStatus::Unknown), "{all:?}");
     let kept = bench.state().uploads().unwrap();
     assert_eq!(kept.iter().map(|kept| kept.key.as_str()).collect::<Vec<_>>(), ["a/kept", "b/apart"]);
 
     // A source that changed, one that is gone, a record that is damaged.
     let source = bench.source("a/kept");
     std::fs::write(&source, ramp(PARTS * PLAIN - 5)).unwrap();
-    assert_eq!(bench.unfinished("a/").await[0].outlook, Outlook::StartsOver);
+    assert_eq!(bench.unfinished_uploads("a/").await[0].status, ResumeStatus::StartsOver);
     std::fs::remove_file(&source).unwrap();
-    assert_eq!(bench.unfinished("a/").await[0].outlook, Outlook::StartsOver);
+    assert_eq!(bench.unfinished_uploads("a/").await[0].status, ResumeStatus::StartsOver);
     let record = std::fs::read_dir(bench.folder.path().join("state")).unwrap();
     for file in record.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some()) {
         if file.extension().unwrap() == "record" {
             std::fs::write(&file, "something else").unwrap();
         }
     }
-    let all = bench.unfinished("").await;
-    assert!(all.len() == 3 && all.iter().all(|upload| upload.outlook == Outlook::Unknown), "{all:?}");
+    let all = bench.unfinished_uploads("").await;
+    assert!(all.len() == 3 && all.iter().all(|upload| upload.status == ResumeStatus::Unknown), "{all:?}");
     for upload in &all {
         assert!(bench.bucket.abort_unfinished(upload).await.unwrap());
     }
@@ -149,15 +149,15 @@ async fn an_aborted_upload_is_forgotten() {
     let bench = Bench::new().await;
     bench.leave("k", 3).await;
     bench.leave("l", 3).await;
-    let found = bench.unfinished("k").await;
+    let found = bench.unfinished_uploads("k").await;
     // What the service does not abort stays as it is.
     bench.world.order(Operation::AbortMultipartUpload, Action::refuse(403, "AccessDenied"));
     let failed = bench.bucket.abort_unfinished(&found[0]).await.unwrap_err();
     assert_eq!((failed.kind(), failed.key()), (ErrorKind::Denied, Some("k")));
-    assert_eq!(bench.unfinished("k").await[0].outlook, Outlook::GoesOn);
+    assert_eq!(bench.unfinished_uploads("k").await[0].status, ResumeStatus::Resumes);
     assert!(bench.bucket.abort_unfinished(&found[0]).await.unwrap());
     assert!(!bench.record("k").exists() && !bench.record("k").with_extension("lock").exists());
-    assert!(bench.unfinished("k").await.is_empty());
+    assert!(bench.unfinished_uploads("k").await.is_empty());
     // A second time does no harm, and the other one goes on.
     assert!(bench.bucket.abort_unfinished(&found[0]).await.unwrap());
     let before = bench.world.calls(Operation::UploadPart);
@@ -171,8 +171,8 @@ async fn an_aborted_upload_is_forgotten() {
     bench.bucket.abort_upload("k", &id).await.unwrap();
     bench.bucket.abort_upload("k", &id).await.unwrap();
     let left = bench.only().await;
-    assert!(left.initiated.is_none() && left.outlook == Outlook::StartsOver, "{left:?}");
-    assert_eq!(bench.bucket.uploaded("k", &id).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(left.initiated.is_none() && left.status == ResumeStatus::StartsOver, "{left:?}");
+    assert_eq!(bench.bucket.uploaded_parts("k", &id).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(bench.bucket.abort_unfinished(&left).await.unwrap());
     assert!(!bench.record("k").exists());
     assert!(bench.world.is_empty().await);
@@ -188,13 +188,13 @@ async fn what_a_process_is_at_work_on_stays() {
     let lock = File::open(bench.record("k").with_extension("lock")).unwrap();
     lock.lock().unwrap();
     let found = bench.only().await;
-    assert_eq!(found.outlook, Outlook::InUse);
+    assert_eq!(found.status, ResumeStatus::InUse);
     // As it was when it was listed, and when it was listed before.
     assert!(!bench.bucket.abort_unfinished(&found).await.unwrap());
     assert!(!bench.bucket.abort_unfinished(&before).await.unwrap());
     assert_eq!(bench.world.calls(Operation::AbortMultipartUpload), 0);
     drop(lock);
-    assert_eq!(bench.only().await.outlook, Outlook::GoesOn);
+    assert_eq!(bench.only().await.status, ResumeStatus::Resumes);
     // One that came to its end after it was listed, and one that began again.
     bench.put("k").await.unwrap();
     assert!(bench.bucket.abort_unfinished(&before).await.unwrap());
@@ -202,7 +202,7 @@ async fn what_a_process_is_at_work_on_stays() {
     bench.leave("k", 1).await;
     assert!(bench.bucket.abort_unfinished(&before).await.unwrap());
     let again = bench.only().await;
-    assert_eq!(again.outlook, Outlook::GoesOn);
+    assert_eq!(again.status, ResumeStatus::Resumes);
     assert!(bench.bucket.abort_unfinished(&again).await.unwrap());
     bench.bucket.delete("k").await.unwrap();
     assert!(bench.world.is_empty().await);
@@ -219,12 +219,12 @@ async fn an_upload_that_loses_its_parts_begins_again() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let found = bench.only().await;
-    assert_eq!(found.outlook, Outlook::InUse);
+    assert_eq!(found.status, ResumeStatus::InUse);
     assert!(!bench.bucket.abort_unfinished(&found).await.unwrap());
     bench.bucket.abort_upload("k", found.upload_id.as_deref().unwrap()).await.unwrap();
     task.await.unwrap().unwrap();
     assert_eq!(bench.world.calls(Operation::InitiateMultipartUpload), 2);
-    assert!(bench.unfinished("").await.is_empty());
+    assert!(bench.unfinished_uploads("").await.is_empty());
     bench.bucket.delete("k").await.unwrap();
     assert!(bench.world.is_empty().await);
 }
@@ -237,14 +237,14 @@ async fn an_upload_without_a_name_is_found_by_its_envelope() {
     bench.world.order(Operation::InitiateMultipartUpload, Action::StallReply { after: 0 });
     let source = bench.source("k");
     let task = tokio::spawn(put(bench.bucket.clone(), bench.state(), "k".to_owned(), source));
-    while bench.bucket.unfinished(None, "").await.unwrap().len() < 2 {
+    while bench.bucket.unfinished_uploads(None, "").await.unwrap().len() < 2 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     // Any of the key may be the one that is under way.
-    let found = bench.unfinished("").await;
+    let found = bench.unfinished_uploads("").await;
     assert_eq!(found.len(), 3, "{found:?}");
     for upload in &found {
-        assert_eq!(upload.outlook, Outlook::InUse, "{upload:?}");
+        assert_eq!(upload.status, ResumeStatus::InUse, "{upload:?}");
         assert!(!bench.bucket.abort_unfinished(upload).await.unwrap());
     }
     assert_eq!(bench.world.calls(Operation::AbortMultipartUpload), 0);
@@ -256,14 +256,14 @@ async fn an_upload_without_a_name_is_found_by_its_envelope() {
     }
     std::fs::write(bench.record("k"), record).unwrap();
     std::fs::set_permissions(bench.record("k"), Permissions::from_mode(0o600)).unwrap();
-    let found = bench.unfinished("").await;
+    let found = bench.unfinished_uploads("").await;
     assert_eq!(found.len(), 3, "{found:?}");
     let nameless = found.iter().find(|upload| upload.upload_id.is_none()).unwrap();
-    assert_eq!(nameless.outlook, Outlook::StartsOver);
+    assert_eq!(nameless.status, ResumeStatus::StartsOver);
     assert!(bench.bucket.abort_unfinished(nameless).await.unwrap());
     // The other one, which has no envelope, is nobody's here.
     let left = bench.only().await;
-    assert_eq!((left.upload_id.as_ref(), left.outlook), (Some(&others), Outlook::Unknown));
+    assert_eq!((left.upload_id.as_ref(), left.status), (Some(&others), ResumeStatus::Unknown));
     assert!(bench.bucket.abort_unfinished(&left).await.unwrap());
     assert!(bench.world.is_empty().await);
 }
@@ -292,7 +292,7 @@ async fn pages_go_on_where_the_last_one_ended() {
         listed.sort();
         assert_eq!(listed, begun, "{size}");
     }
-    assert_eq!(bench.unfinished("p/a").await.len(), 6);
+    assert_eq!(bench.unfinished_uploads("p/a").await.len(), 6);
     for (key, id) in begun {
         bench.bucket.abort_upload(&key, &id).await.unwrap();
     }
@@ -305,11 +305,11 @@ async fn a_record_of_another_bucket_is_refused() {
     bench.leave("k", 1).await;
     bench.world.store().create_bucket("other").await.unwrap();
     let other = EncryptedBucket::builder(bench.world.store(), "other").build().unwrap();
-    assert!(other.unfinished(Some(&bench.state()), "").await.unwrap().is_empty());
+    assert!(other.unfinished_uploads(Some(&bench.state()), "").await.unwrap().is_empty());
     let found = bench.only().await;
     let refused = other.abort_unfinished(&found).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Usage);
-    assert_eq!(bench.only().await.outlook, Outlook::GoesOn);
+    assert_eq!(bench.only().await.status, ResumeStatus::Resumes);
     assert!(bench.bucket.abort_unfinished(&found).await.unwrap());
     assert!(bench.world.is_empty().await);
 }

@@ -4,7 +4,7 @@ use std::future::ready;
 use std::path::Path;
 
 use futures_util::StreamExt;
-use osseal::{EncryptedBucket, ErrorKind, ListedObject, PutOptions, Suite, Told};
+use osseal::{EncryptedBucket, ErrorKind, ListedObject, PutOptions, ResumableProgress, Suite};
 
 use super::pairs::{Pair, pairs};
 use super::same::{self, Look};
@@ -109,14 +109,14 @@ impl Up<'_> {
         }
         self.bar.grow(look.size);
         let bar = self.bar.file(name, look.size);
-        let (told, may_resume) = (Told::from(bar.callback()), !self.args.transfer.no_resume);
+        let (told, may_resume) = (ResumableProgress::from(bar.callback()), !self.args.transfer.no_resume);
         let mut why = None;
         for _ in 0..ATTEMPTS {
             let (file, length) = single::open(path)?;
             let before = Look::at_open(&file, path)?;
             let body =
                 single::file_body(self.context, &self.bucket, &to.key, (file, length), path, may_resume);
-            told.begin_again();
+            told.restart();
             let options = PutOptions { progress: Some(told.progress()), ..self.args.transfer.headers.put() };
             let report = match self.bucket.put(&to.key, body, options).await {
                 Ok(report) => report,

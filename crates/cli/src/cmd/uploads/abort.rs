@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use osseal::{EncryptedBucket, Outlook, StateDir, Unfinished};
+use osseal::{EncryptedBucket, ResumeStatus, StateDir, UnfinishedUpload};
 use serde_json::json;
 
 use crate::args::AbortUploads;
@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context, args: &AbortUploads) -> Result<(), Fa
     let output = context.output();
     let state = state(args)?;
     let bucket = context.session()?.closed_bucket(&url.bucket)?;
-    let found = bucket.unfinished(state.as_ref(), &url.key).await?;
+    let found = bucket.unfinished_uploads(state.as_ref(), &url.key).await?;
     let uploads = chosen(args, &url, found)?;
     if args.all && !args.force && !args.dry_run && !uploads.is_empty() {
         confirm::deletion(&format!("{} unfinished uploads below {url}", uploads.len()))?;
@@ -62,8 +62,8 @@ fn state(args: &AbortUploads) -> Result<Option<StateDir>, Failure> {
 fn chosen(
     args: &AbortUploads,
     url: &ObjectUrl,
-    found: Vec<Unfinished>,
-) -> Result<Vec<Result<Unfinished, Failure>>, Failure> {
+    found: Vec<UnfinishedUpload>,
+) -> Result<Vec<Result<UnfinishedUpload, Failure>>, Failure> {
     let mut uploads = found;
     if !args.all {
         uploads.retain(|upload| upload.key == url.key);
@@ -77,7 +77,7 @@ fn chosen(
                 Failure::new(Exit::NotThere, format!("there is no unfinished upload of {url}")).hint(LIST)
             );
         }
-        let is_named = |upload: &Unfinished| {
+        let is_named = |upload: &UnfinishedUpload| {
             args.upload_id.is_empty()
                 || upload.upload_id.as_ref().is_some_and(|id| args.upload_id.contains(id))
         };
@@ -101,7 +101,7 @@ fn before(age: Duration) -> Result<Timestamp, Failure> {
 }
 
 /// When an upload was begun, or of what the store does not list when it was recorded last.
-fn begun(upload: &Unfinished) -> Result<Timestamp, Failure> {
+fn begun(upload: &UnfinishedUpload) -> Result<Timestamp, Failure> {
     match (&upload.initiated, &upload.kept) {
         (Some(time), _) => time.parse().map_err(|error| {
             let text = format!("the store gives no time for an upload of {:?}", upload.key);
@@ -118,7 +118,7 @@ fn begun(upload: &Unfinished) -> Result<Timestamp, Failure> {
 async fn is_aborted(
     args: &AbortUploads,
     bucket: &EncryptedBucket,
-    upload: &Unfinished,
+    upload: &UnfinishedUpload,
 ) -> Result<bool, Failure> {
     if bucket.abort_unfinished(upload).await? {
         return Ok(true);
@@ -142,7 +142,7 @@ fn in_use(args: &AbortUploads, place: &ObjectUrl) -> Result<Done, Failure> {
     Err(Failure::new(Exit::Local, text).hint("wait for it, or let --in-use abort it all the same"))
 }
 
-fn aborted(output: Output, place: &ObjectUrl, upload: &Unfinished) -> Result<Done, Failure> {
+fn aborted(output: Output, place: &ObjectUrl, upload: &UnfinishedUpload) -> Result<Done, Failure> {
     let id = upload.upload_id.as_deref();
     let report = json!({ "aborted": { "bucket": place.bucket, "key": place.key, "upload_id": id } });
     output.report(&report, format_args!("aborted {place}{}", shown(id)))?;
@@ -154,9 +154,9 @@ fn would_abort(
     args: &AbortUploads,
     output: Output,
     place: &ObjectUrl,
-    upload: &Unfinished,
+    upload: &UnfinishedUpload,
 ) -> Result<Done, Failure> {
-    if upload.outlook == Outlook::InUse && !args.in_use {
+    if upload.status == ResumeStatus::InUse && !args.in_use {
         return in_use(args, place);
     }
     let id = upload.upload_id.as_deref();

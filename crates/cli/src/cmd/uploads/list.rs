@@ -1,7 +1,7 @@
 //! `uploads list`.
 
 use futures_util::stream::{self, StreamExt};
-use osseal::{EncryptedBucket, KeptUpload, Outlook, Unfinished, Uploaded};
+use osseal::{EncryptedBucket, LocalUploadRecord, ResumeStatus, UnfinishedUpload, UploadedParts};
 use serde_json::json;
 
 use super::word;
@@ -35,7 +35,7 @@ fn kept(output: Output) -> Result<(), Failure> {
             upload_id: kept.upload_id.as_deref(),
             initiated: None,
             sent: Some(kept.sent),
-            outlook: kept.outlook,
+            status: kept.status,
             kept: Some(&kept),
         })?;
     }
@@ -50,7 +50,7 @@ async fn below(context: &Context, args: &ListUploads, url: &ObjectUrl) -> Result
         None
     });
     let bucket = &context.session()?.closed_bucket(&url.bucket)?;
-    let uploads = bucket.unfinished(state.as_ref(), &url.key).await?;
+    let uploads = bucket.unfinished_uploads(state.as_ref(), &url.key).await?;
     let lines = uploads.iter().map(|upload| async move { (upload, sent(bucket, args, upload).await) });
     let lines = stream::iter(lines.collect::<Vec<_>>());
     let mut lines = std::pin::pin!(lines.buffered(usize::from(args.jobs)));
@@ -67,7 +67,7 @@ async fn below(context: &Context, args: &ListUploads, url: &ObjectUrl) -> Result
             upload_id: upload.upload_id.as_deref(),
             initiated: upload.initiated.as_deref(),
             sent,
-            outlook: upload.outlook,
+            status: upload.status,
             kept: upload.kept.as_ref(),
         })?;
     }
@@ -78,10 +78,10 @@ async fn below(context: &Context, args: &ListUploads, url: &ObjectUrl) -> Result
 async fn sent(
     bucket: &EncryptedBucket,
     args: &ListUploads,
-    upload: &Unfinished,
-) -> Result<Option<Uploaded>, Failure> {
+    upload: &UnfinishedUpload,
+) -> Result<Option<UploadedParts>, Failure> {
     if let (true, Some(id), Some(_)) = (args.parts, &upload.upload_id, &upload.initiated) {
-        return Ok(Some(bucket.uploaded(&upload.key, id).await?));
+        return Ok(Some(bucket.uploaded_parts(&upload.key, id).await?));
     }
     Ok(upload.kept.as_ref().map(|kept| kept.sent))
 }
@@ -91,9 +91,9 @@ struct Line<'a> {
     key: &'a str,
     upload_id: Option<&'a str>,
     initiated: Option<&'a str>,
-    sent: Option<Uploaded>,
-    outlook: Outlook,
-    kept: Option<&'a KeptUpload>,
+    sent: Option<UploadedParts>,
+    status: ResumeStatus,
+    kept: Option<&'a LocalUploadRecord>,
 }
 
 /// Lines below their heads.
@@ -108,7 +108,7 @@ impl Table {
     }
 
     fn line(&mut self, line: &Line<'_>) -> Result<(), Failure> {
-        let Line { bucket, key, upload_id, initiated, sent, outlook, kept } = line;
+        let Line { bucket, key, upload_id, initiated, sent, status, kept } = line;
         if self.output.is_json {
             return Output::json(&json!({
                 "bucket": bucket,
@@ -119,7 +119,7 @@ impl Table {
                 "stored_bytes": sent.map(|sent| sent.stored_bytes),
                 "all_parts": kept.map(|kept| kept.parts),
                 "stored_size": kept.map(|kept| kept.stored_size),
-                "here": word(*outlook),
+                "here": word(*status),
                 "source": kept.map(|kept| kept.source.to_string_lossy()),
                 "recorded": kept.map(|kept| kept.recorded.to_string()),
                 "endpoint": kept.map(|kept| &kept.endpoint),
@@ -142,7 +142,7 @@ impl Table {
         Output::line(format_args!(
             "{:24}  {parts:>11}  {bytes:>15}  {:11}  {:32}  {target}{}",
             printable(initiated.unwrap_or_default()),
-            word(*outlook).unwrap_or_default(),
+            word(*status).unwrap_or_default(),
             printable(upload_id.unwrap_or_default()),
             printable(&source)
         ))

@@ -164,10 +164,10 @@ async fn outcome(object: &Object, policy: &ReadPolicy, what: &str) -> char {
     let whole = get(&bucket, policy, ByteRange::Whole, &plain).await;
     let range = get(&bucket, policy, RANGE.into(), &plain[index(RANGE.start)..index(RANGE.end)]).await;
     let options = GetOptions { read_policy: Some(policy.clone()), ..GetOptions::default() };
-    let proof = match bucket.prove("k", options).await {
+    let proof = match bucket.verify("k", options).await {
         Ok(proof) => {
             let suite = proof.info.encryption.map(|encryption| encryption.suite);
-            assert_eq!(proof.is_proven, suite == Some(Suite::Sealed), "{what}");
+            assert_eq!(proof.is_verified, suite == Some(Suite::Sealed), "{what}");
             '='
         }
         Err(error) => letter(error.kind()),

@@ -207,9 +207,9 @@ pub(crate) async fn read_of(bucket: &EncryptedBucket, plain: &[u8], read: &Read)
     let range = match read {
         Read::Get(range) | Read::Resumed(range) => range.clone(),
         Read::Prove => {
-            return match bucket.prove("k", GetOptions::default()).await {
+            return match bucket.verify("k", GetOptions::default()).await {
                 Ok(proof) => {
-                    assert_eq!((proof.is_proven, proof.info.plain_size), (true, size));
+                    assert_eq!((proof.is_verified, proof.info.plain_size), (true, size));
                     '='
                 }
                 Err(error) => letter(error.kind()),

@@ -308,9 +308,9 @@ async fn empty_objects_of_other_kinds() {
         (
             get,
             bucket
-                .prove(key, GetOptions::default())
+                .verify(key, GetOptions::default())
                 .await
-                .map(|proof| proof.is_proven)
+                .map(|proof| proof.is_verified)
                 .map_err(|error| error.kind()),
         )
     };
@@ -338,5 +338,5 @@ async fn another_version_than_was_asked_for() {
     assert_eq!(drain(&bucket, of(&versions[0])).await.0, ramp(FIVE), "the control");
     let (released, ended) = drain(&bucket, of(&versions[1])).await;
     assert_eq!((released, ended.unwrap_err().kind()), (Vec::new(), ErrorKind::Protocol));
-    assert_eq!(bucket.prove("k", of(&versions[1])).await.unwrap_err().kind(), ErrorKind::Protocol);
+    assert_eq!(bucket.verify("k", of(&versions[1])).await.unwrap_err().kind(), ErrorKind::Protocol);
 }

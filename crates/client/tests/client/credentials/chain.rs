@@ -1,7 +1,7 @@
 //! The order of sources, what is passed over and what ends the search.
 
 use osseal::credentials::{
-    CredentialSource, CredentialsErrorKind, Environment, Finding, Outcome, ProvideCredentials,
+    CredentialSource, CredentialsErrorKind, Environment, Outcome, ProvideCredentials, SourceReport,
 };
 use osseal::{ErrorKind, SharedCredentials, Store};
 
@@ -63,15 +63,16 @@ async fn sources_are_asked_in_order() {
         let (home, cloud) = (home(count), cloud());
         let chain = home.chain(&cloud);
         assert_eq!(chain.provide().await.unwrap().credentials.access_key_id, id);
-        let findings = chain.survey().await;
+        let findings = chain.diagnose().await;
         assert_eq!(findings.iter().map(|finding| finding.source).collect::<Vec<_>>(), CredentialSource::ALL);
-        let won = findings.iter().position(|finding| matches!(finding.outcome, Outcome::Found(_))).unwrap();
-        for (at, Finding { outcome, .. }) in findings.iter().enumerate() {
+        let won =
+            findings.iter().position(|finding| matches!(finding.outcome, Outcome::Provided(_))).unwrap();
+        for (at, SourceReport { outcome, .. }) in findings.iter().enumerate() {
             match outcome {
                 Outcome::PassedOver(error) => {
                     assert!(at < won && error.kind() == CredentialsErrorKind::Absent);
                 }
-                Outcome::Found(found) => assert_eq!(told(found).0, id),
+                Outcome::Provided(found) => assert_eq!(told(found).0, id),
                 Outcome::NotAsked => assert!(at > won),
                 other => panic!("{other:?}"),
             }
@@ -122,7 +123,7 @@ async fn c05_a_broken_source_is_not_passed_over() {
         );
         assert_tight(&format!("{error} {error:?}"));
         assert!(cloud.lines().is_empty());
-        let findings = home.chain(&cloud).survey().await;
+        let findings = home.chain(&cloud).diagnose().await;
         assert!(matches!(findings[0].outcome, Outcome::Failed(_)), "{findings:?}");
         assert!(findings[1..].iter().all(|finding| matches!(finding.outcome, Outcome::NotAsked)));
         // The control: without it the next one is taken.

@@ -9,7 +9,7 @@ use http::Response;
 use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use osseal::credentials::{
-    CredentialChain, CredentialSource, CredentialsError, CredentialsErrorKind, Environment, Found, Outcome,
+    CredentialChain, CredentialSource, CredentialsError, CredentialsErrorKind, Environment, Outcome, Provided,
 };
 use osseal::transport::{Body, BoxError, InProcess, Transport};
 use secrecy::ExposeSecret;
@@ -131,12 +131,12 @@ impl Home {
         &self,
         source: CredentialSource,
         cloud: &Cloud,
-    ) -> Result<Found, CredentialsError> {
-        let mut findings = self.chain(cloud).only(source).survey().await;
+    ) -> Result<Provided, CredentialsError> {
+        let mut findings = self.chain(cloud).only(source).diagnose().await;
         assert_eq!(findings.len(), 1);
         assert_tight(&format!("{findings:?}"));
         match findings.remove(0).outcome {
-            Outcome::Found(found) => Ok(found),
+            Outcome::Provided(found) => Ok(found),
             Outcome::PassedOver(error) => {
                 assert_eq!(error.kind(), CredentialsErrorKind::Absent);
                 Err(error)
@@ -169,7 +169,7 @@ impl Home {
 }
 
 /// Id, whether the secret is [`SECRET`], and the token.
-pub(crate) fn told(found: &Found) -> (&str, bool, Option<&str>) {
+pub(crate) fn told(found: &Provided) -> (&str, bool, Option<&str>) {
     let credentials = &found.grant.credentials;
     (
         &credentials.access_key_id,

@@ -152,8 +152,12 @@ async fn a_beginning_whose_reply_is_lost_is_found_among_many() {
         bucket(&store, suite).put("k", ramp(big), PutOptions::default()).await.unwrap();
         assert!(world.calls(Operation::ListMultipartUploads) - before > 5, "{suite:?}");
         assert_eq!(world.calls(Operation::AbortMultipartUpload), 1, "{suite:?}");
-        let there =
-            others.unfinished(None, "").await.unwrap().into_iter().filter_map(|there| there.upload_id);
+        let there = others
+            .unfinished_uploads(None, "")
+            .await
+            .unwrap()
+            .into_iter()
+            .filter_map(|there| there.upload_id);
         let mut known: Vec<_> = begun.iter().map(|upload| upload.upload_id().to_owned()).collect();
         known.sort();
         assert!(there.eq(known), "{suite:?}");

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use osseal::{
-    EncryptedBucket, Error, ErrorKind, GetOptions, Partial, PutBody, PutOptions, StateDir, Store, Suite,
+    EncryptedBucket, Error, ErrorKind, GetOptions, PartialFile, PutBody, PutOptions, StateDir, Store, Suite,
 };
 use osseal_wire::oss::Call;
 use osseal_wire::oss::request::ListUploads;
@@ -101,7 +101,7 @@ impl Transfer {
             }
             Transfer::DownloadKept => {
                 let download = bucket.download("k", GetOptions::default()).await?;
-                let partial = Partial::open(&state(), &download, &folder.join("target"));
+                let partial = PartialFile::open(&state(), &download, &folder.join("target"));
                 let mut partial = partial.unwrap().expect("nobody else downloads it");
                 download.write_partial(&mut partial).await?;
                 assert!(std::fs::read(partial.path()).unwrap() == whole, "other bytes");

@@ -193,7 +193,7 @@ async fn m08_the_reply_to_another_request_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     // A blob that came with the plaintext of another: only unwrapping shows it.
     let vault = Vault::new().await;
-    let proving = vault.key_with(&vault.id, osseal::kms::KmsKeyBuilder::prove_first);
+    let proving = vault.key_with(&vault.id, osseal::kms::KmsKeyBuilder::verify_first);
     let stranger = Call::Encrypt {
         key: vault.id.parse().unwrap(),
         plaintext: Plaintext::of_bytes(&[9; 32]),

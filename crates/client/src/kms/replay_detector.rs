@@ -15,7 +15,7 @@ const KEPT: usize = 16;
 type Digest = [u8; KEPT];
 
 /// Remembers data keys, blobs and request ids under a key of this process, so that nothing that was secret can be told from what is kept.
-pub(super) struct Guard {
+pub(super) struct ReplayDetector {
     key: hmac::Key,
     seen: Mutex<Seen>,
 }
@@ -26,27 +26,27 @@ struct Seen {
     order: VecDeque<Digest>,
 }
 
-/// What a value is, so that equal values of different meaning do not meet.
+/// What a value is, so that equal values of different domain do not meet.
 #[derive(Clone, Copy)]
-pub(super) enum Meaning {
+pub(super) enum Domain {
     DataKey = 1,
     Blob = 2,
     RequestId = 3,
 }
 
-impl Guard {
+impl ReplayDetector {
     /// `None` when the system gives no random bytes.
-    pub(super) fn new() -> Option<Guard> {
+    pub(super) fn new() -> Option<ReplayDetector> {
         let mut seed = zeroize::Zeroizing::new([0; SHA256_OUTPUT_LEN]);
         rand::fill(&mut *seed).ok()?;
-        Some(Guard { key: hmac::Key::new(hmac::HMAC_SHA256, &*seed), seen: Mutex::default() })
+        Some(ReplayDetector { key: hmac::Key::new(hmac::HMAC_SHA256, &*seed), seen: Mutex::default() })
     }
 
     /// Whether a value comes for the first time, as far as is remembered.
-    pub(super) fn is_first(&self, meaning: Meaning, value: &[u8]) -> bool {
+    pub(super) fn is_first(&self, domain: Domain, value: &[u8]) -> bool {
         let tag = on_wiped_stack(|| {
             let mut context = hmac::Context::with_key(&self.key);
-            context.update(&[meaning as u8]);
+            context.update(&[domain as u8]);
             context.update(value);
             context.sign()
         });
@@ -71,12 +71,14 @@ mod tests {
 
     #[test]
     fn what_came_before_is_known_until_it_is_forgotten() {
-        let guard = Guard::new().unwrap_or_else(|| panic!("random bytes"));
-        assert!(guard.is_first(Meaning::Blob, b"a") && guard.is_first(Meaning::DataKey, b"a"));
-        assert!(!guard.is_first(Meaning::Blob, b"a"));
+        let replay_detector = ReplayDetector::new().unwrap_or_else(|| panic!("random bytes"));
+        assert!(
+            replay_detector.is_first(Domain::Blob, b"a") && replay_detector.is_first(Domain::DataKey, b"a")
+        );
+        assert!(!replay_detector.is_first(Domain::Blob, b"a"));
         for at in 0..REMEMBERED {
-            assert!(guard.is_first(Meaning::Blob, &at.to_le_bytes()));
+            assert!(replay_detector.is_first(Domain::Blob, &at.to_le_bytes()));
         }
-        assert!(guard.is_first(Meaning::Blob, b"a"));
+        assert!(replay_detector.is_first(Domain::Blob, b"a"));
     }
 }
