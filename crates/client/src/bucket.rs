@@ -9,7 +9,7 @@ pub(crate) mod versions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osseal_wire::oss::{Page, UploadPage, VersionPage};
+use osseal_wire::oss::{ObjectPage, UploadPage, VersionPage};
 
 use crate::download::get::GetObject;
 use crate::download::parallel::Download;
@@ -192,7 +192,7 @@ impl EncryptedBucket {
     /// # Errors
     /// [`ErrorKind::Protocol`] for a page that contradicts the request: keys outside the prefix, out of order,
     /// or from another bucket.
-    pub async fn list(&self, options: &ListOptions) -> Result<Page, Error> {
+    pub async fn list(&self, options: &ListOptions) -> Result<ObjectPage, Error> {
         list::list(&self.0, options).await
     }
 

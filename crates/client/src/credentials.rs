@@ -30,7 +30,7 @@ use futures_util::future::BoxFuture;
 pub use chain::{CredentialChain, CredentialSource, Outcome, Provided, SourceReport, UnknownSource};
 pub use environment::Environment;
 pub use error::{CredentialsError, CredentialsErrorKind};
-pub use osseal_wire::grant::Grant;
+pub use osseal_wire::session_credentials::SessionCredentials;
 pub use shared::SharedCredentials;
 
 /// The joint for credentials: what gets them, afresh each time it is asked.
@@ -41,5 +41,5 @@ pub trait ProvideCredentials: Send + Sync {
     ///
     /// # Errors
     /// [`CredentialsError`], whose kind says whether asking again may help.
-    fn provide(&self) -> BoxFuture<'_, Result<Grant, CredentialsError>>;
+    fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>>;
 }

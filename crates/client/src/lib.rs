@@ -50,6 +50,6 @@ pub use osseal_core::{
 pub use osseal_wire::kms::{KeyId, KeyIdError};
 pub use osseal_wire::oss::{
     Acl, Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedUpload,
-    ListedVersion, Page, StorageClass, StoredVersion, UnknownName, UploadMarker, UploadPage, VersionMarker,
-    VersionPage, Versioning,
+    ListedVersion, ObjectPage, StorageClass, StoredVersion, UnknownName, UploadMarker, UploadPage,
+    VersionMarker, VersionPage, Versioning,
 };

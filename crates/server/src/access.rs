@@ -37,10 +37,10 @@ impl Inner {
         };
         let (acl, link) = self.effective_acl(Place { bucket, key }, version).await?;
         match &request.call {
-            Call::GetObject(get) | Call::HeadObject(get) if acl.lets_everybody_read() => {
+            Call::GetObject(get) | Call::HeadObject(get) if acl.allows_public_read() => {
                 if let Some(target) = link {
                     let (acl, _) = self.effective_acl(Place { bucket, key: &target }, None).await?;
-                    if !acl.lets_everybody_read() {
+                    if !acl.allows_public_read() {
                         return Err(auth::unsigned());
                     }
                 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use osseal_wire::oss::request::AppendObject;
-use osseal_wire::oss::{Obstacle, PutReply, ServiceError};
+use osseal_wire::oss::{ErrorDetail, PutReply, ServiceError};
 
 use crate::backend::{BackendError, Kind, Meta, NewObject, Object, Place};
 use crate::ingest::{BodyFailure, Incoming};
@@ -84,5 +84,5 @@ impl Inner {
 }
 
 fn not_at(length: u64) -> ServiceError {
-    ServiceError { obstacle: Some(Box::new(Obstacle::End(length))), ..refusal::position() }
+    ServiceError { detail: Some(Box::new(ErrorDetail::NextAppendPosition(length))), ..refusal::position() }
 }

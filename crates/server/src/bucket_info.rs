@@ -1,9 +1,9 @@
 //! What is known about one bucket: description, region, access control, how much is in it, which uploads are unfinished.
 
 use http::StatusCode;
-use osseal_wire::oss::request::ListUploads;
+use osseal_wire::oss::request::ListMultipartUploads;
 use osseal_wire::oss::xml::{
-    AccessControlList, BucketDescription, BucketInfo, BucketStat, CommonPrefix, ListUploadsResult,
+    AccessControlList, BucketDescription, BucketInfo, BucketStat, CommonPrefix, ListMultipartUploadsResult,
     LocationConstraint, ServerSideEncryption, UploadEntry,
 };
 use osseal_wire::oss::{Acl, StorageClass};
@@ -82,7 +82,7 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn list_uploads(&self, bucket: &str, list: &ListUploads) -> Outcome {
+    pub(crate) async fn list_uploads(&self, bucket: &str, list: &ListMultipartUploads) -> Outcome {
         let uploads = self.backend.uploads(bucket, &list.prefix).await.map_err(refusal_of)?;
         let limit = list.max_uploads.unwrap_or(PAGE);
         let encode = encoder(list.url_encoding);
@@ -109,7 +109,7 @@ impl Inner {
             }
         }
         let (next_key, next_id) = if is_truncated { last } else { Default::default() };
-        let result = ListUploadsResult {
+        let result = ListMultipartUploadsResult {
             bucket: bucket.to_owned(),
             prefix: encode(&list.prefix),
             delimiter: encode(&list.delimiter),
@@ -128,7 +128,7 @@ impl Inner {
 }
 
 /// Whether an upload comes after the markers. Without a key the identifier is ignored.
-fn is_after(upload: &Upload, list: &ListUploads) -> bool {
+fn is_after(upload: &Upload, list: &ListMultipartUploads) -> bool {
     let same = upload.key == list.key_marker && !list.upload_id_marker.is_empty();
     list.key_marker.is_empty() || upload.key > list.key_marker || (same && upload.id > list.upload_id_marker)
 }

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 use http::StatusCode;
-use osseal_wire::oss::request::{Complete, Initiate, ListParts, UploadPart};
+use osseal_wire::oss::request::{CompleteMultipartUpload, InitiateMultipartUpload, ListParts, UploadPart};
 use osseal_wire::oss::xml::{CompleteResult, InitiateResult, ListPartsResult, PartEntry};
 use osseal_wire::oss::{Crc64, PutReply, ServiceError};
 
@@ -19,7 +19,7 @@ use crate::{random, refusal};
 const PAGE: u32 = 1000;
 
 impl Inner {
-    pub(crate) async fn initiate(&self, place: Place<'_>, initiate: &Initiate) -> Outcome {
+    pub(crate) async fn initiate(&self, place: Place<'_>, initiate: &InitiateMultipartUpload) -> Outcome {
         let put = &initiate.object;
         put.metadata.check()?;
         let meta = Meta(put.metadata.0.clone());
@@ -107,7 +107,7 @@ impl Inner {
         Ok(Answer::xml(result.to_xml()))
     }
 
-    pub(crate) async fn complete(&self, place: Place<'_>, complete: &Complete) -> Outcome {
+    pub(crate) async fn complete(&self, place: Place<'_>, complete: &CompleteMultipartUpload) -> Outcome {
         let (upload, stored) = self.backend.upload(place, &complete.upload_id).await.map_err(refusal_of)?;
         let listed = &complete.parts.parts;
         let case = Case {

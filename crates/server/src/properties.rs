@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use osseal_wire::oss::request::{PutObjectAcl, PutTagging};
+use osseal_wire::oss::request::{PutObjectAcl, PutObjectTagging};
 use osseal_wire::oss::xml::{AccessControlList, AccessControlPolicy};
 use osseal_wire::oss::{Acl, ServiceError, Tags};
 
@@ -13,7 +13,7 @@ use crate::random;
 use crate::service::{Answer, Inner, Outcome, refusal_of};
 
 impl Inner {
-    pub(crate) async fn put_tagging(&self, place: Place<'_>, put: &PutTagging) -> Outcome {
+    pub(crate) async fn put_tagging(&self, place: Place<'_>, put: &PutObjectTagging) -> Outcome {
         let version = put.version_id.as_deref();
         let amended = self.amend(place, version, |attributes| attributes.tags.clone_from(&put.tags)).await?;
         Answer::empty(StatusCode::OK).with(&self.named(place.bucket, &amended).await?)

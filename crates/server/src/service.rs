@@ -219,9 +219,9 @@ impl Inner {
                 Call::ListObjects(list) => self.list_objects(bucket, &list).await,
                 Call::PutBucketVersioning(state) => self.put_versioning(bucket, state).await,
                 Call::GetBucketVersioning => self.get_versioning(bucket).await,
-                Call::ListVersions(list) => self.list_versions(bucket, &list).await,
-                Call::DeleteMany(many) => self.delete_many(bucket, &many).await,
-                Call::ListUploads(list) => self.list_uploads(bucket, &list).await,
+                Call::ListObjectVersions(list) => self.list_versions(bucket, &list).await,
+                Call::DeleteMultipleObjects(many) => self.delete_many(bucket, &many).await,
+                Call::ListMultipartUploads(list) => self.list_uploads(bucket, &list).await,
                 Call::PutBucketAcl(acl) => self.put_bucket_acl(bucket, acl).await,
                 Call::GetBucketAcl => self.bucket_acl(bucket).await,
                 Call::GetBucketInfo => self.bucket_info(bucket).await,
@@ -236,10 +236,10 @@ impl Inner {
                     Call::HeadObject(get) => self.get_object(place, &get, false).await,
                     Call::DeleteObject(delete) => self.delete_object(place, &delete).await,
                     Call::CopyObject(copy) => self.copy_object(place, &copy).await,
-                    Call::Initiate(put) => self.initiate(place, &put).await,
+                    Call::InitiateMultipartUpload(put) => self.initiate(place, &put).await,
                     Call::ListParts(list) => self.list_parts(place, &list).await,
-                    Call::Complete(complete) => self.complete(place, &complete).await,
-                    Call::Abort { upload_id } => self.abort(place, &upload_id).await,
+                    Call::CompleteMultipartUpload(complete) => self.complete(place, &complete).await,
+                    Call::AbortMultipartUpload { upload_id } => self.abort(place, &upload_id).await,
                     call => self.dispatch_about(place, call).await,
                 }
             }
@@ -251,9 +251,11 @@ impl Inner {
         match call {
             Call::UploadPartCopy(copy) => self.upload_part_copy(place, &copy).await,
             Call::GetObjectMeta { version_id } => self.object_meta(place, version_id.as_deref()).await,
-            Call::PutTagging(put) => self.put_tagging(place, &put).await,
-            Call::GetTagging { version_id } => self.tagging(place, version_id.as_deref()).await,
-            Call::DeleteTagging { version_id } => self.delete_tagging(place, version_id.as_deref()).await,
+            Call::PutObjectTagging(put) => self.put_tagging(place, &put).await,
+            Call::GetObjectTagging { version_id } => self.tagging(place, version_id.as_deref()).await,
+            Call::DeleteObjectTagging { version_id } => {
+                self.delete_tagging(place, version_id.as_deref()).await
+            }
             Call::PutObjectAcl(put) => self.put_object_acl(place, &put).await,
             Call::GetObjectAcl { version_id } => self.object_acl(place, version_id.as_deref()).await,
             Call::PutSymlink(put) => self.put_symlink(place, &put).await,

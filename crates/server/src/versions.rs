@@ -1,12 +1,12 @@
 //! PutBucketVersioning, GetBucketVersioning, ListObjectVersions, DeleteMultipleObjects, and what versions change in other operations.
 
 use http::StatusCode;
-use osseal_wire::oss::request::{DeleteMany, ListVersions, Versioning};
+use osseal_wire::oss::request::{DeleteMultipleObjects, ListObjectVersions, Versioning};
 use osseal_wire::oss::xml::{
     CommonPrefix, DeleteError, DeleteResult, DeletedEntry, ListVersionsResult, MarkerEntry, ObjectName,
     VersionEntry, VersioningConfiguration, VersionsEntry,
 };
-use osseal_wire::oss::{DeleteReply, Obstacle, PutReply, ServiceError};
+use osseal_wire::oss::{DeleteReply, ErrorDetail, PutReply, ServiceError};
 
 use crate::backend::{
     BackendError, Cursor, ListedVersion, NewMarker, Object, Place, Removed, VersionCursor, VersionKind,
@@ -68,7 +68,7 @@ impl Inner {
         Ok(DeleteReply { version_id: made.or_else(|| version.map(str::to_owned)), is_marker })
     }
 
-    pub(crate) async fn delete_many(&self, bucket: &str, many: &DeleteMany) -> Outcome {
+    pub(crate) async fn delete_many(&self, bucket: &str, many: &DeleteMultipleObjects) -> Outcome {
         self.backend.versioning(bucket).await.map_err(refusal_of)?;
         let encode = encoder(many.url_encoding);
         let mut result =
@@ -98,7 +98,7 @@ impl Inner {
         Ok(Answer::xml(result.to_xml()))
     }
 
-    pub(crate) async fn list_versions(&self, bucket: &str, list: &ListVersions) -> Outcome {
+    pub(crate) async fn list_versions(&self, bucket: &str, list: &ListObjectVersions) -> Outcome {
         let limit = list.max_keys.unwrap_or(DEFAULT_PAGE);
         let page = self.collect_versions(bucket, list, limit as usize).await?;
         let encode = encoder(list.url_encoding);
@@ -122,7 +122,7 @@ impl Inner {
     async fn collect_versions(
         &self,
         bucket: &str,
-        list: &ListVersions,
+        list: &ListObjectVersions,
         limit: usize,
     ) -> Result<Rows, ServiceError> {
         let mut rows = Rows::default();
@@ -224,7 +224,7 @@ impl ListedVersion {
 
 /// A delete marker stands where an object was looked for.
 pub(crate) fn marked(error: ServiceError, marker: &str) -> ServiceError {
-    ServiceError { obstacle: Some(Box::new(Obstacle::DeleteMarker(marker.to_owned()))), ..error }
+    ServiceError { detail: Some(Box::new(ErrorDetail::DeleteMarker(marker.to_owned()))), ..error }
 }
 
 /// The refusal of a delete marker as the source of a copy.

@@ -17,14 +17,14 @@ use crate::oss::{Credentials, SignError, escape};
 
 mod verify;
 
-pub use verify::{ClaimError, is_claim, verify};
-pub(crate) use verify::{admit, parse_time};
+pub use verify::{VerifyError, is_signed_request, verify};
+pub(crate) use verify::{check_freshness_and_token, parse_time};
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
 /// An operation of a service, and the version of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Action {
+pub struct ApiAction {
     /// Such as `AssumeRole`.
     pub name: &'static str,
     /// Such as `2015-04-01`.
@@ -32,7 +32,7 @@ pub struct Action {
 }
 
 /// The head of a call over https, unsigned: a POST whose parameters are in the query.
-pub fn head(host: &str, action: Action, parameters: &[(&str, &str)]) -> Result<Parts, SignError> {
+pub fn head(host: &str, action: ApiAction, parameters: &[(&str, &str)]) -> Result<Parts, SignError> {
     let query: Vec<String> = parameters
         .iter()
         .map(|(name, value)| format!("{}={}", escape::query(name), escape::query(value)))

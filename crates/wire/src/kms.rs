@@ -13,7 +13,7 @@ mod key_id;
 mod reply;
 mod value;
 
-pub use auth::Asked;
+pub use auth::KmsRequest;
 pub use call::{Call, MAX_DATA_KEY, VERSION};
 pub use context::{ContextError, EncryptionContext};
 pub use error::{ErrorClass, KmsError};

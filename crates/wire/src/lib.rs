@@ -15,7 +15,7 @@
 //! | [`oss::xml`] | documents, read within bounds |
 //! | [`kms`] | the key service: calls, replies, refusals, JSON read within bounds |
 //! | [`acs3`], [`rpc`] | signatures for the vendor's other services, made and checked |
-//! | [`sts`], [`grant`] | temporary credentials: asking for them, reading them |
+//! | [`sts`], [`session_credentials`] | temporary credentials: asking for them, reading them |
 //!
 //! ```
 //! use osseal_wire::oss::{Call, Credentials, Endpoint, Request, Subject, request::GetObject, sign_v4};
@@ -33,8 +33,8 @@
 //! ```
 
 pub mod acs3;
-pub mod grant;
 pub mod kms;
 pub mod oss;
 pub mod rpc;
+pub mod session_credentials;
 pub mod sts;

@@ -12,7 +12,7 @@ use http::Method;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use crate::acs3::{ClaimError, admit, parse_time};
+use crate::acs3::{VerifyError, check_freshness_and_token, parse_time};
 use crate::oss::{Credentials, escape};
 
 const SIGNATURE: &str = "Signature";
@@ -50,7 +50,7 @@ pub fn sign(
 }
 
 /// Whether the parameters claim to be signed so.
-pub fn is_claim(parameters: &[(String, String)]) -> bool {
+pub fn is_signed_request(parameters: &[(String, String)]) -> bool {
     value(parameters, SIGNATURE).is_some()
 }
 
@@ -58,24 +58,24 @@ pub fn is_claim(parameters: &[(String, String)]) -> bool {
 /// an access key id.
 ///
 /// # Errors
-/// [`ClaimError`].
+/// [`VerifyError`].
 pub fn verify(
     method: &Method,
     parameters: &[(String, String)],
     lookup: impl Fn(&str) -> Option<Credentials>,
     now: Timestamp,
-) -> Result<(), ClaimError> {
-    let need = |name| value(parameters, name).ok_or(ClaimError::Incomplete);
+) -> Result<(), VerifyError> {
+    let need = |name| value(parameters, name).ok_or(VerifyError::Incomplete);
     let given = need(SIGNATURE)?;
-    let sent = parse_time(need("Timestamp")?).ok_or(ClaimError::Incomplete)?;
+    let sent = parse_time(need("Timestamp")?).ok_or(VerifyError::Incomplete)?;
     if need("SignatureNonce")?.is_empty() || need("SignatureMethod")? != METHOD {
-        return Err(ClaimError::Incomplete);
+        return Err(VerifyError::Incomplete);
     }
-    let credentials = lookup(need("AccessKeyId")?).ok_or(ClaimError::UnknownKey)?;
-    admit(&credentials, sent, value(parameters, "SecurityToken"), now)?;
-    let given = BASE64.decode(given.as_bytes()).map_err(|_| ClaimError::Mismatch)?;
+    let credentials = lookup(need("AccessKeyId")?).ok_or(VerifyError::UnknownKey)?;
+    check_freshness_and_token(&credentials, sent, value(parameters, "SecurityToken"), now)?;
+    let given = BASE64.decode(given.as_bytes()).map_err(|_| VerifyError::Mismatch)?;
     hmac::verify(&key(&credentials), to_sign(method, parameters).as_bytes(), &given)
-        .map_err(|_| ClaimError::Mismatch)
+        .map_err(|_| VerifyError::Mismatch)
 }
 
 fn key(credentials: &Credentials) -> hmac::Key {

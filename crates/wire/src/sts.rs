@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use jiff::Timestamp;
 
-use crate::acs3::{self, Action};
+use crate::acs3::{self, ApiAction};
 use crate::oss::{Credentials, Endpoint, EndpointError, EndpointKind, SignError, escape};
 
 const VERSION: &str = "2015-04-01";
@@ -45,7 +45,7 @@ pub fn assume_role(
     let seconds = role.seconds.to_string();
     let mut parameters = role.parameters(&seconds);
     parameters.extend(external_id.map(|id| ("ExternalId", id)));
-    let mut head = acs3::head(host, Action { name: "AssumeRole", version: VERSION }, &parameters)?;
+    let mut head = acs3::head(host, ApiAction { name: "AssumeRole", version: VERSION }, &parameters)?;
     head.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     acs3::sign(&mut head, b"", credentials, nonce, now)?;
     Ok(head)

@@ -3,7 +3,7 @@
 
 use http::request::Parts;
 use jiff::Timestamp;
-use osseal_wire::acs3::{self, Action};
+use osseal_wire::acs3::{self, ApiAction};
 use osseal_wire::oss::Credentials;
 use osseal_wire::sts::{self, Role};
 
@@ -12,7 +12,7 @@ fn signature(head: &Parts) -> &str {
 }
 
 fn example() -> Parts {
-    let action = Action { name: "RunInstances", version: "2014-05-26" };
+    let action = ApiAction { name: "RunInstances", version: "2014-05-26" };
     let image = ("ImageId", "win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd");
     acs3::head("ecs.cn-shanghai.aliyuncs.com", action, &[("RegionId", "cn-shanghai"), image]).unwrap()
 }

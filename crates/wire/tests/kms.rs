@@ -4,10 +4,10 @@
 use http::Method;
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
-use osseal_wire::acs3::{self, ClaimError};
+use osseal_wire::acs3::{self, VerifyError};
 use osseal_wire::kms::{
-    AliasPage, Asked, Call, CiphertextBlob, DataKey, Decrypted, Encrypted, EncryptionContext, JsonError,
-    KeyId, Plaintext, VERSION, endpoint,
+    AliasPage, Call, CiphertextBlob, DataKey, Decrypted, Encrypted, EncryptionContext, JsonError, KeyId,
+    KmsRequest, Plaintext, VERSION, endpoint,
 };
 use osseal_wire::oss::{Credentials, Endpoint};
 use osseal_wire::rpc;
@@ -78,7 +78,7 @@ fn older(call: &Call, credentials: &Credentials, in_form: bool) -> (Parts, Strin
 }
 
 fn read(head: &Parts, body: &[u8]) -> (Call, Result<(), String>) {
-    let asked = Asked::read(head, body).unwrap();
+    let asked = KmsRequest::read(head, body).unwrap();
     let call = Call::from_parameters(&asked.action, &asked.parameters).unwrap();
     (call, asked.verify(head, body, lookup, now()).map_err(|error| error.code))
 }
@@ -104,7 +104,7 @@ proptest! {
 /// <https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature>, "fixed parameter values".
 #[test]
 fn the_vendors_example_is_signed_and_accepted() {
-    let action = acs3::Action { name: "RunInstances", version: "2014-05-26" };
+    let action = acs3::ApiAction { name: "RunInstances", version: "2014-05-26" };
     let image = ("ImageId", "win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd");
     let parameters = [("RegionId", "cn-shanghai"), image];
     let mut head = acs3::head("ecs.cn-shanghai.aliyuncs.com", action, &parameters).unwrap();
@@ -116,7 +116,7 @@ fn the_vendors_example_is_signed_and_accepted() {
     assert!(authorization.ends_with(signature), "{authorization}");
     let known = |id: &str| (id == "YourAccessKeyId").then(|| example.clone());
     assert_eq!(acs3::verify(&head, b"", known, then), Ok(()));
-    assert_eq!(acs3::verify(&head, b"x", known, then), Err(ClaimError::Mismatch));
+    assert_eq!(acs3::verify(&head, b"x", known, then), Err(VerifyError::Mismatch));
 }
 
 /// The example of the vendor's page on this signature: key id `testid`, secret `testsecret`.
@@ -139,7 +139,7 @@ fn the_vendors_older_example_is_signed_the_same() {
         .collect();
     let known = |id: &str| (id == "testid").then(|| example.clone());
     assert_eq!(rpc::verify(&Method::GET, &pairs, known, then), Ok(()));
-    assert_eq!(rpc::verify(&Method::POST, &pairs, known, then), Err(ClaimError::Mismatch));
+    assert_eq!(rpc::verify(&Method::POST, &pairs, known, then), Err(VerifyError::Mismatch));
 }
 
 /// Every part counts: what is changed after signing is noticed.
@@ -149,7 +149,7 @@ fn changed_requests_are_refused() {
     let refused = |edit: &dyn Fn(&mut Parts)| {
         let mut head = signed(&call, &who());
         edit(&mut head);
-        Asked::read(&head, b"").unwrap().verify(&head, b"", lookup, now()).map_err(|error| error.code)
+        KmsRequest::read(&head, b"").unwrap().verify(&head, b"", lookup, now()).map_err(|error| error.code)
     };
     assert_eq!(refused(&|_| {}), Ok(()));
     let mismatch = Err("SignatureDoesNotMatch".to_owned());
@@ -182,7 +182,7 @@ fn changed_requests_are_refused() {
     for minutes in [-16, 16] {
         let then = now() + SignedDuration::from_mins(minutes);
         for head in [signed(&call, &who()), older(&call, &who(), false).0] {
-            let error = Asked::read(&head, b"").unwrap().verify(&head, b"", lookup, then).unwrap_err();
+            let error = KmsRequest::read(&head, b"").unwrap().verify(&head, b"", lookup, then).unwrap_err();
             assert_eq!(error.code, "InvalidTimeStamp.Expired");
         }
     }
@@ -190,7 +190,7 @@ fn changed_requests_are_refused() {
     let mut head = signed(&call, &who());
     head.uri = older(&call, &who(), false).0.uri;
     assert_eq!(
-        Asked::read(&head, b"").unwrap().verify(&head, b"", lookup, now()).unwrap_err().code,
+        KmsRequest::read(&head, b"").unwrap().verify(&head, b"", lookup, now()).unwrap_err().code,
         "IncompleteSignature"
     );
 }
@@ -221,7 +221,7 @@ fn calls_that_are_none_are_refused() {
         [("/?Version=2015-01-01&Action=Encrypt", "InvalidVersion"), ("/?a=1&a=1", "InvalidParameter")]
     {
         let head = http::Request::post(uri).body(()).unwrap().into_parts().0;
-        assert_eq!(Asked::read(&head, b"").unwrap_err().code, code);
+        assert_eq!(KmsRequest::read(&head, b"").unwrap_err().code, code);
     }
 }
 
@@ -295,7 +295,7 @@ fn nothing_secret_is_shown() {
         plaintext: Plaintext::of_text("hunter2"),
         context: EncryptionContext::new([("x-passphrase", "hunter3")]).unwrap(),
     };
-    let asked = Asked::read(&signed(&call, &who()), b"").unwrap();
+    let asked = KmsRequest::read(&signed(&call, &who()), b"").unwrap();
     let shown = format!("{call:?} {asked:?}");
     assert!(!shown.contains("hunter") && shown.contains("x-passphrase"), "{shown}");
 }

@@ -150,7 +150,7 @@ fn object_calls() -> impl Strategy<Value = Call> {
             .prop_map(|(upload_id, parts, [forbid_overwrite, url_encoding], metadata)| {
                 let parts =
                     parts.into_iter().map(|(part_number, etag)| CompletePart { part_number, etag }).collect();
-                Call::Complete(Complete {
+                Call::CompleteMultipartUpload(CompleteMultipartUpload {
                     upload_id,
                     parts: CompleteRequest { parts },
                     forbid_overwrite,
@@ -160,15 +160,16 @@ fn object_calls() -> impl Strategy<Value = Call> {
             });
     prop_oneof![
         put().prop_map(Call::PutObject),
-        (put(), any::<bool>())
-            .prop_map(|(object, url_encoding)| Call::Initiate(Initiate { object, url_encoding })),
+        (put(), any::<bool>()).prop_map(|(object, url_encoding)| Call::InitiateMultipartUpload(
+            InitiateMultipartUpload { object, url_encoding }
+        )),
         get().prop_map(Call::GetObject),
         get().prop_map(Call::HeadObject),
         prop::option::of(token()).prop_map(|version_id| Call::DeleteObject(DeleteObject { version_id })),
         part,
         copy,
         complete,
-        token().prop_map(|upload_id| Call::Abort { upload_id }),
+        token().prop_map(|upload_id| Call::AbortMultipartUpload { upload_id }),
         (token(), any::<Option<u32>>(), any::<Option<u32>>(), any::<bool>()).prop_map(
             |(upload_id, part_number_marker, max_parts, url_encoding)| {
                 Call::ListParts(ListParts { upload_id, part_number_marker, max_parts, url_encoding })
@@ -208,9 +209,10 @@ fn sub_resources() -> impl Strategy<Value = Call> {
             }
         ),
         version().prop_map(|version_id| Call::GetObjectMeta { version_id }),
-        (version(), tags()).prop_map(|(version_id, tags)| Call::PutTagging(PutTagging { version_id, tags })),
-        version().prop_map(|version_id| Call::GetTagging { version_id }),
-        version().prop_map(|version_id| Call::DeleteTagging { version_id }),
+        (version(), tags())
+            .prop_map(|(version_id, tags)| Call::PutObjectTagging(PutObjectTagging { version_id, tags })),
+        version().prop_map(|version_id| Call::GetObjectTagging { version_id }),
+        version().prop_map(|version_id| Call::DeleteObjectTagging { version_id }),
         version()
             .prop_map(|version_id| Call::PutObjectAcl(PutObjectAcl { version_id, acl: Acl::PublicRead })),
         version().prop_map(|version_id| Call::GetObjectAcl { version_id }),
@@ -240,7 +242,7 @@ fn requests() -> impl Strategy<Value = Request> {
         );
     let versions = (text(), text(), token(), text(), prop::option::of(1..=1000_u32), any::<bool>()).prop_map(
         |(prefix, delimiter, key_marker, version_id_marker, max_keys, url_encoding)| {
-            Call::ListVersions(ListVersions {
+            Call::ListObjectVersions(ListObjectVersions {
                 prefix,
                 delimiter,
                 key_marker,
@@ -252,7 +254,7 @@ fn requests() -> impl Strategy<Value = Request> {
     );
     let uploads = (text(), text(), text(), text(), prop::option::of(1..=1000_u32), any::<bool>()).prop_map(
         |(prefix, delimiter, key_marker, upload_id_marker, max_uploads, url_encoding)| {
-            Call::ListUploads(ListUploads {
+            Call::ListMultipartUploads(ListMultipartUploads {
                 prefix,
                 delimiter,
                 key_marker,
@@ -267,7 +269,10 @@ fn requests() -> impl Strategy<Value = Request> {
         .prop_map(|(key, version_id)| ObjectName { key: Some(key), version_id });
     let delete = (prop::collection::vec(object, 1..9), any::<bool>(), any::<bool>()).prop_map(
         |(objects, quiet, url_encoding)| {
-            Call::DeleteMany(DeleteMany { delete: DeleteRequest { quiet, objects }, url_encoding })
+            Call::DeleteMultipleObjects(DeleteMultipleObjects {
+                delete: DeleteRequest { quiet, objects },
+                url_encoding,
+            })
         },
     );
     let acl = || prop::sample::select(&[Acl::Private, Acl::PublicRead, Acl::PublicReadWrite][..]);

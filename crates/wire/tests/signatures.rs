@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Uri};
 use jiff::Timestamp;
-use osseal_wire::oss::endpoint::Kind;
+use osseal_wire::oss::EndpointKind;
 use osseal_wire::oss::{
     Addressing, Credentials, Endpoint, ServiceError, Subject, auth, presign_v4, sign_v1, sign_v4,
 };
@@ -221,11 +221,11 @@ fn every_kind_of_endpoint_is_signed() {
 #[test]
 fn regions_have_the_sdks_endpoints() {
     let kinds = [
-        ("public", Kind::Public),
-        ("internal", Kind::Internal),
-        ("dual-stack", Kind::DualStack),
-        ("accelerate", Kind::Accelerate),
-        ("accelerate-overseas", Kind::AccelerateOverseas),
+        ("public", EndpointKind::Public),
+        ("internal", EndpointKind::Internal),
+        ("dual-stack", EndpointKind::DualStack),
+        ("accelerate", EndpointKind::Accelerate),
+        ("accelerate-overseas", EndpointKind::AccelerateOverseas),
     ];
     for (name, kind) in kinds {
         let ours = Endpoint::of_region("cn-hangzhou", kind).unwrap();
@@ -234,12 +234,12 @@ fn regions_have_the_sdks_endpoints() {
             .find(|vector| vector.name.starts_with(&format!("alibabacloud-oss-v2/v4/header/{name}/")))
             .unwrap();
         assert_eq!(ours, Endpoint::parse(&wanted.endpoint).unwrap(), "{name}");
-        assert_eq!(kind.name().parse::<Kind>(), Ok(kind));
+        assert_eq!(kind.name().parse::<EndpointKind>(), Ok(kind));
     }
     for bad in
         ["", "cn hangzhou", "cn-hangzhou.evil.example", "CN-HANGZHOU", "oss-cn-hangzhou", "-cn", "a/b", "@x"]
     {
-        assert!(Endpoint::of_region(bad, Kind::Public).is_err(), "{bad:?}");
+        assert!(Endpoint::of_region(bad, EndpointKind::Public).is_err(), "{bad:?}");
     }
 }
 

@@ -5,8 +5,8 @@ use http::request::Parts;
 use jiff::Timestamp;
 use osseal_wire::oss::request::*;
 use osseal_wire::oss::xml::{
-    AccessControlPolicy, BucketInfo, BucketStat, CopyPartResult, ListUploadsResult, LocationConstraint,
-    Tagging,
+    AccessControlPolicy, BucketInfo, BucketStat, CopyPartResult, ListMultipartUploadsResult,
+    LocationConstraint, Tagging,
 };
 use osseal_wire::oss::{Acl, Call, Credentials, Endpoint, Request, Subject, Tags, auth, sign_v1, sign_v4};
 
@@ -24,15 +24,15 @@ fn calls() -> Vec<(Option<&'static str>, Call)> {
         (key, Call::AppendObject(AppendObject { position: 7, ..AppendObject::default() })),
         (key, Call::UploadPartCopy(part)),
         (key, Call::GetObjectMeta { version_id: version_id() }),
-        (key, Call::PutTagging(PutTagging { version_id: version_id(), tags: Tags::default() })),
-        (key, Call::GetTagging { version_id: version_id() }),
-        (key, Call::DeleteTagging { version_id: version_id() }),
+        (key, Call::PutObjectTagging(PutObjectTagging { version_id: version_id(), tags: Tags::default() })),
+        (key, Call::GetObjectTagging { version_id: version_id() }),
+        (key, Call::DeleteObjectTagging { version_id: version_id() }),
         (key, Call::PutObjectAcl(PutObjectAcl { version_id: version_id(), acl: Acl::Private })),
         (key, Call::GetObjectAcl { version_id: version_id() }),
         (key, Call::PutSymlink(PutSymlink { target: "t".into(), ..PutSymlink::default() })),
         (key, Call::GetSymlink { version_id: version_id() }),
-        (key, Call::Initiate(Initiate::default())),
-        (None, Call::ListUploads(ListUploads::default())),
+        (key, Call::InitiateMultipartUpload(InitiateMultipartUpload::default())),
+        (None, Call::ListMultipartUploads(ListMultipartUploads::default())),
         (None, Call::PutBucketAcl(Acl::PublicRead)),
         (None, Call::GetBucketAcl),
         (None, Call::GetBucketInfo),
@@ -120,7 +120,7 @@ fn documents_are_read_as_the_service_writes_them() {
         br#"<CopyPartResult xmlns="http://doc.oss-cn-hangzhou.aliyuncs.com"><LastModified>2014-07-17T06:27:54.000Z</LastModified><ETag>"5B3C1A2E053D763E1B002CC607C5****"</ETag></CopyPartResult>"#,
     );
     assert_eq!(copied.unwrap().etag, "\"5B3C1A2E053D763E1B002CC607C5****\"");
-    let uploads = ListUploadsResult::from_xml(
+    let uploads = ListMultipartUploadsResult::from_xml(
         br#"<?xml version="1.0" encoding="UTF-8"?>
 <ListMultipartUploadsResult xmlns="http://doc.oss-cn-hangzhou.aliyuncs.com">
     <Bucket>oss-example</Bucket>
@@ -147,5 +147,5 @@ fn documents_are_read_as_the_service_writes_them() {
     let uploads = uploads.unwrap();
     let keys: Vec<&str> = uploads.uploads.iter().map(|upload| upload.key.as_str()).collect();
     assert_eq!((keys, uploads.next_key_marker.as_str()), (vec!["multipart.data", "oss.avi"], "oss.avi"));
-    assert_eq!(ListUploadsResult::from_xml(uploads.to_xml().as_bytes()), Ok(uploads));
+    assert_eq!(ListMultipartUploadsResult::from_xml(uploads.to_xml().as_bytes()), Ok(uploads));
 }

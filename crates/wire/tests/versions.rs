@@ -2,14 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use http::{HeaderMap, Method, StatusCode};
-use osseal_wire::oss::request::{ListVersions, Versioning};
+use osseal_wire::oss::request::{ListObjectVersions, Versioning};
 use osseal_wire::oss::versions::Removal;
 use osseal_wire::oss::xml::{
     DeleteRequest, DeleteResult, ListVersionsResult, MarkerEntry, ObjectName, VersionEntry,
     VersioningConfiguration, VersionsEntry, XmlError,
 };
 use osseal_wire::oss::{
-    Call, CopyReply, DeleteReply, Hosts, Obstacle, ReplyError, Request, ServiceError, VersionMarker,
+    Call, CopyReply, DeleteReply, ErrorDetail, Hosts, ReplyError, Request, ServiceError, VersionMarker,
     VersionPage,
 };
 
@@ -33,7 +33,7 @@ fn entries(lines: &[&str]) -> String {
     lines.iter().map(entry).collect()
 }
 
-fn checked(lines: &[&str], request: &ListVersions) -> Result<VersionPage, ReplyError> {
+fn checked(lines: &[&str], request: &ListObjectVersions) -> Result<VersionPage, ReplyError> {
     page(&entries(lines)).checked("box", request)
 }
 
@@ -51,7 +51,7 @@ fn versions_and_markers_keep_their_order() {
         <DeleteMarker><Key>a</Key><VersionId>1</VersionId></DeleteMarker><CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>
         <Version><Key>c</Key><VersionId>null</VersionId><IsLatest>true</IsLatest><Size>0</Size></Version><IsTruncated>false</IsTruncated></ListVersionsResult>";
     let page = ListVersionsResult::from_xml(document.as_bytes()).unwrap();
-    let page = page.checked("box", &ListVersions::default()).unwrap();
+    let page = page.checked("box", &ListObjectVersions::default()).unwrap();
     let shape: Vec<_> = page
         .versions
         .iter()
@@ -71,7 +71,7 @@ fn versions_and_markers_keep_their_order() {
     );
     assert_eq!((page.prefixes, page.next), (vec!["b/".to_owned()], None));
     // Kinds that are listed apart are put together by key.
-    let apart = checked(&["m a 3", "m c 1", "v a 2", "v b 1"], &ListVersions::default()).unwrap();
+    let apart = checked(&["m a 3", "m c 1", "v a 2", "v b 1"], &ListObjectVersions::default()).unwrap();
     let order: Vec<_> =
         apart.versions.iter().map(|version| format!("{}{}", version.key, version.version_id)).collect();
     assert_eq!(order, ["a3", "a2", "b1", "c1"]);
@@ -79,10 +79,10 @@ fn versions_and_markers_keep_their_order() {
 
 #[test]
 fn x04_x05_pages_of_versions_fit_their_request() {
-    let all = ListVersions::default();
-    let below = ListVersions { prefix: "p/".into(), ..all.clone() };
-    let after = ListVersions { key_marker: "k".into(), ..all.clone() };
-    let within = ListVersions { version_id_marker: "5".into(), ..after.clone() };
+    let all = ListObjectVersions::default();
+    let below = ListObjectVersions { prefix: "p/".into(), ..all.clone() };
+    let after = ListObjectVersions { key_marker: "k".into(), ..all.clone() };
+    let within = ListObjectVersions { version_id_marker: "5".into(), ..after.clone() };
     for (lines, request, wanted) in [
         (&["v q 1"][..], &below, "a key lies outside the prefix"),
         (&["v b 1", "v a 1"], &all, "versions are repeated or out of order"),
@@ -103,7 +103,7 @@ fn x04_x05_pages_of_versions_fit_their_request() {
     assert_eq!(reason(size.checked("box", &all)), "a size is no number");
     let group = page("<CommonPrefixes><Prefix>q/</Prefix></CommonPrefixes>");
     assert_eq!(reason(group.checked("box", &below)), "a group lies outside the prefix");
-    let next = |key: &str, version: &str, lines: &[&str], request: &ListVersions| {
+    let next = |key: &str, version: &str, lines: &[&str], request: &ListObjectVersions| {
         let inside = format!(
             "{}<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker><NextVersionIdMarker>{version}</NextVersionIdMarker>",
             entries(lines)
@@ -129,7 +129,7 @@ fn x04_x05_pages_of_versions_fit_their_request() {
 fn x06_keys_of_versions_are_decoded_once() {
     let key = |encoding: &str, key: &str| {
         let inside = format!("<EncodingType>{encoding}</EncodingType>{}", entries(&[&format!("m {key} 1")]));
-        page(&inside).checked("box", &ListVersions::default()).map(|page| page.versions[0].key.clone())
+        page(&inside).checked("box", &ListObjectVersions::default()).map(|page| page.versions[0].key.clone())
     };
     assert_eq!(key("url", "a%2520b%2Fc+d"), Ok("a%20b/c d".into()));
     assert_eq!(key("", "a%20b"), Ok("a%20b".into()));
@@ -235,7 +235,7 @@ fn removals_of_many_objects_are_checked_on_arrival() {
         assert_eq!(refusal(inside, Some(&md5)), (code.to_owned(), ec.to_owned()), "{inside:.80}");
     }
     let spaced = "\n<Delete>\n <Quiet>true</Quiet>\n <Object>\n  <Key>a&#1;&lt;b </Key>\n  <VersionId>v</VersionId>\n </Object>\n</Delete>";
-    let Ok(Call::DeleteMany(read)) =
+    let Ok(Call::DeleteMultipleObjects(read)) =
         received("POST /box?delete&encoding-type=url", spaced, Some(&md5_of(spaced)))
     else {
         panic!("refused");
@@ -324,9 +324,12 @@ fn heads_about_versions_are_read_as_they_are_written() {
 
     let mut refusal = ServiceError::new(StatusCode::NOT_FOUND, "NoSuchKey", "gone", "");
     assert!(refusal.to_headers().is_empty());
-    let markers = ["v", ""].map(|version| Obstacle::DeleteMarker(version.to_owned()));
-    for obstacle in markers.into_iter().chain([Obstacle::End(0), Obstacle::End(u64::MAX)]) {
-        refusal.obstacle = Some(Box::new(obstacle));
+    let markers = ["v", ""].map(|version| ErrorDetail::DeleteMarker(version.to_owned()));
+    for detail in markers
+        .into_iter()
+        .chain([ErrorDetail::NextAppendPosition(0), ErrorDetail::NextAppendPosition(u64::MAX)])
+    {
+        refusal.detail = Some(Box::new(detail));
         let read = ServiceError::from_reply(
             StatusCode::NOT_FOUND,
             &refusal.to_headers(),

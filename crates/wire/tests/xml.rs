@@ -3,10 +3,10 @@
 
 use http::{HeaderMap, StatusCode};
 use osseal_wire::oss::reply::{ReplyError, late_error};
-use osseal_wire::oss::request::{ListObjects, ListUploads};
+use osseal_wire::oss::request::{ListMultipartUploads, ListObjects};
 use osseal_wire::oss::xml::{
-    CompleteRequest, CompleteResult, InitiateResult, ListBucketsResult, ListObjectsResult, ListPartsResult,
-    ListUploadsResult, MAX_DEPTH, MAX_DOCUMENT, XmlError,
+    CompleteRequest, CompleteResult, InitiateResult, ListBucketsResult, ListMultipartUploadsResult,
+    ListObjectsResult, ListPartsResult, MAX_DEPTH, MAX_DOCUMENT, XmlError,
 };
 use osseal_wire::oss::{UploadMarker, UploadPage};
 
@@ -77,7 +77,7 @@ fn contents(key: &str) -> String {
     format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>")
 }
 
-fn refused(answer: Result<osseal_wire::oss::Page, ReplyError>) -> &'static str {
+fn refused(answer: Result<osseal_wire::oss::ObjectPage, ReplyError>) -> &'static str {
     match answer {
         Err(ReplyError::Listing { reason }) => reason,
         other => panic!("{other:?}"),
@@ -210,7 +210,7 @@ fn x04_x05_pages_of_uploads_fit_their_request() {
     let document = |inside: &str| {
         let text =
             format!("<ListMultipartUploadsResult><Bucket>box</Bucket>{inside}</ListMultipartUploadsResult>");
-        ListUploadsResult::from_xml(text.as_bytes()).unwrap()
+        ListMultipartUploadsResult::from_xml(text.as_bytes()).unwrap()
     };
     let entries = |lines: &[&str]| -> String {
         let entry = |line: &&str| {
@@ -223,10 +223,10 @@ fn x04_x05_pages_of_uploads_fit_their_request() {
         Err(ReplyError::Listing { reason }) => reason,
         other => panic!("{other:?}"),
     };
-    let all = ListUploads::default();
-    let below = ListUploads { prefix: "p/".into(), ..all.clone() };
-    let after = ListUploads { key_marker: "k".into(), ..all.clone() };
-    let within = ListUploads { upload_id_marker: "5".into(), ..after.clone() };
+    let all = ListMultipartUploads::default();
+    let below = ListMultipartUploads { prefix: "p/".into(), ..all.clone() };
+    let after = ListMultipartUploads { key_marker: "k".into(), ..all.clone() };
+    let within = ListMultipartUploads { upload_id_marker: "5".into(), ..after.clone() };
     // Of one key, in any order.
     let page = document(&entries(&["a 2", "a 1", "b 1"])).checked("box", &all).unwrap();
     let names: Vec<_> =
@@ -255,7 +255,7 @@ fn x04_x05_pages_of_uploads_fit_their_request() {
     let unknown =
         document("<EncodingType>rot13</EncodingType><Upload><Key>a</Key><UploadId>1</UploadId></Upload>");
     assert_eq!(reason(unknown.checked("box", &all)), "its encoding type is unknown");
-    let next = |key: &str, id: &str, lines: &[&str], request: &ListUploads| {
+    let next = |key: &str, id: &str, lines: &[&str], request: &ListMultipartUploads| {
         let inside = format!(
             "{}<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>",
             entries(lines)

@@ -5,7 +5,9 @@ use std::convert::Infallible;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use osseal::Credentials;
-use osseal::credentials::{CredentialsError, CredentialsErrorKind, Environment, Grant, ProvideCredentials};
+use osseal::credentials::{
+    CredentialsError, CredentialsErrorKind, Environment, ProvideCredentials, SessionCredentials,
+};
 
 use crate::exit::Failure;
 use crate::output::printable;
@@ -89,7 +91,7 @@ impl Typist {
 }
 
 impl ProvideCredentials for Typist {
-    fn provide(&self) -> BoxFuture<'_, Result<Grant, CredentialsError>> {
+    fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>> {
         let message = format!("nobody was asked for the secret of the access key {}", printable(&self.id));
         async move { Err(CredentialsError::new(CredentialsErrorKind::Absent, message)) }.boxed()
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use osseal::Addressing;
-use osseal::credentials::{CredentialsErrorKind, Grant, Outcome, Provided, SourceReport};
+use osseal::credentials::{CredentialsErrorKind, Outcome, Provided, SessionCredentials, SourceReport};
 use osseal::transport::Https;
 use serde_json::{Value, json};
 
@@ -126,7 +126,9 @@ impl Shown {
         if let Some(signing) = context.globals().signer.signing()? {
             let (source, detail) = ("flags", "--access-key-id");
             match signing {
-                Signing::Known(credentials) => self.signer(source, detail, &Grant::lasting(credentials)),
+                Signing::Known(credentials) => {
+                    self.signer(source, detail, &SessionCredentials::permanent(credentials));
+                }
                 // Nobody is asked for a secret that nothing is signed with.
                 Signing::Typed(typist) => {
                     let id = masked(&typist.id);
@@ -174,7 +176,7 @@ impl Shown {
         Ok(())
     }
 
-    fn signer(&mut self, source: &str, detail: &str, grant: &Grant) {
+    fn signer(&mut self, source: &str, detail: &str, grant: &SessionCredentials) {
         let id = masked(&grant.credentials.access_key_id);
         let is_temporary = grant.credentials.security_token.is_some();
         let end = grant.expires.map(|end| end.to_string());

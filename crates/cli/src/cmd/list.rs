@@ -3,7 +3,7 @@
 mod versions;
 
 use futures_util::stream::{self, StreamExt};
-use osseal::{EncryptedBucket, HeadOptions, ListOptions, ListedObject, Page};
+use osseal::{EncryptedBucket, HeadOptions, ListOptions, ListedObject, ObjectPage};
 use serde_json::json;
 
 use crate::args::List;
@@ -101,7 +101,7 @@ enum Entry<'a> {
 }
 
 /// Objects and groups of one page, in the order of their names.
-fn in_order(page: &Page) -> Vec<Entry<'_>> {
+fn in_order(page: &ObjectPage) -> Vec<Entry<'_>> {
     let objects = page.objects.iter().map(Entry::Object);
     let mut entries: Vec<_> =
         objects.chain(page.prefixes.iter().map(|prefix| Entry::Prefix(prefix))).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use osseal_wire::oss::Page;
+use osseal_wire::oss::ObjectPage;
 use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, ListObjects};
 use osseal_wire::oss::xml::ListObjectsResult;
@@ -12,7 +12,7 @@ use crate::object::context::BucketContext;
 use crate::object::options::ListOptions;
 
 /// One page of objects, checked against the request.
-pub(crate) async fn list(bucket: &Arc<BucketContext>, options: &ListOptions) -> Result<Page, Error> {
+pub(crate) async fn list(bucket: &Arc<BucketContext>, options: &ListOptions) -> Result<ObjectPage, Error> {
     let request = ListObjects {
         prefix: options.prefix.clone(),
         delimiter: options.delimiter.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use osseal_wire::oss::reply::ReplyError;
-use osseal_wire::oss::request::{Call, DeleteMany, DeleteObject, ListVersions, MAX_DELETE};
+use osseal_wire::oss::request::{Call, DeleteMultipleObjects, DeleteObject, ListObjectVersions, MAX_DELETE};
 use osseal_wire::oss::versions::Removal;
 use osseal_wire::oss::xml::{DeleteRequest, DeleteResult, ListVersionsResult, ObjectName};
 use osseal_wire::oss::{DeleteReply, ServiceError, VersionPage, printable};
@@ -62,7 +62,7 @@ pub(crate) async fn list_versions(
     options: &ListVersionsOptions,
 ) -> Result<VersionPage, Error> {
     let marker = options.after.clone().unwrap_or_default();
-    let request = ListVersions {
+    let request = ListObjectVersions {
         prefix: options.prefix.clone(),
         delimiter: options.delimiter.clone(),
         key_marker: marker.key,
@@ -71,7 +71,7 @@ pub(crate) async fn list_versions(
         url_encoding: true,
     };
     let page = async {
-        let document = bucket.document(None, Call::ListVersions(request.clone())).await?;
+        let document = bucket.document(None, Call::ListObjectVersions(request.clone())).await?;
         let page = ListVersionsResult::from_xml(&document).map_err(ReplyError::Xml)?;
         Ok::<_, Failure>(page.checked(&bucket.name, &request)?)
     };
@@ -111,7 +111,8 @@ async fn delete_batch(bucket: &Arc<BucketContext>, batch: Vec<DeleteItem>) -> Ve
 }
 
 async fn ask_to_delete(bucket: &Arc<BucketContext>, delete: &DeleteRequest) -> Result<Vec<Removal>, Failure> {
-    let call = Call::DeleteMany(DeleteMany { delete: delete.clone(), url_encoding: true });
+    let call =
+        Call::DeleteMultipleObjects(DeleteMultipleObjects { delete: delete.clone(), url_encoding: true });
     let document = bucket.document(None, call).await?;
     Ok(DeleteResult::from_reply(&document)?.checked(delete)?)
 }

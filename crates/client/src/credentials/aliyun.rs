@@ -12,7 +12,7 @@ use super::ecs::{self, EcsRoleSpec};
 use super::environment::names;
 use super::error::CredentialsError;
 use super::token_service::{self, Identity, RoleSpec};
-use super::{Grant, file, process};
+use super::{SessionCredentials, file, process};
 
 const PATH: &str = ".aliyun/config.json";
 const DEFAULT: &str = "default";
@@ -93,7 +93,10 @@ fn choose(text: &str, path: &Path, wanted: Option<&str>) -> Result<Profile, Cred
 
 impl Profile {
     async fn credentials(&self, context: &SourceContext) -> Result<Provided, CredentialsError> {
-        let lasting = |credentials| Provided { grant: Grant::lasting(credentials), detail: String::new() };
+        let lasting = |credentials| Provided {
+            grant: SessionCredentials::permanent(credentials),
+            detail: String::new(),
+        };
         match self.mode.to_ascii_lowercase().as_str() {
             // `aliyun configure` leaves such a profile behind when it is broken off.
             "" | "ak" if self.access_key_id.is_empty() && self.access_key_secret.is_empty() => {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::environment::Environment;
 use super::error::{CredentialsError, CredentialsErrorKind};
 use super::fetch::HttpClient;
-use super::{Grant, ProvideCredentials, aliyun, ecs, ossutil, token_service, uri, variables};
+use super::{ProvideCredentials, SessionCredentials, aliyun, ecs, ossutil, token_service, uri, variables};
 
 use crate::runtime::clock::Clock;
 use crate::transport::{Https, Transport, TransportError};
@@ -96,7 +96,7 @@ pub(super) struct SourceContext {
 #[derive(Clone, Debug)]
 pub struct Provided {
     /// The credentials.
-    pub grant: Grant,
+    pub grant: SessionCredentials,
     /// Where exactly they are from: a variable, a file with its profile, a role.
     pub detail: String,
 }
@@ -191,7 +191,7 @@ impl CredentialChain {
         }
     }
 
-    async fn first(&self) -> Result<Grant, CredentialsError> {
+    async fn first(&self) -> Result<SessionCredentials, CredentialsError> {
         if let Some(&source) = self.chosen.get() {
             let found = self.ask(source).await.map_err(|error| error.about(source.name()))?;
             return Ok(found.grant);
@@ -215,7 +215,7 @@ impl CredentialChain {
 }
 
 impl ProvideCredentials for CredentialChain {
-    fn provide(&self) -> BoxFuture<'_, Result<Grant, CredentialsError>> {
+    fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>> {
         self.first().boxed()
     }
 }

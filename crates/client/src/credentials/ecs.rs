@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri};
 
-use super::Grant;
+use super::SessionCredentials;
 use super::chain::{Provided, SourceContext};
 use super::environment::names;
 use super::error::CredentialsError;
@@ -77,7 +77,7 @@ pub(super) async fn of_role(
             Err(CredentialsError::broken(format!("this instance of ECS has no role {role}")))
         }
         (_, body) => {
-            let grant = Grant::from_service(&body).map_err(|error| {
+            let grant = SessionCredentials::from_service(&body).map_err(|error| {
                 CredentialsError::broken(format!(
                     "what the metadata service says of the role {role} is of no use: {error}"
                 ))

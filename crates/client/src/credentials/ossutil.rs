@@ -16,7 +16,7 @@ use super::chain::{Provided, SourceContext};
 use super::ecs::{self, EcsRoleSpec};
 use super::error::CredentialsError;
 use super::token_service::{self, RoleSpec};
-use super::{Grant, aliyun, file};
+use super::{SessionCredentials, aliyun, file};
 
 const PATH: &str = ".ossutilconfig";
 /// Sections of version 2 before the one of version 1.
@@ -93,7 +93,7 @@ struct Section<'a>(&'a HashMap<String, String>);
 impl Section<'_> {
     async fn credentials(&self, context: &SourceContext) -> Result<Provided, CredentialsError> {
         let lasting = |credentials, detail: &str| {
-            Ok(Provided { grant: Grant::lasting(credentials), detail: detail.to_owned() })
+            Ok(Provided { grant: SessionCredentials::permanent(credentials), detail: detail.to_owned() })
         };
         let with_token = |key: Credentials| match self.value("ststoken") {
             Some(token) => key.with_token(token),

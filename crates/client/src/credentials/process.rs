@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use super::Grant;
+use super::SessionCredentials;
 use super::error::CredentialsError;
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const MAX: usize = 64 << 10;
 
 /// Runs a command and reads what it prints.
-pub(super) async fn run(command: &str) -> Result<Grant, CredentialsError> {
+pub(super) async fn run(command: &str) -> Result<SessionCredentials, CredentialsError> {
     let broken = |reason: &str| CredentialsError::broken(format!("the credential command {reason}"));
     let by_hand = |what: &str| broken(&format!("{what}; run it by hand to see why"));
     let mut running =
@@ -34,7 +34,8 @@ pub(super) async fn run(command: &str) -> Result<Grant, CredentialsError> {
             None => "was ended by a signal".to_owned(),
         }));
     }
-    Grant::from_program(&output).map_err(|error| by_hand(&format!("printed something of no use: {error}")))
+    SessionCredentials::from_program(&output)
+        .map_err(|error| by_hand(&format!("printed something of no use: {error}")))
 }
 
 /// A command and all it started; dropped before its end, all of that is stopped.

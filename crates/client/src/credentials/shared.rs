@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use osseal_wire::oss::Credentials;
 use secrecy::ExposeSecret;
 
-use super::{CredentialsError, CredentialsErrorKind, Grant, ProvideCredentials};
+use super::{CredentialsError, CredentialsErrorKind, ProvideCredentials, SessionCredentials};
 
 use crate::runtime::clock::Clock;
 use crate::runtime::retry::RetryPolicy;
@@ -46,12 +46,12 @@ struct State {
 }
 
 struct Held {
-    grant: Arc<Grant>,
+    grant: Arc<SessionCredentials>,
     renew_at: Option<Timestamp>,
 }
 
 /// A renewal that is under way.
-type InFlight = Shared<BoxFuture<'static, Result<Arc<Grant>, CredentialsError>>>;
+type InFlight = Shared<BoxFuture<'static, Result<Arc<SessionCredentials>, CredentialsError>>>;
 
 impl SharedCredentials {
     /// Credentials from a source, which is asked when they are first needed.
@@ -65,7 +65,7 @@ impl SharedCredentials {
     }
 
     /// Credentials that are good now.
-    pub(crate) async fn current(&self) -> Result<Arc<Grant>, CredentialsError> {
+    pub(crate) async fn current(&self) -> Result<Arc<SessionCredentials>, CredentialsError> {
         let flight = {
             let mut state = self.state();
             let now = (self.0.clock)();
@@ -88,8 +88,8 @@ impl SharedCredentials {
     /// Other credentials than these, which the service no longer takes; `None` when there are none.
     pub(crate) async fn instead_of(
         &self,
-        rejected: &Arc<Grant>,
-    ) -> Result<Option<Arc<Grant>>, CredentialsError> {
+        rejected: &Arc<SessionCredentials>,
+    ) -> Result<Option<Arc<SessionCredentials>>, CredentialsError> {
         if self.0.source.is_none() {
             return Ok(None);
         }
@@ -120,7 +120,7 @@ impl SharedCredentials {
         flight
     }
 
-    async fn join(&self, flight: InFlight) -> Result<Arc<Grant>, CredentialsError> {
+    async fn join(&self, flight: InFlight) -> Result<Arc<SessionCredentials>, CredentialsError> {
         let outcome = flight.clone().await;
         let mut state = self.state();
         if state.flight.as_ref().is_some_and(|known| known.ptr_eq(&flight)) {
@@ -129,7 +129,7 @@ impl SharedCredentials {
         outcome
     }
 
-    async fn renew(self) -> Result<Arc<Grant>, CredentialsError> {
+    async fn renew(self) -> Result<Arc<SessionCredentials>, CredentialsError> {
         let outcome = self.ask().await.map(Arc::new);
         let mut state = self.state();
         let now = (self.0.clock)();
@@ -148,7 +148,7 @@ impl SharedCredentials {
     }
 
     /// Asks the source, again where that may help.
-    async fn ask(&self) -> Result<Grant, CredentialsError> {
+    async fn ask(&self) -> Result<SessionCredentials, CredentialsError> {
         let Some(source) = &self.0.source else {
             return Err(CredentialsError::absent("fixed credentials cannot be renewed"));
         };
@@ -176,7 +176,7 @@ impl SharedCredentials {
 
 impl From<Credentials> for SharedCredentials {
     fn from(credentials: Credentials) -> SharedCredentials {
-        let held = Held { grant: Arc::new(Grant::lasting(credentials)), renew_at: None };
+        let held = Held { grant: Arc::new(SessionCredentials::permanent(credentials)), renew_at: None };
         let state = Mutex::new(State { held: Some(held), ..State::default() });
         SharedCredentials(Arc::new(Inner { source: None, clock: Arc::new(Timestamp::now), state }))
     }
@@ -194,7 +194,7 @@ impl fmt::Debug for SharedCredentials {
     }
 }
 
-fn renewal(grant: &Grant, now: Timestamp) -> Option<Timestamp> {
+fn renewal(grant: &SessionCredentials, now: Timestamp) -> Option<Timestamp> {
     let end = grant.expires?;
     Some(end - REFRESH_MARGIN.min(end.duration_since(now) / REFRESH_LIFETIME_DIVISOR))
 }

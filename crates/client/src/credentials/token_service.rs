@@ -6,11 +6,11 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use bytes::Bytes;
 use http::StatusCode;
-use osseal_wire::grant::refusal_code;
 use osseal_wire::oss::{Credentials, SignError};
+use osseal_wire::session_credentials::refusal_code;
 use osseal_wire::sts::{self, Role};
 
-use super::Grant;
+use super::SessionCredentials;
 use super::chain::{Provided, SourceContext};
 use super::environment::names;
 use super::error::CredentialsError;
@@ -121,7 +121,7 @@ async fn ask(
         about(CredentialsError::unavailable(format!("the token service {host} cannot be asked: {reason}")))
     })?;
     if status == StatusCode::OK {
-        let grant = Grant::from_sts(&body).map_err(|error| {
+        let grant = SessionCredentials::from_sts(&body).map_err(|error| {
             about(CredentialsError::broken(format!(
                 "the reply of the token service {host} is of no use: {error}"
             )))

@@ -9,7 +9,7 @@ use super::chain::{Provided, SourceContext};
 use super::environment::names;
 use super::error::CredentialsError;
 use super::fetch::request;
-use super::{Grant, ecs};
+use super::{SessionCredentials, ecs};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,7 +41,7 @@ pub(super) async fn find(context: &SourceContext) -> Result<Provided, Credential
             CredentialsError::refused(message)
         }));
     }
-    let grant = Grant::from_service(&body)
+    let grant = SessionCredentials::from_service(&body)
         .map_err(|error| about(CredentialsError::broken(format!("the reply is of no use: {error}"))))?;
     Ok(Provided { grant, detail: names::URI.to_owned() })
 }

@@ -2,7 +2,7 @@
 
 use osseal_wire::oss::Credentials;
 
-use super::Grant;
+use super::SessionCredentials;
 use super::chain::Provided;
 use super::environment::{Environment, names};
 use super::error::CredentialsError;
@@ -11,7 +11,7 @@ pub(super) fn find(environment: &Environment) -> Result<Provided, CredentialsErr
     let (credentials, name) = read(environment)?.ok_or_else(|| {
         CredentialsError::absent(format!("neither {} nor {} is set", names::OSS[0], names::ALIBABA[0]))
     })?;
-    Ok(Provided { grant: Grant::lasting(credentials), detail: name.to_owned() })
+    Ok(Provided { grant: SessionCredentials::permanent(credentials), detail: name.to_owned() })
 }
 
 /// The access key, and the name of the variable that has its id.

@@ -4,7 +4,7 @@ use osseal_core::{
     ContentError, ContextError, EnvelopeError, KeyError, KeyringError, LayoutError, PolicyError, RangeError,
 };
 use osseal_wire::oss::request::BuildError;
-use osseal_wire::oss::{Obstacle, ReplyError, ServiceError};
+use osseal_wire::oss::{ErrorDetail, ReplyError, ServiceError};
 
 use super::{ErrorKind, Failure, TOKEN_EXPIRED};
 
@@ -13,8 +13,8 @@ use crate::transport::TransportError;
 
 impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Failure {
-        let (kind, advice) = match error.obstacle.as_deref() {
-            Some(Obstacle::DeleteMarker(_)) if matches!(error.status, 404 | 405) => (
+        let (kind, advice) = match error.detail.as_deref() {
+            Some(ErrorDetail::DeleteMarker(_)) if matches!(error.status, 404 | 405) => (
                 ErrorKind::NotFound,
                 "a delete marker is there: earlier versions can be read by their ids, and come back when it is removed",
             ),

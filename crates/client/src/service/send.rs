@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
-use osseal_wire::grant::Grant;
 use osseal_wire::oss::reply::{REQUEST_ID, ReplyError};
 use osseal_wire::oss::request::{Call, Request};
 use osseal_wire::oss::xml::{MAX_DOCUMENT, XmlError};
 use osseal_wire::oss::{Credentials, ServiceError, SignError, Subject, presign_v4, sign_v1, sign_v4};
+use osseal_wire::session_credentials::SessionCredentials;
 use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Failure};
@@ -214,7 +214,7 @@ impl Store {
     }
 
     /// Credentials that are good now, for what is to be signed.
-    async fn grant(&self, outgoing: &OutgoingRequest) -> Result<Option<Arc<Grant>>, Failure> {
+    async fn grant(&self, outgoing: &OutgoingRequest) -> Result<Option<Arc<SessionCredentials>>, Failure> {
         match (outgoing, &self.0.credentials) {
             (OutgoingRequest::ToSign(_), Some(credentials)) => Ok(Some(credentials.current().await?)),
             _ => Ok(None),
@@ -222,7 +222,10 @@ impl Store {
     }
 
     /// Credentials in place of those that the service refused.
-    async fn other_grant(&self, rejected: Option<&Arc<Grant>>) -> Result<Option<Arc<Grant>>, Failure> {
+    async fn other_grant(
+        &self,
+        rejected: Option<&Arc<SessionCredentials>>,
+    ) -> Result<Option<Arc<SessionCredentials>>, Failure> {
         match (rejected, &self.0.credentials) {
             (Some(rejected), Some(credentials)) => Ok(credentials.instead_of(rejected).await?),
             _ => Ok(None),
@@ -232,7 +235,7 @@ impl Store {
     async fn attempt(
         &self,
         outgoing: &OutgoingRequest,
-        grant: Option<&Grant>,
+        grant: Option<&SessionCredentials>,
         body: Body,
     ) -> Result<(StatusCode, HeaderMap, Body), Failure> {
         let mut head = match outgoing {

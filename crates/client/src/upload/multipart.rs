@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use osseal_core::{Envelope, PartPlan, SealedPart, is_envelope_header};
 use osseal_wire::oss::reply::{ReplyError, late_error};
-use osseal_wire::oss::request::{Call, Complete, ListParts, PutObject, UploadPart};
+use osseal_wire::oss::request::{Call, CompleteMultipartUpload, ListParts, PutObject, UploadPart};
 use osseal_wire::oss::xml::{CompletePart, CompleteRequest, CompleteResult, InitiateResult, ListPartsResult};
 use osseal_wire::oss::{Crc64, Metadata, PutReply};
 use tokio::task::{JoinHandle, JoinSet};
@@ -135,7 +135,7 @@ async fn initiate(
     object: PutObject,
     headers: &Metadata,
 ) -> Result<String, Failure> {
-    let call = Call::Initiate(object.into());
+    let call = Call::InitiateMultipartUpload(object.into());
     let active = async {
         let reply = bucket.store.call(Some(&bucket.name), Some(key), call, Payload::None).await?;
         let is_doubtful = reply.may_be_done_before;
@@ -271,11 +271,11 @@ impl Upload {
             };
             (1..).zip(sent.iter()).filter_map(part).collect()
         };
-        let call = Call::Complete(Complete {
+        let call = Call::CompleteMultipartUpload(CompleteMultipartUpload {
             upload_id: self.id.clone(),
             parts: CompleteRequest { parts },
             forbid_overwrite: *forbid_overwrite,
-            ..Complete::default()
+            ..CompleteMultipartUpload::default()
         });
         let reply = bucket.store.call(Some(&bucket.name), Some(key), call, Payload::None).await?;
         let (status, headers) = (reply.status, reply.headers.clone());
@@ -416,7 +416,7 @@ pub(crate) async fn abort_or_warn(bucket: &Arc<BucketContext>, key: &str, id: &s
 
 /// Whether the service had the upload.
 pub(crate) async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<bool, Failure> {
-    match bucket.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
+    match bucket.document(Some(key), Call::AbortMultipartUpload { upload_id: id.to_owned() }).await {
         Err(failure) if failure.kind == ErrorKind::NotFound => Ok(false),
         aborted => aborted.map(|_| true),
     }

@@ -229,7 +229,7 @@ fn is_place_of(bucket: &Arc<BucketContext>, kept: &LocalUploadRecord) -> bool {
 }
 
 async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<(), Failure> {
-    match bucket.document(Some(key), Call::Abort { upload_id: id.to_owned() }).await {
+    match bucket.document(Some(key), Call::AbortMultipartUpload { upload_id: id.to_owned() }).await {
         Err(failure) if failure.code == NO_SUCH_UPLOAD => Ok(()),
         other => other.map(drop),
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use osseal_wire::oss::UploadPage;
 use osseal_wire::oss::reply::ReplyError;
-use osseal_wire::oss::request::{Call, ListParts, ListUploads};
-use osseal_wire::oss::xml::{ListPartsResult, ListUploadsResult, PartEntry};
+use osseal_wire::oss::request::{Call, ListMultipartUploads, ListParts};
+use osseal_wire::oss::xml::{ListMultipartUploadsResult, ListPartsResult, PartEntry};
 
 use crate::error::Failure;
 use crate::object::context::BucketContext;
@@ -50,7 +50,7 @@ pub(crate) async fn page_of_uploads(
     options: &ListUploadsOptions,
 ) -> Result<UploadPage, Failure> {
     let marker = options.after.clone().unwrap_or_default();
-    let request = ListUploads {
+    let request = ListMultipartUploads {
         prefix: options.prefix.clone(),
         delimiter: String::new(),
         key_marker: marker.key,
@@ -58,7 +58,7 @@ pub(crate) async fn page_of_uploads(
         max_uploads: Some(options.max_uploads.unwrap_or(1000)),
         url_encoding: true,
     };
-    let document = bucket.document(None, Call::ListUploads(request.clone())).await?;
-    let page = ListUploadsResult::from_xml(&document).map_err(ReplyError::Xml)?;
+    let document = bucket.document(None, Call::ListMultipartUploads(request.clone())).await?;
+    let page = ListMultipartUploadsResult::from_xml(&document).map_err(ReplyError::Xml)?;
     Ok(page.checked(&bucket.name, &request)?)
 }

@@ -71,7 +71,10 @@ impl Bench {
 
     /// One of another program, of which nobody here knows.
     async fn begin_elsewhere(&self, key: &str) -> String {
-        let reply = self.world.raw(Call::Initiate(PutObject::default().into()), Some(key), vec![]).await;
+        let reply = self
+            .world
+            .raw(Call::InitiateMultipartUpload(PutObject::default().into()), Some(key), vec![])
+            .await;
         InitiateResult::from_xml(reply.body()).unwrap().upload_id().unwrap().to_owned()
     }
 

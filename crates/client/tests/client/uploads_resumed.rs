@@ -136,13 +136,13 @@ impl Bench {
     /// Aborts what the service has, at the back.
     async fn abort_all(&self) -> usize {
         let list = self.world.raw(
-            Call::ListUploads(osseal_wire::oss::request::ListUploads::default()),
+            Call::ListMultipartUploads(osseal_wire::oss::request::ListMultipartUploads::default()),
             None,
             vec![],
         );
-        let list = osseal_wire::oss::xml::ListUploadsResult::from_xml(list.await.body()).unwrap();
+        let list = osseal_wire::oss::xml::ListMultipartUploadsResult::from_xml(list.await.body()).unwrap();
         for upload in &list.uploads {
-            let abort = Call::Abort { upload_id: upload.upload_id.clone() };
+            let abort = Call::AbortMultipartUpload { upload_id: upload.upload_id.clone() };
             self.world.raw(abort, Some(&upload.key), vec![]).await;
         }
         list.uploads.len()

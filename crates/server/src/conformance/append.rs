@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use osseal_wire::oss::request::{AppendObject, Call, PutObject};
-use osseal_wire::oss::{Crc64, Obstacle};
+use osseal_wire::oss::{Crc64, ErrorDetail};
 
 use super::expect::{Outcome, same};
 use super::letter::Reply;
@@ -54,7 +54,7 @@ async fn elsewhere(probe: &Probe<'_>) -> Outcome {
     for position in [0, 2, 4] {
         let reply = append(probe, &key, position, PutObject::default(), b"x").await?;
         let error = reply.refuses(409, "PositionNotEqualToLength", "0026-00000016")?;
-        same("where the end is", error.obstacle.as_deref(), Some(&Obstacle::End(3)))?;
+        same("where the end is", error.detail.as_deref(), Some(&ErrorDetail::NextAppendPosition(3)))?;
     }
     probe.reads(&key, b"abc").await.map(drop)
 }

@@ -1,8 +1,10 @@
 //! What is known about a bucket, and its unfinished uploads.
 
 use futures_util::FutureExt;
-use osseal_wire::oss::request::{Call, ListUploads, PutObject};
-use osseal_wire::oss::xml::{AccessControlPolicy, BucketInfo, ListUploadsResult, LocationConstraint};
+use osseal_wire::oss::request::{Call, ListMultipartUploads, PutObject};
+use osseal_wire::oss::xml::{
+    AccessControlPolicy, BucketInfo, ListMultipartUploadsResult, LocationConstraint,
+};
 
 use super::expect::{Outcome, readable, same};
 use super::probe::Probe;
@@ -30,15 +32,15 @@ async fn description(probe: &Probe<'_>) -> Outcome {
     same("the access control", policy.list.grant, info.list.grant)
 }
 
-async fn page(probe: &Probe<'_>, list: ListUploads) -> Outcome<ListUploadsResult> {
-    let list = ListUploads { prefix: probe.prefix().to_owned(), ..list };
-    let letter = probe.letter(Some(&probe.target.bucket), None, Call::ListUploads(list));
+async fn page(probe: &Probe<'_>, list: ListMultipartUploads) -> Outcome<ListMultipartUploadsResult> {
+    let list = ListMultipartUploads { prefix: probe.prefix().to_owned(), ..list };
+    let letter = probe.letter(Some(&probe.target.bucket), None, Call::ListMultipartUploads(list));
     let reply = letter.send().await?.answers(200)?;
-    readable("a list of uploads", ListUploadsResult::from_xml(&reply.body))
+    readable("a list of uploads", ListMultipartUploadsResult::from_xml(&reply.body))
 }
 
 /// Key and identifier of each.
-fn named(page: &ListUploadsResult) -> Vec<(String, String)> {
+fn named(page: &ListMultipartUploadsResult) -> Vec<(String, String)> {
     page.uploads.iter().map(|upload| (upload.key.clone(), upload.upload_id.clone())).collect()
 }
 
@@ -55,7 +57,8 @@ async fn begun(probe: &Probe<'_>, names: &[&str]) -> Outcome<Vec<(String, String
 
 async fn pages(probe: &Probe<'_>) -> Outcome {
     let expected = begun(probe, &["b", "a", "b", "c", "b"]).await?;
-    let (mut list, mut listed) = (ListUploads { max_uploads: Some(2), ..ListUploads::default() }, Vec::new());
+    let (mut list, mut listed) =
+        (ListMultipartUploads { max_uploads: Some(2), ..ListMultipartUploads::default() }, Vec::new());
     for _ in 0..3 {
         let page = page(probe, list.clone()).await?;
         listed.extend(named(&page));
@@ -67,7 +70,8 @@ async fn pages(probe: &Probe<'_>) -> Outcome {
 
 async fn groups(probe: &Probe<'_>) -> Outcome {
     let all = begun(probe, &["a", "d/1", "d/2", "e/1"]).await?;
-    let page = page(probe, ListUploads { delimiter: "/".into(), ..ListUploads::default() }).await?;
+    let page = page(probe, ListMultipartUploads { delimiter: "/".into(), ..ListMultipartUploads::default() })
+        .await?;
     same("the uploads", named(&page), all.into_iter().take(1).collect())?;
     let groups: Vec<_> = page.common_prefixes.into_iter().map(|group| group.prefix).collect();
     same("the groups", groups, vec![probe.key("d/"), probe.key("e/")])
@@ -78,8 +82,8 @@ async fn ended(probe: &Probe<'_>) -> Outcome {
     let [(aborted, first), (completed, second), open] = &uploads[..] else {
         return same("the number of uploads", uploads.len(), 3);
     };
-    probe.ask(aborted, Call::Abort { upload_id: first.clone() }).send().await?.answers(204)?;
+    probe.ask(aborted, Call::AbortMultipartUpload { upload_id: first.clone() }).send().await?.answers(204)?;
     let part = (1, probe.plain_part(completed, second, 1, b"part").await?);
     probe.completed(completed, second, &[part]).await?;
-    same("the uploads", named(&page(probe, ListUploads::default()).await?), vec![open.clone()])
+    same("the uploads", named(&page(probe, ListMultipartUploads::default()).await?), vec![open.clone()])
 }

@@ -134,7 +134,7 @@ async fn free_names(probe: &Probe<'_>) -> Outcome {
 }
 
 async fn begins(probe: &Probe<'_>, key: &str, pairs: &Pairs) -> Outcome<Reply> {
-    probe.ask(key, Call::Initiate(enveloped(pairs).into())).send().await
+    probe.ask(key, Call::InitiateMultipartUpload(enveloped(pairs).into())).send().await
 }
 
 async fn initiate_needs(probe: &Probe<'_>) -> Outcome {

@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use osseal_wire::oss::request::{Call, ListObjects};
 use osseal_wire::oss::xml::ListObjectsResult;
-use osseal_wire::oss::{Page, parse_http_date};
+use osseal_wire::oss::{ObjectPage, parse_http_date};
 
 use super::expect::{Outcome, readable, same};
 use super::letter::Reply;
@@ -40,13 +40,13 @@ fn parsed(reply: &Reply) -> Outcome<ListObjectsResult> {
     readable("a listing", ListObjectsResult::from_xml(&reply.body))
 }
 
-async fn page(probe: &Probe<'_>, list: &ListObjects, last: Option<&str>) -> Outcome<Page> {
+async fn page(probe: &Probe<'_>, list: &ListObjects, last: Option<&str>) -> Outcome<ObjectPage> {
     let reply = probe.list(list.clone()).await?.answers(200)?;
     readable("a listing that fits its request", parsed(&reply)?.checked(&probe.target.bucket, list, last))
 }
 
 /// Names of a page, without the case's prefix: groups after objects.
-fn names(probe: &Probe<'_>, page: &Page) -> Vec<String> {
+fn names(probe: &Probe<'_>, page: &ObjectPage) -> Vec<String> {
     let keys = page.objects.iter().map(|object| &object.key).chain(&page.prefixes);
     keys.map(|key| key.strip_prefix(probe.prefix()).unwrap_or(key).to_owned()).collect()
 }
@@ -69,9 +69,9 @@ async fn entries(probe: &Probe<'_>) -> Outcome {
 }
 
 /// All pages of a listing, of at most `size` entries each.
-async fn chain(probe: &Probe<'_>, first: ListObjects, size: u32) -> Outcome<Vec<Page>> {
+async fn chain(probe: &Probe<'_>, first: ListObjects, size: u32) -> Outcome<Vec<ObjectPage>> {
     let mut list = ListObjects { max_keys: Some(size), ..first };
-    let (mut pages, mut last) = (Vec::<Page>::new(), None::<String>);
+    let (mut pages, mut last) = (Vec::<ObjectPage>::new(), None::<String>);
     while pages.len() <= KEYS.len() {
         let page = page(probe, &list, last.as_deref()).await?;
         last = page.objects.last().map(|object| object.key.clone()).or(last);

@@ -195,7 +195,7 @@ async fn aborted(probe: &Probe<'_>) -> Outcome {
     let key = probe.key("a");
     let upload = probe.initiate(&key, begun()).await?;
     let etag = probe.plain_part(&key, &upload, 1, b"part").await?;
-    probe.ask(&key, Call::Abort { upload_id: upload.clone() }).send().await?.answers(204)?;
+    probe.ask(&key, Call::AbortMultipartUpload { upload_id: upload.clone() }).send().await?.answers(204)?;
     probe.part(&key, numbered(&upload, 2), b"part").await?.refuses(404, "NoSuchUpload", "")?;
     let list = ListParts { upload_id: upload.clone(), ..ListParts::default() };
     probe.ask(&key, Call::ListParts(list)).send().await?.refuses(404, "NoSuchUpload", "")?;
@@ -218,7 +218,7 @@ async fn document(probe: &Probe<'_>) -> Outcome {
     let upload = probe.initiate(&key, begun()).await?;
     let etag = probe.plain_part(&key, &upload, 1, b"part").await?;
     for body in ["", "<CompleteMultipartUpload>", "<Other/>"] {
-        let letter = probe.ask(&key, Call::Complete(completion(&upload, &[])));
+        let letter = probe.ask(&key, Call::CompleteMultipartUpload(completion(&upload, &[])));
         letter.body(body).send().await?.refuses(400, "MalformedXML", "")?;
     }
     let reply = probe.complete(&key, &upload, &[]).await?;

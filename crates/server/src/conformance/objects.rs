@@ -207,7 +207,7 @@ async fn forbid_copy(probe: &Probe<'_>) -> Outcome {
 async fn forbid_multipart(probe: &Probe<'_>) -> Outcome {
     let (early, late) = (probe.key("early"), probe.key("late"));
     probe.put(&early, b"here").await?;
-    probe.ask(&early, Call::Initiate(forbidden().into())).send().await?.refuses(
+    probe.ask(&early, Call::InitiateMultipartUpload(forbidden().into())).send().await?.refuses(
         409,
         "FileAlreadyExists",
         "",
@@ -218,7 +218,11 @@ async fn forbid_multipart(probe: &Probe<'_>) -> Outcome {
     probe.put(&late, b"in between").await?;
     let mut complete = completion(&upload, &parts);
     complete.forbid_overwrite = true;
-    probe.ask(&late, Call::Complete(complete)).send().await?.refuses(409, "FileAlreadyExists", "")?;
+    probe.ask(&late, Call::CompleteMultipartUpload(complete)).send().await?.refuses(
+        409,
+        "FileAlreadyExists",
+        "",
+    )?;
     probe.reads(&late, b"in between").await.map(drop)
 }
 

@@ -59,7 +59,11 @@ async fn missing(probe: &Probe<'_>) -> Outcome {
     let upload = probe.initiate(&target, PutObject::default()).await?;
     let copy = part_copy(probe, &target, &upload, 1, (&none, None)).await?;
     copy.refuses(404, "NoSuchKey", "0026-00000001")?;
-    probe.ask(&target, Call::Abort { upload_id: upload.clone() }).send().await?.answers(204)?;
+    probe
+        .ask(&target, Call::AbortMultipartUpload { upload_id: upload.clone() })
+        .send()
+        .await?
+        .answers(204)?;
     let copy = part_copy(probe, &target, &upload, 1, (&source, None)).await?;
     copy.refuses(404, "NoSuchUpload", "").map(drop)
 }

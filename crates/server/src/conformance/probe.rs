@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use osseal_wire::oss::request::{
-    Call, Complete, CopyObject, DeleteObject, GetObject, ListObjects, PutBucket, PutObject, Request,
-    UploadPart,
+    Call, CompleteMultipartUpload, CopyObject, DeleteObject, GetObject, ListObjects, PutBucket, PutObject,
+    Request, UploadPart,
 };
 use osseal_wire::oss::xml::{CompletePart, CompleteRequest, CompleteResult, InitiateResult};
 use osseal_wire::oss::{Credentials, Metadata, PutReply};
@@ -114,7 +114,7 @@ impl<'a> Probe<'a> {
 
     /// Begins an upload and gives its identifier.
     pub(super) async fn initiate(&self, key: &str, put: PutObject) -> Outcome<String> {
-        let reply = self.ask(key, Call::Initiate(put.into())).send().await?.answers(200)?;
+        let reply = self.ask(key, Call::InitiateMultipartUpload(put.into())).send().await?.answers(200)?;
         let result = readable("the beginning of an upload", InitiateResult::from_xml(&reply.body))?;
         Ok(readable("an upload id", result.upload_id())?.to_owned())
     }
@@ -137,7 +137,7 @@ impl<'a> Probe<'a> {
 
     /// Ends an upload; the reply is not judged.
     pub(super) async fn complete(&self, key: &str, upload: &str, parts: &[(u32, String)]) -> Outcome<Reply> {
-        self.ask(key, Call::Complete(completion(upload, parts))).send().await
+        self.ask(key, Call::CompleteMultipartUpload(completion(upload, parts))).send().await
     }
 
     /// Ends an upload that must succeed.
@@ -158,14 +158,14 @@ pub(super) fn numbered(upload: &str, part_number: u32) -> UploadPart {
 }
 
 /// The end of an upload that lists these parts.
-pub(super) fn completion(upload: &str, parts: &[(u32, String)]) -> Complete {
+pub(super) fn completion(upload: &str, parts: &[(u32, String)]) -> CompleteMultipartUpload {
     let listed = parts
         .iter()
         .map(|(part_number, etag)| CompletePart { part_number: *part_number, etag: etag.clone() });
-    Complete {
+    CompleteMultipartUpload {
         upload_id: upload.to_owned(),
         parts: CompleteRequest { parts: listed.collect() },
-        ..Complete::default()
+        ..CompleteMultipartUpload::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use osseal_wire::oss::request::{
-    Attributes, Call, CopyObject, PutObject, PutObjectAcl, PutSymlink, PutTagging,
+    Attributes, Call, CopyObject, PutObject, PutObjectAcl, PutObjectTagging, PutSymlink,
 };
 use osseal_wire::oss::xml::{AccessControlPolicy, Tagging};
 use osseal_wire::oss::{Acl, SymlinkReply, Tags};
@@ -41,7 +41,7 @@ pub(super) fn shown(reply: Reply) -> Outcome<Vec<(String, String)>> {
 }
 
 async fn tags_of(probe: &Probe<'_>, key: &str) -> Outcome<Vec<(String, String)>> {
-    shown(probe.ask(key, Call::GetTagging { version_id: None }).send().await?)
+    shown(probe.ask(key, Call::GetObjectTagging { version_id: None }).send().await?)
 }
 
 fn pairs(tags: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -55,14 +55,14 @@ async fn round_trip(probe: &Probe<'_>) -> Outcome {
     let before = probe.head(&key).await?.object()?;
     same("x-oss-tagging-count", before.tag_count, Some(2))?;
     same("the tags", tags_of(probe, &key).await?, pairs(&[("a b", "1+1"), ("c", "")]))?;
-    let put = Call::PutTagging(PutTagging { version_id: None, tags: tags("d=4")? });
+    let put = Call::PutObjectTagging(PutObjectTagging { version_id: None, tags: tags("d=4")? });
     probe.ask(&key, put).send().await?.answers(200)?;
     same("the tags", tags_of(probe, &key).await?, pairs(&[("d", "4")]))?;
     let after = probe.reads(&key, b"content").await?.object()?;
     same("x-oss-tagging-count", after.tag_count, Some(1))?;
     same("the ETag", after.etag, before.etag)?;
     same("the time", after.last_modified, before.last_modified)?;
-    probe.ask(&key, Call::DeleteTagging { version_id: None }).send().await?.answers(204)?;
+    probe.ask(&key, Call::DeleteObjectTagging { version_id: None }).send().await?.answers(204)?;
     same("the tags", tags_of(probe, &key).await?, Vec::new())
 }
 
@@ -75,7 +75,7 @@ async fn rules(probe: &Probe<'_>) -> Outcome {
     };
     let many: Vec<_> = (0..11).map(|number| format!("k{number}")).collect();
     let twice = vec!["a".to_owned(); 2];
-    let put = || Call::PutTagging(PutTagging::default());
+    let put = || Call::PutObjectTagging(PutObjectTagging::default());
     for names in [&many, &twice] {
         probe.ask(&key, put()).body(document(names)).send().await?.refuses(400, "InvalidTag", "")?;
     }

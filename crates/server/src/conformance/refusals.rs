@@ -3,7 +3,9 @@
 use data_encoding::BASE64;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
-use osseal_wire::oss::request::{Call, GetObject, Initiate, ListBuckets, PutBucket, PutObject};
+use osseal_wire::oss::request::{
+    Call, GetObject, InitiateMultipartUpload, ListBuckets, PutBucket, PutObject,
+};
 use osseal_wire::oss::xml::ListBucketsResult;
 use osseal_wire::oss::{Credentials, ServiceError};
 use secrecy::ExposeSecret;
@@ -58,7 +60,7 @@ async fn no_such_bucket(probe: &Probe<'_>) -> Outcome {
     let key = probe.key("a");
     for (key, call) in [
         (Some(&*key), Call::GetObject(GetObject::default())),
-        (Some(&*key), Call::Initiate(Initiate::default())),
+        (Some(&*key), Call::InitiateMultipartUpload(InitiateMultipartUpload::default())),
         (None, Call::ListObjects(osseal_wire::oss::request::ListObjects::default())),
     ] {
         let letter = probe.letter(Some(&bucket), key, call);

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use osseal_wire::oss::DeleteReply;
-use osseal_wire::oss::request::{Call, DeleteMany};
+use osseal_wire::oss::request::{Call, DeleteMultipleObjects};
 use osseal_wire::oss::versions::Removal;
 use osseal_wire::oss::xml::{DeleteRequest, DeleteResult, ObjectName};
 
@@ -18,14 +18,14 @@ pub(super) const CASES: &[Case] = &[
     case("delete-many/refused", "A document with a wrong digest, or that names nothing, removes nothing.", |p| refused(p).boxed()),
 ];
 
-fn request(keys: &[&String], quiet: bool) -> DeleteMany {
+fn request(keys: &[&String], quiet: bool) -> DeleteMultipleObjects {
     let object = |key: &&String| ObjectName { key: Some((*key).clone()), version_id: None };
     let delete = DeleteRequest { quiet, objects: keys.iter().map(object).collect() };
-    DeleteMany { delete, url_encoding: true }
+    DeleteMultipleObjects { delete, url_encoding: true }
 }
 
-fn remove<'a>(probe: &'a Probe<'a>, many: DeleteMany) -> Letter<'a> {
-    probe.letter(Some(&probe.target.bucket), None, Call::DeleteMany(many))
+fn remove<'a>(probe: &'a Probe<'a>, many: DeleteMultipleObjects) -> Letter<'a> {
+    probe.letter(Some(&probe.target.bucket), None, Call::DeleteMultipleObjects(many))
 }
 
 async fn named(probe: &Probe<'_>) -> Outcome {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use osseal_wire::oss::request::{Call, DeleteObject, ListObjects, ListVersions, PutObject, Request};
+use osseal_wire::oss::request::{Call, DeleteObject, ListObjectVersions, ListObjects, PutObject, Request};
 use osseal_wire::oss::xml::{InitiateResult, ListObjectsResult, ListVersionsResult};
 use osseal_wire::oss::{Subject, sign_v4};
 
@@ -110,7 +110,7 @@ impl Traces {
             (
                 Call::PutObject(_)
                 | Call::CopyObject(_)
-                | Call::Complete(_)
+                | Call::CompleteMultipartUpload(_)
                 | Call::AppendObject(_)
                 | Call::PutSymlink(_),
                 Some(key),
@@ -123,7 +123,8 @@ impl Traces {
     }
 
     fn learn(&self, request: &Request, reply: &Reply) {
-        let (Call::Initiate(_), Some(bucket), Some(key)) = (&request.call, &request.bucket, &request.key)
+        let (Call::InitiateMultipartUpload(_), Some(bucket), Some(key)) =
+            (&request.call, &request.bucket, &request.key)
         else {
             return;
         };
@@ -149,7 +150,7 @@ impl Traces {
         };
         for (bucket, key, upload_id) in uploads {
             let what = format!("upload {upload_id} of {bucket}/{key:?}");
-            remove(bucket, Some(key), Call::Abort { upload_id }, what).await;
+            remove(bucket, Some(key), Call::AbortMultipartUpload { upload_id }, what).await;
         }
         for (bucket, key) in objects {
             let what = format!("object {bucket}/{key:?}");
@@ -209,8 +210,9 @@ async fn tidy(target: &Target, request: &Request) -> Result<Reply, String> {
 
 /// The versions and delete markers of a bucket that a case has made, which has few. One that cannot be listed cannot be removed either, and is named.
 async fn versions(target: &Target, bucket: &str) -> Vec<(String, String)> {
-    let list = ListVersions { max_keys: Some(1000), url_encoding: true, ..ListVersions::default() };
-    let call = Call::ListVersions(list.clone());
+    let list =
+        ListObjectVersions { max_keys: Some(1000), url_encoding: true, ..ListObjectVersions::default() };
+    let call = Call::ListObjectVersions(list.clone());
     let request = Request { bucket: Some(bucket.to_owned()), key: None, call };
     let Ok(reply) = tidy(target, &request).await else { return Vec::new() };
     let page = ListVersionsResult::from_xml(&reply.body).ok();

@@ -2,11 +2,11 @@
 
 use futures_util::FutureExt;
 use osseal_wire::oss::request::{
-    AppendObject, Call, CopyObject, DeleteObject, GetObject, ListVersions, PutObject, PutSymlink, PutTagging,
-    Versioning,
+    AppendObject, Call, CopyObject, DeleteObject, GetObject, ListObjectVersions, PutObject, PutObjectTagging,
+    PutSymlink, Versioning,
 };
 use osseal_wire::oss::xml::{ListVersionsResult, VersioningConfiguration};
-use osseal_wire::oss::{CopyReply, DeleteReply, Obstacle};
+use osseal_wire::oss::{CopyReply, DeleteReply, ErrorDetail};
 
 use super::expect::{Outcome, holds, readable, same, same_bytes};
 use super::letter::{Letter, Reply};
@@ -82,8 +82,8 @@ impl<'a> Keeping<'a> {
 
     /// Asserts which versions are listed, the latest first; a delete marker is one without content.
     async fn lists(&self, expected: &[(&str, bool)]) -> Outcome {
-        let list = ListVersions::default();
-        let letter = self.probe.letter(Some(&self.bucket), None, Call::ListVersions(list.clone()));
+        let list = ListObjectVersions::default();
+        let letter = self.probe.letter(Some(&self.bucket), None, Call::ListObjectVersions(list.clone()));
         let reply = letter.send().await?.answers(200)?;
         let result = readable("a list of versions", ListVersionsResult::from_xml(&reply.body))?;
         let page = readable("a list that fits its request", result.checked(&self.bucket, &list))?;
@@ -130,7 +130,7 @@ async fn deleted(probe: &Probe<'_>) -> Outcome {
     let marker = marker.version_id.unwrap_or_default();
     bucket.lists(&[(&marker, false), (&one, true)]).await?;
     let gone = bucket.get(None).await?.refuses(404, "NoSuchKey", "0026-00000001")?;
-    same("the marker", gone.obstacle.as_deref(), Some(&Obstacle::DeleteMarker(marker.clone())))?;
+    same("the marker", gone.detail.as_deref(), Some(&ErrorDetail::DeleteMarker(marker.clone())))?;
     bucket.get(Some(&marker)).await?.refuses(405, "MethodNotAllowed", "0017-00000002")?;
     bucket.reads(Some(&one), "one").await?;
     same("whether a marker was removed", bucket.delete(Some(&marker)).await?.is_marker, true)?;
@@ -175,11 +175,11 @@ async fn restored(probe: &Probe<'_>) -> Outcome {
 async fn own_tags(probe: &Probe<'_>) -> Outcome {
     let bucket = Keeping::versions(probe, 't').await?;
     let (one, two) = (bucket.put("one").await?, bucket.put("two").await?);
-    let put = PutTagging { version_id: Some(one.clone()), tags: tags("a=1")? };
-    bucket.ask(Call::PutTagging(put)).send().await?.answers(200)?;
+    let put = PutObjectTagging { version_id: Some(one.clone()), tags: tags("a=1")? };
+    bucket.ask(Call::PutObjectTagging(put)).send().await?.answers(200)?;
     let tagging = async |version: Option<&str>| {
         let version_id = version.map(str::to_owned);
-        bucket.ask(Call::GetTagging { version_id }).send().await
+        bucket.ask(Call::GetObjectTagging { version_id }).send().await
     };
     same("the tags", shown(tagging(Some(&one)).await?)?, vec![("a".into(), "1".into())])?;
     same("the tags of the other", shown(tagging(None).await?)?, Vec::new())?;

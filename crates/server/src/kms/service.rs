@@ -17,8 +17,8 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use osseal_wire::kms::json::MAX_DOCUMENT;
 use osseal_wire::kms::{
-    AliasList, AliasPage, Asked, Call, CiphertextBlob, DataKey, Decrypted, DescribedKey, Encrypted,
-    EncryptionContext, KeyId, KmsError, Plaintext, REQUEST_ID,
+    AliasList, AliasPage, Call, CiphertextBlob, DataKey, Decrypted, DescribedKey, Encrypted,
+    EncryptionContext, KeyId, KmsError, KmsRequest, Plaintext, REQUEST_ID,
 };
 use osseal_wire::oss::{Credentials, http_date};
 use tokio::time::Instant;
@@ -224,7 +224,7 @@ impl Inner {
     async fn answer(&self, head: Parts, body: Body) -> Result<Response<Body>, Closed> {
         let request_id = random::uuid();
         let asked = match collect(body).await? {
-            Some(body) => Asked::read(&head, &body).map(|asked| (asked, body)),
+            Some(body) => KmsRequest::read(&head, &body).map(|asked| (asked, body)),
             None => Err(too_large()),
         };
         let operation = asked.as_ref().map_or(Operation::Unknown, |(asked, _)| Operation::of(&asked.action));
@@ -261,7 +261,7 @@ impl Inner {
     fn perform(
         &self,
         head: &Parts,
-        asked: &Asked,
+        asked: &KmsRequest,
         body: &[u8],
         request_id: &str,
     ) -> Result<String, KmsError> {

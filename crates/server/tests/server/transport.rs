@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::support::ramp;
 use osseal_server::Service;
-use osseal_wire::oss::request::{GetObject, ListObjects, ListUploads, PutObject};
-use osseal_wire::oss::xml::{ListObjectsResult, ListUploadsResult};
+use osseal_wire::oss::request::{GetObject, ListMultipartUploads, ListObjects, PutObject};
+use osseal_wire::oss::xml::{ListMultipartUploadsResult, ListObjectsResult};
 use osseal_wire::oss::{Call, Endpoint, Request};
 
 /// Runs `work`, which may block, beside a server with the bucket `box`.
@@ -234,7 +234,7 @@ async fn keys_of_all_kinds_are_stored_and_listed() {
         for key in &keys {
             let put = ask(Some(key), Call::PutObject(PutObject::default()), key.as_bytes());
             assert_eq!(put.status, 200, "{key:?}: {put:?}");
-            let initiated = ask(Some(key), Call::Initiate(PutObject::default().into()), b"");
+            let initiated = ask(Some(key), Call::InitiateMultipartUpload(PutObject::default().into()), b"");
             assert_eq!(initiated.status, 200, "{key:?}");
         }
         for key in &keys {
@@ -263,9 +263,9 @@ async fn keys_of_all_kinds_are_stored_and_listed() {
             }
         }
         assert_eq!(listed, keys);
-        let uploads = ListUploads { url_encoding: true, ..ListUploads::default() };
-        let reply = ask(None, Call::ListUploads(uploads), b"");
-        let result = ListUploadsResult::from_xml(&reply.body).unwrap();
+        let uploads = ListMultipartUploads { url_encoding: true, ..ListMultipartUploads::default() };
+        let reply = ask(None, Call::ListMultipartUploads(uploads), b"");
+        let result = ListMultipartUploadsResult::from_xml(&reply.body).unwrap();
         assert_eq!((result.uploads.len(), result.encoding_type.as_str()), (keys.len(), "url"));
         let encoded = |key: &str| osseal_wire::oss::listing::url_encode(key);
         for (upload, key) in result.uploads.iter().zip(&keys) {

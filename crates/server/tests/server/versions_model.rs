@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::support::Store;
 use osseal_server::Service;
 use osseal_wire::oss::Versioning;
-use osseal_wire::oss::request::{Call, ListVersions, Request};
+use osseal_wire::oss::request::{Call, ListObjectVersions, Request};
 use osseal_wire::oss::xml::{ListObjectsResult, ListVersionsResult};
 use proptest::prelude::*;
 
@@ -210,7 +210,8 @@ async fn compare(store: &Store, model: &Model, limit: usize) {
     let wanted = model.keys.iter().filter(|(_, stack)| stack[0].content.is_some()).map(|(key, _)| *key);
     assert_eq!(keys, wanted.collect::<Vec<_>>());
 
-    let mut list = ListVersions { max_keys: u32::try_from(limit).ok(), ..ListVersions::default() };
+    let mut list =
+        ListObjectVersions { max_keys: u32::try_from(limit).ok(), ..ListObjectVersions::default() };
     let mut versions = Vec::new();
     loop {
         let query = format!(

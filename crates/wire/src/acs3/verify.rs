@@ -15,7 +15,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(15);
 /// Why a request is not taken for that of the account it claims to be of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ClaimError {
+pub enum VerifyError {
     /// No signature, or one without all of its parts.
     #[error("the request has no signature, or a part of it is missing")]
     Incomplete,
@@ -34,7 +34,7 @@ pub enum ClaimError {
 }
 
 /// Whether a request claims to be signed so.
-pub fn is_claim(head: &Parts) -> bool {
+pub fn is_signed_request(head: &Parts) -> bool {
     text(head, "authorization").is_some_and(|value| value.starts_with(ALGORITHM))
 }
 
@@ -42,44 +42,44 @@ pub fn is_claim(head: &Parts) -> bool {
 /// is the server's to remember.
 ///
 /// # Errors
-/// [`ClaimError`].
+/// [`VerifyError`].
 pub fn verify(
     head: &Parts,
     body: &[u8],
     lookup: impl Fn(&str) -> Option<Credentials>,
     now: Timestamp,
-) -> Result<(), ClaimError> {
-    let claim = text(head, "authorization").and_then(Claim::parse).ok_or(ClaimError::Incomplete)?;
-    let sent = text(head, "x-acs-date").and_then(parse_time).ok_or(ClaimError::Incomplete)?;
+) -> Result<(), VerifyError> {
+    let claim = text(head, "authorization").and_then(Claim::parse).ok_or(VerifyError::Incomplete)?;
+    let sent = text(head, "x-acs-date").and_then(parse_time).ok_or(VerifyError::Incomplete)?;
     let nonce = text(head, "x-acs-signature-nonce").unwrap_or_default();
     if nonce.is_empty() || !head.headers.contains_key(http::header::HOST) {
-        return Err(ClaimError::Incomplete);
+        return Err(VerifyError::Incomplete);
     }
-    let credentials = lookup(claim.access_key_id).ok_or(ClaimError::UnknownKey)?;
-    admit(&credentials, sent, text(head, "x-acs-security-token"), now)?;
-    let payload = text(head, "x-acs-content-sha256").ok_or(ClaimError::Incomplete)?;
+    let credentials = lookup(claim.access_key_id).ok_or(VerifyError::UnknownKey)?;
+    check_freshness_and_token(&credentials, sent, text(head, "x-acs-security-token"), now)?;
+    let payload = text(head, "x-acs-content-sha256").ok_or(VerifyError::Incomplete)?;
     let signed: Vec<String> = claim.names.split(';').map(str::to_owned).collect();
-    let canonical = canonical(head, &signed, payload).ok_or(ClaimError::Incomplete)?;
+    let canonical = canonical(head, &signed, payload).ok_or(VerifyError::Incomplete)?;
     // All that is to be signed is: what is left out could be changed by anybody. Official SDKs sign more.
     let is_whole = names(head).iter().all(|name| signed.contains(name));
     if payload != sha256(body) || !is_whole {
-        return Err(ClaimError::Mismatch);
+        return Err(VerifyError::Mismatch);
     }
     let key = hmac::Key::new(hmac::HMAC_SHA256, credentials.access_key_secret.expose_secret().as_bytes());
     let to_sign = format!("{ALGORITHM}\n{}", sha256(&canonical));
-    let given = HEXLOWER.decode(claim.signature.as_bytes()).map_err(|_| ClaimError::Mismatch)?;
-    hmac::verify(&key, to_sign.as_bytes(), &given).map_err(|_| ClaimError::Mismatch)
+    let given = HEXLOWER.decode(claim.signature.as_bytes()).map_err(|_| VerifyError::Mismatch)?;
+    hmac::verify(&key, to_sign.as_bytes(), &given).map_err(|_| VerifyError::Mismatch)
 }
 
 /// Checks what signatures of all versions have in common: time and token.
-pub(crate) fn admit(
+pub(crate) fn check_freshness_and_token(
     credentials: &Credentials,
     sent: Timestamp,
     token: Option<&str>,
     now: Timestamp,
-) -> Result<(), ClaimError> {
+) -> Result<(), VerifyError> {
     if now.duration_since(sent).abs() > SKEW {
-        return Err(ClaimError::Skewed);
+        return Err(VerifyError::Skewed);
     }
     let same = match (token, &credentials.security_token) {
         (None, None) => true,
@@ -89,7 +89,7 @@ pub(crate) fn admit(
         }
         _ => false,
     };
-    if same { Ok(()) } else { Err(ClaimError::Token) }
+    if same { Ok(()) } else { Err(VerifyError::Token) }
 }
 
 /// `2026-01-02T03:04:05Z`.

@@ -6,25 +6,25 @@ use jiff::Timestamp;
 
 use super::call::VERSION;
 use super::error::KmsError;
-use crate::acs3::{self, ClaimError};
+use crate::acs3::{self, VerifyError};
 use crate::oss::{Credentials, escape};
 use crate::rpc;
 
 /// What a request asks for, in the clear.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct KmsRequest {
     /// The operation's name.
     pub action: String,
     /// The parameters of query and form, decoded.
     pub parameters: Vec<(String, String)>,
 }
 
-impl Asked {
+impl KmsRequest {
     /// Reads a request. Operation and version stand in headers or, where older clients put them, among the parameters.
     ///
     /// # Errors
     /// `InvalidParameter` for a query that is not UTF-8 or a parameter twice, `InvalidVersion`.
-    pub fn read(head: &Parts, body: &[u8]) -> Result<Asked, KmsError> {
+    pub fn read(head: &Parts, body: &[u8]) -> Result<KmsRequest, KmsError> {
         let malformed = || {
             let message = "A parameter is not UTF-8 or is given more than once.";
             KmsError::new(StatusCode::BAD_REQUEST, "InvalidParameter", message)
@@ -50,7 +50,7 @@ impl Asked {
             let message = "Specified parameter Version is not valid.";
             return Err(KmsError::new(StatusCode::BAD_REQUEST, "InvalidVersion", message));
         }
-        Ok(Asked { action: find("x-acs-action", "Action"), parameters })
+        Ok(KmsRequest { action: find("x-acs-action", "Action"), parameters })
     }
 
     /// Checks the signature. `lookup` finds the credentials of an access key id.
@@ -65,16 +65,16 @@ impl Asked {
         lookup: impl Fn(&str) -> Option<Credentials>,
         now: Timestamp,
     ) -> Result<(), KmsError> {
-        let is_older = rpc::is_claim(&self.parameters);
-        let done = match (acs3::is_claim(head), is_older) {
+        let is_older = rpc::is_signed_request(&self.parameters);
+        let done = match (acs3::is_signed_request(head), is_older) {
             (true, false) => acs3::verify(head, body, lookup, now),
             (false, true) => rpc::verify(&head.method, &self.parameters, lookup, now),
-            _ => Err(ClaimError::Incomplete),
+            _ => Err(VerifyError::Incomplete),
         };
         done.map_err(|error| {
             let mut refusal = KmsError::from(error);
             // An official SDK looks for this after a colon.
-            if is_older && error == ClaimError::Mismatch {
+            if is_older && error == VerifyError::Mismatch {
                 let to_sign = rpc::to_sign(&head.method, &self.parameters);
                 refusal.message = format!("{}; server string to sign is:{to_sign}", refusal.message);
             }
@@ -83,7 +83,7 @@ impl Asked {
     }
 }
 
-impl std::fmt::Debug for Asked {
+impl std::fmt::Debug for KmsRequest {
     /// Names only: plaintexts and tokens are among the values.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.action)?;

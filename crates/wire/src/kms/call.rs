@@ -9,7 +9,7 @@ use super::context::EncryptionContext;
 use super::error::KmsError;
 use super::key_id::KeyId;
 use super::value::{CiphertextBlob, Plaintext};
-use crate::acs3::{self, Action};
+use crate::acs3::{self, ApiAction};
 use crate::oss::{Endpoint, SignError};
 
 /// The version of the interface.
@@ -112,7 +112,7 @@ impl Call {
 
     /// The head of the request, unsigned; it has no body.
     pub fn head(&self, endpoint: &Endpoint) -> Result<Parts, SignError> {
-        let action = Action { name: self.name(), version: VERSION };
+        let action = ApiAction { name: self.name(), version: VERSION };
         let parameters = self.parameters();
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut head = acs3::head(&endpoint.host(None), action, &parameters)?;

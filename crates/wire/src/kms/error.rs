@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::json;
-use crate::acs3::ClaimError;
+use crate::acs3::VerifyError;
 use crate::oss::printable;
 
 /// A refusal of the key service: made by the server, read by the client.
@@ -131,14 +131,14 @@ fn is_about_signature(code: &str) -> bool {
     code.starts_with("SignatureDoesNotMatch") || code.starts_with("IncompleteSignature")
 }
 
-impl From<ClaimError> for KmsError {
-    fn from(error: ClaimError) -> KmsError {
+impl From<VerifyError> for KmsError {
+    fn from(error: VerifyError) -> KmsError {
         let (status, code) = match error {
-            ClaimError::Incomplete => (StatusCode::BAD_REQUEST, "IncompleteSignature"),
-            ClaimError::UnknownKey => (StatusCode::NOT_FOUND, "InvalidAccessKeyId.NotFound"),
-            ClaimError::Skewed => (StatusCode::BAD_REQUEST, "InvalidTimeStamp.Expired"),
-            ClaimError::Token => (StatusCode::BAD_REQUEST, "InvalidSecurityToken.Malformed"),
-            ClaimError::Mismatch => (StatusCode::BAD_REQUEST, "SignatureDoesNotMatch"),
+            VerifyError::Incomplete => (StatusCode::BAD_REQUEST, "IncompleteSignature"),
+            VerifyError::UnknownKey => (StatusCode::NOT_FOUND, "InvalidAccessKeyId.NotFound"),
+            VerifyError::Skewed => (StatusCode::BAD_REQUEST, "InvalidTimeStamp.Expired"),
+            VerifyError::Token => (StatusCode::BAD_REQUEST, "InvalidSecurityToken.Malformed"),
+            VerifyError::Mismatch => (StatusCode::BAD_REQUEST, "SignatureDoesNotMatch"),
         };
         KmsError::new(status, code, error.to_string())
     }

@@ -37,7 +37,7 @@ impl Acl {
     }
 
     /// Whether requests without a signature may read.
-    pub const fn lets_everybody_read(self) -> bool {
+    pub const fn allows_public_read(self) -> bool {
         matches!(self, Acl::PublicRead | Acl::PublicReadWrite)
     }
 }

@@ -29,7 +29,7 @@ pub enum Addressing {
 /// Source: <https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum EndpointKind {
     /// From everywhere. Accounts made since March 2025 reach buckets in mainland China through a custom domain instead.
     #[default]
     Public,
@@ -72,33 +72,38 @@ pub enum EndpointError {
     Port,
 }
 
-impl Kind {
-    const ALL: [Kind; 5] =
-        [Kind::Public, Kind::Internal, Kind::DualStack, Kind::Accelerate, Kind::AccelerateOverseas];
+impl EndpointKind {
+    const ALL: [EndpointKind; 5] = [
+        EndpointKind::Public,
+        EndpointKind::Internal,
+        EndpointKind::DualStack,
+        EndpointKind::Accelerate,
+        EndpointKind::AccelerateOverseas,
+    ];
 
     /// As configurations write it.
     pub const fn name(self) -> &'static str {
         match self {
-            Kind::Public => "public",
-            Kind::Internal => "internal",
-            Kind::DualStack => "dual-stack",
-            Kind::Accelerate => "accelerate",
-            Kind::AccelerateOverseas => "accelerate-overseas",
+            EndpointKind::Public => "public",
+            EndpointKind::Internal => "internal",
+            EndpointKind::DualStack => "dual-stack",
+            EndpointKind::Accelerate => "accelerate",
+            EndpointKind::AccelerateOverseas => "accelerate-overseas",
         }
     }
 }
 
-impl std::str::FromStr for Kind {
+impl std::str::FromStr for EndpointKind {
     type Err = EndpointError;
 
-    fn from_str(text: &str) -> Result<Kind, EndpointError> {
-        Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or(EndpointError::Kind)
+    fn from_str(text: &str) -> Result<EndpointKind, EndpointError> {
+        EndpointKind::ALL.into_iter().find(|kind| kind.name() == text).ok_or(EndpointError::Kind)
     }
 }
 
 impl Endpoint {
     /// The service's own endpoint of a region, such as `cn-hangzhou`, over https.
-    pub fn of_region(region: &str, kind: Kind) -> Result<Endpoint, EndpointError> {
+    pub fn of_region(region: &str, kind: EndpointKind) -> Result<Endpoint, EndpointError> {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let is_region = region.bytes().all(legal)
             && region.starts_with(|c: char| c.is_ascii_lowercase())
@@ -107,11 +112,11 @@ impl Endpoint {
             return Err(EndpointError::Region);
         }
         Endpoint::parse(&match kind {
-            Kind::Public => format!("oss-{region}.aliyuncs.com"),
-            Kind::Internal => format!("oss-{region}-internal.aliyuncs.com"),
-            Kind::DualStack => format!("{region}.oss.aliyuncs.com"),
-            Kind::Accelerate => "oss-accelerate.aliyuncs.com".to_owned(),
-            Kind::AccelerateOverseas => "oss-accelerate-overseas.aliyuncs.com".to_owned(),
+            EndpointKind::Public => format!("oss-{region}.aliyuncs.com"),
+            EndpointKind::Internal => format!("oss-{region}-internal.aliyuncs.com"),
+            EndpointKind::DualStack => format!("{region}.oss.aliyuncs.com"),
+            EndpointKind::Accelerate => "oss-accelerate.aliyuncs.com".to_owned(),
+            EndpointKind::AccelerateOverseas => "oss-accelerate-overseas.aliyuncs.com".to_owned(),
         })
     }
 

@@ -35,16 +35,16 @@ pub struct ServiceError {
     /// The request's identifier, for the vendor's support; may be empty.
     pub request_id: String,
     /// What was in the way, where headers say so.
-    pub obstacle: Option<Box<Obstacle>>,
+    pub detail: Option<Box<ErrorDetail>>,
 }
 
 /// What a request met in place of what it was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum ErrorDetail {
     /// A delete marker (`x-oss-delete-marker`), by its version; may be empty.
     DeleteMarker(String),
     /// An object that ends elsewhere than where the request meant to add to it (`x-oss-next-append-position`): its stored bytes.
-    End(u64),
+    NextAppendPosition(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,7 +73,7 @@ impl ServiceError {
             message: message.into(),
             ec: ec.into(),
             request_id: String::new(),
-            obstacle: None,
+            detail: None,
         }
     }
 
@@ -94,14 +94,14 @@ impl ServiceError {
             message: pick(|body| &body.message, status.canonical_reason().unwrap_or_default()),
             ec: pick(|body| &body.ec, header("x-oss-ec")),
             request_id: pick(|body| &body.request_id, header(REQUEST_ID)),
-            obstacle: Obstacle::read(header).map(Box::new),
+            detail: ErrorDetail::read(header).map(Box::new),
         }
     }
 
     /// The headers that go with the refusal, besides those of every reply.
     pub fn to_headers(&self) -> HeaderMap {
         // A version that no header can hold was none of the service's.
-        self.obstacle.as_ref().and_then(|obstacle| obstacle.to_headers().ok()).unwrap_or_default()
+        self.detail.as_ref().and_then(|detail| detail.to_headers().ok()).unwrap_or_default()
     }
 
     /// The XML document of the refusal; `host` is the request's.
@@ -121,22 +121,22 @@ impl ServiceError {
     }
 }
 
-impl Obstacle {
-    fn read<'a>(header: impl Fn(&'static str) -> &'a str) -> Option<Obstacle> {
+impl ErrorDetail {
+    fn read<'a>(header: impl Fn(&'static str) -> &'a str) -> Option<ErrorDetail> {
         if header(DELETE_MARKER) == "true" {
-            return Some(Obstacle::DeleteMarker(printable(header(VERSION_ID))));
+            return Some(ErrorDetail::DeleteMarker(printable(header(VERSION_ID))));
         }
-        digits(header(NEXT_POSITION)).map(Obstacle::End)
+        digits(header(NEXT_POSITION)).map(ErrorDetail::NextAppendPosition)
     }
 
     fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
         match self {
-            Obstacle::DeleteMarker(version) => DeleteReply {
+            ErrorDetail::DeleteMarker(version) => DeleteReply {
                 version_id: Some(version.clone()).filter(|version| !version.is_empty()),
                 is_marker: true,
             }
             .to_headers(),
-            Obstacle::End(length) => {
+            ErrorDetail::NextAppendPosition(length) => {
                 let mut headers = HeaderMap::new();
                 set(&mut headers, NEXT_POSITION, &length.to_string())?;
                 Ok(headers)

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::escape;
 use super::range::digits;
 use super::reply::{ReplyError, is_upload_id};
-use super::request::{ListObjects, ListUploads};
-use super::xml::{ListObjectsResult, ListPartsResult, ListUploadsResult};
+use super::request::{ListMultipartUploads, ListObjects};
+use super::xml::{ListMultipartUploadsResult, ListObjectsResult, ListPartsResult};
 
 /// A name as `encoding-type=url` has it.
 pub fn url_encode(name: &str) -> String {
@@ -32,7 +32,7 @@ pub struct ListedObject {
 
 /// A page that fits its request: every key has the prefix and comes after the page before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct ObjectPage {
     /// Objects by key, in ascending order of their bytes.
     pub objects: Vec<ListedObject>,
     /// Beginnings of keys that the delimiter cuts off.
@@ -85,13 +85,13 @@ impl ListObjectsResult {
         bucket: &str,
         request: &ListObjects,
         last: Option<&str>,
-    ) -> Result<Page, ReplyError> {
+    ) -> Result<ObjectPage, ReplyError> {
         let untrue = |reason| ReplyError::Listing { reason };
         if !self.name.is_empty() && self.name != bucket {
             return Err(untrue("it is of another bucket"));
         }
         let decode = |text: &str| decode(&self.encoding_type, text).map_err(untrue);
-        let mut page = Page::default();
+        let mut page = ObjectPage::default();
         let mut before = last.map(str::to_owned);
         for entry in &self.contents {
             let key = decode(&entry.key)?;
@@ -138,13 +138,13 @@ impl ListObjectsResult {
     }
 }
 
-impl ListUploadsResult {
+impl ListMultipartUploadsResult {
     /// Checks the page against its request.
     ///
     /// # Errors
     /// [`ReplyError::Listing`]: another bucket, a key or prefix outside the prefix, keys out of order, uploads that are doubled or come before the page, an
     /// identifier that is none, a name that is not decodable, a continuation that is missing or leads nowhere.
-    pub fn checked(&self, bucket: &str, request: &ListUploads) -> Result<UploadPage, ReplyError> {
+    pub fn checked(&self, bucket: &str, request: &ListMultipartUploads) -> Result<UploadPage, ReplyError> {
         let untrue = |reason| ReplyError::Listing { reason };
         if !self.bucket.is_empty() && self.bucket != bucket {
             return Err(untrue("it is of another bucket"));
@@ -184,7 +184,7 @@ impl ListUploadsResult {
 }
 
 /// Uploads of one key have no order that would be promised.
-fn check_uploads(uploads: &[ListedUpload], request: &ListUploads) -> Result<(), &'static str> {
+fn check_uploads(uploads: &[ListedUpload], request: &ListMultipartUploads) -> Result<(), &'static str> {
     let (mut seen, mut before) = (HashSet::new(), request.key_marker.as_str());
     for upload in uploads {
         let (key, id) = (upload.key.as_str(), upload.upload_id.as_str());

@@ -104,7 +104,7 @@ pub struct ObjectReply {
 impl ObjectReply {
     /// Reads a head with a status of success.
     pub fn from_head(status: StatusCode, headers: &HeaderMap) -> Result<ObjectReply, ReplyError> {
-        let headers = Strict::new(headers)?;
+        let headers = StrictHeaders::new(headers)?;
         let length = headers.number("content-length")?;
         let range = match (status, headers.one("content-range")?) {
             (StatusCode::OK, None) => {
@@ -192,7 +192,7 @@ pub struct PutReply {
 impl PutReply {
     /// Reads a head with a status of success.
     pub fn from_head(headers: &HeaderMap) -> Result<PutReply, ReplyError> {
-        let headers = Strict::new(headers)?;
+        let headers = StrictHeaders::new(headers)?;
         Ok(PutReply {
             etag: headers.text("etag")?,
             crc64: headers.number("x-oss-hash-crc64ecma")?,
@@ -239,7 +239,7 @@ pub struct SymlinkReply {
 impl SymlinkReply {
     /// Reads a head with a status of success.
     pub fn from_head(headers: &HeaderMap) -> Result<SymlinkReply, ReplyError> {
-        let headers = Strict::new(headers)?;
+        let headers = StrictHeaders::new(headers)?;
         let target = headers.one(TARGET)?.ok_or(ReplyError::MissingHeader { name: TARGET })?;
         Ok(SymlinkReply {
             target: escape::decode(target).ok_or(ReplyError::MalformedHeader { name: TARGET })?,
@@ -292,12 +292,12 @@ impl CompleteResult {
 }
 
 /// Headers of which each of the service's own may be there once.
-pub(super) struct Strict<'a>(&'a HeaderMap);
+pub(super) struct StrictHeaders<'a>(&'a HeaderMap);
 
-impl<'a> Strict<'a> {
-    pub(super) fn new(headers: &'a HeaderMap) -> Result<Strict<'a>, ReplyError> {
+impl<'a> StrictHeaders<'a> {
+    pub(super) fn new(headers: &'a HeaderMap) -> Result<StrictHeaders<'a>, ReplyError> {
         let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        if size > MAX_HEADERS { Err(ReplyError::TooManyHeaders) } else { Ok(Strict(headers)) }
+        if size > MAX_HEADERS { Err(ReplyError::TooManyHeaders) } else { Ok(StrictHeaders(headers)) }
     }
 
     pub(super) fn one(&self, name: &'static str) -> Result<Option<&'a str>, ReplyError> {

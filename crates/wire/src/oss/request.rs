@@ -17,11 +17,11 @@ use super::xml::CompleteRequest;
 
 pub use append::AppendObject;
 pub use attributes::Attributes;
-pub use bucket::{ListUploads, PutBucket};
+pub use bucket::{ListMultipartUploads, PutBucket};
 pub use parse::Hosts;
 pub use part_copy::UploadPartCopy;
-pub use sub_resource::{PutObjectAcl, PutSymlink, PutTagging};
-pub use versions::{DeleteMany, ListVersions, MAX_DELETE, Versioning};
+pub use sub_resource::{PutObjectAcl, PutObjectTagging, PutSymlink};
+pub use versions::{DeleteMultipleObjects, ListObjectVersions, MAX_DELETE, Versioning};
 
 /// A request about a bucket, an object or the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +51,9 @@ pub enum Call {
     /// Asks whether a bucket keeps versions.
     GetBucketVersioning,
     /// A page of versions and delete markers.
-    ListVersions(ListVersions),
+    ListObjectVersions(ListObjectVersions),
     /// Removes many objects or versions.
-    DeleteMany(DeleteMany),
+    DeleteMultipleObjects(DeleteMultipleObjects),
     /// Stores an object.
     PutObject(PutObject),
     /// Reads an object or a range of it.
@@ -65,15 +65,15 @@ pub enum Call {
     /// Copies an object inside the service.
     CopyObject(CopyObject),
     /// Begins a multipart upload.
-    Initiate(Initiate),
+    InitiateMultipartUpload(InitiateMultipartUpload),
     /// Stores one part.
     UploadPart(UploadPart),
     /// The parts stored so far.
     ListParts(ListParts),
     /// Makes an object of the parts.
-    Complete(Complete),
+    CompleteMultipartUpload(CompleteMultipartUpload),
     /// Drops an upload and its parts.
-    Abort {
+    AbortMultipartUpload {
         /// The upload's identifier.
         upload_id: String,
     },
@@ -82,21 +82,21 @@ pub enum Call {
     /// Stores a range of another object as a part.
     UploadPartCopy(UploadPartCopy),
     /// The unfinished multipart uploads of a bucket.
-    ListUploads(ListUploads),
+    ListMultipartUploads(ListMultipartUploads),
     /// An object's size, ETag and time, without its headers.
     GetObjectMeta {
         /// A version other than the latest.
         version_id: Option<String>,
     },
     /// Replaces an object's tags.
-    PutTagging(PutTagging),
+    PutObjectTagging(PutObjectTagging),
     /// An object's tags.
-    GetTagging {
+    GetObjectTagging {
         /// A version other than the latest.
         version_id: Option<String>,
     },
     /// Removes an object's tags.
-    DeleteTagging {
+    DeleteObjectTagging {
         /// A version other than the latest.
         version_id: Option<String>,
     },
@@ -136,25 +136,25 @@ impl Call {
             Call::ListObjects(_) => "ListObjects",
             Call::PutBucketVersioning(_) => "PutBucketVersioning",
             Call::GetBucketVersioning => "GetBucketVersioning",
-            Call::ListVersions(_) => "ListObjectVersions",
-            Call::DeleteMany(_) => "DeleteMultipleObjects",
+            Call::ListObjectVersions(_) => "ListObjectVersions",
+            Call::DeleteMultipleObjects(_) => "DeleteMultipleObjects",
             Call::PutObject(_) => "PutObject",
             Call::GetObject(_) => "GetObject",
             Call::HeadObject(_) => "HeadObject",
             Call::DeleteObject(_) => "DeleteObject",
             Call::CopyObject(_) => "CopyObject",
-            Call::Initiate(_) => "InitiateMultipartUpload",
+            Call::InitiateMultipartUpload(_) => "InitiateMultipartUpload",
             Call::UploadPart(_) => "UploadPart",
             Call::ListParts(_) => "ListParts",
-            Call::Complete(_) => "CompleteMultipartUpload",
-            Call::Abort { .. } => "AbortMultipartUpload",
+            Call::CompleteMultipartUpload(_) => "CompleteMultipartUpload",
+            Call::AbortMultipartUpload { .. } => "AbortMultipartUpload",
             Call::AppendObject(_) => "AppendObject",
             Call::UploadPartCopy(_) => "UploadPartCopy",
-            Call::ListUploads(_) => "ListMultipartUploads",
+            Call::ListMultipartUploads(_) => "ListMultipartUploads",
             Call::GetObjectMeta { .. } => "GetObjectMeta",
-            Call::PutTagging(_) => "PutObjectTagging",
-            Call::GetTagging { .. } => "GetObjectTagging",
-            Call::DeleteTagging { .. } => "DeleteObjectTagging",
+            Call::PutObjectTagging(_) => "PutObjectTagging",
+            Call::GetObjectTagging { .. } => "GetObjectTagging",
+            Call::DeleteObjectTagging { .. } => "DeleteObjectTagging",
             Call::PutObjectAcl(_) => "PutObjectAcl",
             Call::GetObjectAcl { .. } => "GetObjectAcl",
             Call::PutSymlink(_) => "PutSymlink",
@@ -222,16 +222,16 @@ pub struct PutObject {
 
 /// InitiateMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Initiate {
+pub struct InitiateMultipartUpload {
     /// What the object will have.
     pub object: PutObject,
     /// Whether the key in the reply is percent-encoded.
     pub url_encoding: bool,
 }
 
-impl From<PutObject> for Initiate {
-    fn from(object: PutObject) -> Initiate {
-        Initiate { object, url_encoding: false }
+impl From<PutObject> for InitiateMultipartUpload {
+    fn from(object: PutObject) -> InitiateMultipartUpload {
+        InitiateMultipartUpload { object, url_encoding: false }
     }
 }
 
@@ -335,7 +335,7 @@ pub struct ListParts {
 
 /// CompleteMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Complete {
+pub struct CompleteMultipartUpload {
     /// The upload's identifier.
     pub upload_id: String,
     /// The parts.

@@ -7,8 +7,8 @@ use http::HeaderMap;
 use super::listing::decode;
 use super::meta::InvalidHeader;
 use super::range::digits;
-use super::reply::{ReplyError, Strict, set};
-use super::request::{ListVersions, Versioning};
+use super::reply::{ReplyError, StrictHeaders, set};
+use super::request::{ListObjectVersions, Versioning};
 use super::xml::{
     DeleteRequest, DeleteResult, ListVersionsResult, ObjectName, VersioningConfiguration, VersionsEntry,
 };
@@ -87,7 +87,7 @@ impl ListVersionsResult {
     /// [`ReplyError::Listing`]: another bucket, a key or prefix outside the prefix, keys out of order, versions that are doubled or come before
     /// the page, several latest versions of a key, an identifier or a size that is none, a name that is not decodable, a continuation that is missing or
     /// leads nowhere.
-    pub fn checked(&self, bucket: &str, request: &ListVersions) -> Result<VersionPage, ReplyError> {
+    pub fn checked(&self, bucket: &str, request: &ListObjectVersions) -> Result<VersionPage, ReplyError> {
         let untrue = |reason| ReplyError::Listing { reason };
         if !self.name.is_empty() && self.name != bucket {
             return Err(untrue("it is of another bucket"));
@@ -142,7 +142,7 @@ impl ListVersionsResult {
     }
 }
 
-fn check_entries(versions: &[ListedVersion], request: &ListVersions) -> Result<(), &'static str> {
+fn check_entries(versions: &[ListedVersion], request: &ListObjectVersions) -> Result<(), &'static str> {
     let (mut seen, mut latest) = (HashSet::new(), HashSet::new());
     for is_marker in [false, true] {
         let mut before = request.key_marker.as_str();
@@ -184,7 +184,7 @@ pub struct DeleteReply {
 impl DeleteReply {
     /// Reads a head with a status of success.
     pub fn from_head(headers: &HeaderMap) -> Result<DeleteReply, ReplyError> {
-        let headers = Strict::new(headers)?;
+        let headers = StrictHeaders::new(headers)?;
         let is_marker = match headers.one(DELETE_MARKER)? {
             None | Some("false") => false,
             Some("true") => true,
@@ -218,7 +218,7 @@ pub struct CopyReply {
 impl CopyReply {
     /// Reads a head with a status of success.
     pub fn from_head(headers: &HeaderMap) -> Result<CopyReply, ReplyError> {
-        let headers = Strict::new(headers)?;
+        let headers = StrictHeaders::new(headers)?;
         let owned = |name| headers.one(name).map(|value| value.map(str::to_owned));
         Ok(CopyReply { version_id: owned(VERSION_ID)?, source_version_id: owned(SOURCE_VERSION_ID)? })
     }

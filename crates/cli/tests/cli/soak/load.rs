@@ -12,7 +12,8 @@ use http_body_util::{BodyExt, Full};
 use osseal::transport::{Https, Transport};
 use osseal::{Credentials, Endpoint};
 use osseal_wire::oss::request::{
-    Call, Complete, DeleteObject, GetObject, ListObjects, PutBucket, PutObject, Request, UploadPart,
+    Call, CompleteMultipartUpload, DeleteObject, GetObject, ListObjects, PutBucket, PutObject, Request,
+    UploadPart,
 };
 use osseal_wire::oss::xml::{CompletePart, CompleteRequest, InitiateResult, ListObjectsResult};
 use osseal_wire::oss::{Crc64, Metadata, Subject, sign_v4};
@@ -164,7 +165,7 @@ impl Load {
         let write = self.next_write();
         let body = Bytes::from(content::make(key, write, length));
         let object = PutObject { metadata: stamp(write), ..PutObject::default() };
-        let call = Call::Initiate(object.into());
+        let call = Call::InitiateMultipartUpload(object.into());
         let Ok(begun) = self.send(Some(key), call, Bytes::new()).await else { return };
         let Ok(InitiateResult { upload_id, .. }) = InitiateResult::from_xml(&begun.body) else {
             return self.fail(format!("{key}: an upload did not begin: {}", begun.status));
@@ -187,10 +188,14 @@ impl Load {
             };
             parts.push(CompletePart { part_number, etag });
         }
-        let complete = Complete { upload_id, parts: CompleteRequest { parts }, ..Complete::default() };
+        let complete = CompleteMultipartUpload {
+            upload_id,
+            parts: CompleteRequest { parts },
+            ..CompleteMultipartUpload::default()
+        };
         let document = complete.parts.to_xml().into();
         let ticket = self.history.begin(key, Some(write));
-        let reply = self.send(Some(key), Call::Complete(complete), document).await;
+        let reply = self.send(Some(key), Call::CompleteMultipartUpload(complete), document).await;
         self.history
             .end(&ticket, self.is_done(key, "end of an upload", reply.as_ref(), 200, &self.counts.multipart));
     }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use osseal::{ByteRange, PutOptions, Versioning};
 use osseal_wire::oss::Call;
-use osseal_wire::oss::request::{Complete, PutObject, UploadPart};
+use osseal_wire::oss::request::{CompleteMultipartUpload, PutObject, UploadPart};
 use osseal_wire::oss::xml::{CompletePart, CompleteRequest, InitiateResult};
 use osseal_wire::oss::{Metadata, PutReply};
 use proptest::strategy::{Strategy, ValueTree};
@@ -226,8 +226,9 @@ async fn parts_in_another_order() {
     let object = Object::stored(&world, "k", None).await;
     let metadata = Metadata::from_headers(&object.headers);
     for order in [[0, 1, 2], [1, 0, 2]] {
-        let initiate =
-            Call::Initiate(PutObject { metadata: metadata.clone(), ..PutObject::default() }.into());
+        let initiate = Call::InitiateMultipartUpload(
+            PutObject { metadata: metadata.clone(), ..PutObject::default() }.into(),
+        );
         let reply = world.raw(initiate, Some("k"), vec![]).await;
         let upload_id = InitiateResult::from_xml(reply.body()).unwrap().upload_id;
         let mut parts = Vec::new();
@@ -246,8 +247,8 @@ async fn parts_in_another_order() {
                 .push(CompletePart { part_number, etag: PutReply::from_head(reply.headers()).unwrap().etag });
         }
         let parts = CompleteRequest { parts };
-        let complete = Complete { upload_id, parts, ..Complete::default() };
-        world.raw(Call::Complete(complete), Some("k"), vec![]).await;
+        let complete = CompleteMultipartUpload { upload_id, parts, ..CompleteMultipartUpload::default() };
+        world.raw(Call::CompleteMultipartUpload(complete), Some("k"), vec![]).await;
         let mut found = String::new();
         for read in reads(size).into_iter().take(10) {
             found.push(read_of(&bucket, &ramp(size), &read).await);

@@ -12,7 +12,7 @@ use http::Response;
 use http_body_util::{BodyExt, Full};
 use jiff::{SignedDuration, Timestamp};
 use osseal::credentials::{
-    CredentialsError, CredentialsErrorKind, Grant, ProvideCredentials, SharedCredentials,
+    CredentialsError, CredentialsErrorKind, ProvideCredentials, SessionCredentials, SharedCredentials,
 };
 use osseal::transport::{Body, BoxError, InProcess};
 use osseal::{
@@ -80,7 +80,7 @@ fn credentials(number: u32) -> Credentials {
 }
 
 impl ProvideCredentials for Issuer {
-    fn provide(&self) -> BoxFuture<'_, Result<Grant, CredentialsError>> {
+    fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>> {
         async {
             self.0.asked.fetch_add(1, Ordering::SeqCst);
             sleep(Duration::from_millis(100)).await;
@@ -98,7 +98,7 @@ impl ProvideCredentials for Issuer {
             };
             ends.push(end);
             let is_said = self.0.is_open || mishap.is_some();
-            Ok(Grant { credentials: credentials(number), expires: is_said.then_some(end) })
+            Ok(SessionCredentials { credentials: credentials(number), expires: is_said.then_some(end) })
         }
         .boxed()
     }
@@ -410,9 +410,9 @@ async fn b27_who_gives_up_waiting_stops_nobody() {
 async fn a_source_that_panics_is_unavailable() {
     struct Panics(AtomicU32);
     impl ProvideCredentials for Panics {
-        fn provide(&self) -> BoxFuture<'_, Result<Grant, CredentialsError>> {
+        fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>> {
             assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "the first time");
-            async { Ok(Grant::lasting(Credentials::new("ak", "sk"))) }.boxed()
+            async { Ok(SessionCredentials::permanent(Credentials::new("ak", "sk"))) }.boxed()
         }
     }
     let world = World::new(600, true, Duration::ZERO);

@@ -7,8 +7,8 @@ use osseal::{
     EncryptedBucket, Error, ErrorKind, GetOptions, PartialFile, PutBody, PutOptions, StateDir, Store, Suite,
 };
 use osseal_wire::oss::Call;
-use osseal_wire::oss::request::ListUploads;
-use osseal_wire::oss::xml::ListUploadsResult;
+use osseal_wire::oss::request::ListMultipartUploads;
+use osseal_wire::oss::xml::ListMultipartUploadsResult;
 
 use crate::support::{PART, World, keyring, ramp};
 
@@ -126,8 +126,8 @@ pub(crate) fn bucket(store: &Store, suite: Suite) -> EncryptedBucket {
 
 /// The uploads that the server has, by key.
 pub(crate) async fn uploads(world: &World) -> Vec<(String, String)> {
-    let page = world.raw(Call::ListUploads(ListUploads::default()), None, vec![]).await;
-    let page = ListUploadsResult::from_xml(page.body()).unwrap();
+    let page = world.raw(Call::ListMultipartUploads(ListMultipartUploads::default()), None, vec![]).await;
+    let page = ListMultipartUploadsResult::from_xml(page.body()).unwrap();
     assert!(!page.is_truncated);
     page.uploads.into_iter().map(|upload| (upload.key, upload.upload_id)).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use osseal::credentials::{CredentialsError, CredentialsErrorKind, Grant, ProvideCredentials};
+use osseal::credentials::{CredentialsError, CredentialsErrorKind, ProvideCredentials, SessionCredentials};
 use osseal::{
     Credentials, EncryptedBucket, Error, ErrorKind, GetOptions, KmsKey, PutOptions, SharedCredentials, Suite,
 };
@@ -32,11 +32,12 @@ impl Issuer {
 }
 
 impl ProvideCredentials for Issuer {
-    fn provide(&self) -> BoxFuture<'_, Result<Grant, CredentialsError>> {
+    fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>> {
         let at = self.asked.fetch_add(1, Ordering::SeqCst);
         let given = self.given.get(at).or(self.given.last()).cloned();
         let none = || CredentialsError::new(CredentialsErrorKind::Absent, "the issuer has none");
-        let grant = given.map(|credentials| Grant { credentials, expires: None }).ok_or_else(none);
+        let grant =
+            given.map(|credentials| SessionCredentials { credentials, expires: None }).ok_or_else(none);
         std::future::ready(grant).boxed()
     }
 }

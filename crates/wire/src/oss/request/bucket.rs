@@ -20,7 +20,7 @@ pub struct PutBucket {
 
 /// ListMultipartUploads. Empty means not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListUploads {
+pub struct ListMultipartUploads {
     /// Only keys with this beginning.
     pub prefix: String,
     /// Keys with the same text up to this one are listed once.
@@ -42,7 +42,7 @@ impl PutBucket {
     }
 }
 
-impl ListUploads {
+impl ListMultipartUploads {
     pub(super) fn fill(&self, query: &mut Query) -> Method {
         query.flag("uploads");
         query.text("prefix", &self.prefix);
@@ -54,12 +54,12 @@ impl ListUploads {
         Method::GET
     }
 
-    fn parse(query: &parse::Query) -> Result<ListUploads, ServiceError> {
+    fn parse(query: &parse::Query) -> Result<ListMultipartUploads, ServiceError> {
         let limit = query.number("max-uploads")?;
         if limit.is_some_and(|limit: u32| !(1..=1000).contains(&limit)) {
             return Err(argument("max-uploads", "must be from 1 to 1000"));
         }
-        Ok(ListUploads {
+        Ok(ListMultipartUploads {
             prefix: query.text("prefix"),
             delimiter: query.text("delimiter"),
             key_marker: query.text("key-marker"),
@@ -87,7 +87,7 @@ pub(super) fn parse(head: &Parts, query: &parse::Query) -> Result<Option<Call>, 
         ["uploads", "acl", "bucketInfo", "location", "stat"].into_iter().find(|name| query.flag(name));
     let call = match (&head.method, asked) {
         (_, None) => return Ok(None),
-        (&Method::GET, Some("uploads")) => Call::ListUploads(ListUploads::parse(query)?),
+        (&Method::GET, Some("uploads")) => Call::ListMultipartUploads(ListMultipartUploads::parse(query)?),
         (&Method::GET, Some("acl")) => Call::GetBucketAcl,
         (&Method::PUT, Some("acl")) => {
             Call::PutBucketAcl(bucket_acl(&headers)?.ok_or_else(|| missing(BUCKET_ACL))?)

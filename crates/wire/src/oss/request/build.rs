@@ -112,10 +112,10 @@ impl Request {
     /// The document that the request carries; none where the body is object data or nothing.
     pub fn body(&self) -> Option<Bytes> {
         match &self.call {
-            Call::Complete(complete) => Some(complete.parts.to_xml().into()),
+            Call::CompleteMultipartUpload(complete) => Some(complete.parts.to_xml().into()),
             Call::PutBucketVersioning(state) => Some(versions::versioning_document(*state).into()),
-            Call::DeleteMany(many) => Some(many.delete.to_xml().into()),
-            Call::PutTagging(put) => Some(put.tags.to_document().to_xml().into()),
+            Call::DeleteMultipleObjects(many) => Some(many.delete.to_xml().into()),
+            Call::PutObjectTagging(put) => Some(put.tags.to_document().to_xml().into()),
             _ => None,
         }
     }
@@ -140,8 +140,8 @@ impl Request {
                 query.flag("versioning");
                 Method::GET
             }
-            Call::ListVersions(list) => list.fill(query),
-            Call::DeleteMany(many) => many.fill(query, headers)?,
+            Call::ListObjectVersions(list) => list.fill(query),
+            Call::DeleteMultipleObjects(many) => many.fill(query, headers)?,
             Call::PutObject(put) => {
                 put.fill(headers)?;
                 Method::PUT
@@ -153,7 +153,7 @@ impl Request {
                 Method::DELETE
             }
             Call::CopyObject(copy) => copy.fill(headers)?,
-            Call::Initiate(initiate) => {
+            Call::InitiateMultipartUpload(initiate) => {
                 query.flag("uploads");
                 query.url_encoding(initiate.url_encoding);
                 initiate.object.fill(headers)?;
@@ -175,7 +175,7 @@ impl Request {
                 query.url_encoding(list.url_encoding);
                 Method::GET
             }
-            Call::Complete(complete) => {
+            Call::CompleteMultipartUpload(complete) => {
                 query.text("uploadId", &complete.upload_id);
                 query.url_encoding(complete.url_encoding);
                 complete.metadata.write_to(&mut headers.0)?;
@@ -183,26 +183,26 @@ impl Request {
                 headers.set("content-type", "application/xml")?;
                 Method::POST
             }
-            Call::Abort { upload_id } => {
+            Call::AbortMultipartUpload { upload_id } => {
                 query.text("uploadId", upload_id);
                 Method::DELETE
             }
             Call::AppendObject(append) => append.fill(query, headers)?,
             Call::UploadPartCopy(copy) => copy.fill(query, headers)?,
-            Call::ListUploads(list) => list.fill(query),
+            Call::ListMultipartUploads(list) => list.fill(query),
             Call::PutSymlink(put) => put.fill(query, headers)?,
             Call::PutObjectAcl(put) => sub_resource::fill_acl(put, query, headers)?,
-            Call::PutTagging(put) => {
+            Call::PutObjectTagging(put) => {
                 headers.set("content-type", "application/xml")?;
                 sub_resource::fill(query, Method::PUT, "tagging", put.version_id.as_deref())
             }
             Call::GetObjectMeta { version_id } => {
                 sub_resource::fill(query, Method::HEAD, "objectMeta", version_id.as_deref())
             }
-            Call::GetTagging { version_id } => {
+            Call::GetObjectTagging { version_id } => {
                 sub_resource::fill(query, Method::GET, "tagging", version_id.as_deref())
             }
-            Call::DeleteTagging { version_id } => {
+            Call::DeleteObjectTagging { version_id } => {
                 sub_resource::fill(query, Method::DELETE, "tagging", version_id.as_deref())
             }
             Call::GetObjectAcl { version_id } => {

@@ -8,9 +8,9 @@ use http::{HeaderMap, Method, StatusCode};
 use super::build::{CONDITIONS, COPY_CONDITIONS};
 use super::part_copy::{UploadPartCopy, read_source};
 use super::{
-    AppendObject, Attributes, Call, Complete, Conditions, CopyObject, DeleteMany, DeleteObject, GetObject,
-    Initiate, ListBuckets, ListObjects, ListParts, ListVersions, PutObject, RESPONSE_HEADERS, Request,
-    UploadPart, bucket, sub_resource, versions,
+    AppendObject, Attributes, Call, CompleteMultipartUpload, Conditions, CopyObject, DeleteMultipleObjects,
+    DeleteObject, GetObject, InitiateMultipartUpload, ListBuckets, ListObjectVersions, ListObjects,
+    ListParts, PutObject, RESPONSE_HEADERS, Request, UploadPart, bucket, sub_resource, versions,
 };
 use crate::oss::endpoint::{bucket_of_host, is_address};
 use crate::oss::error::ServiceError;
@@ -109,9 +109,11 @@ fn bucket_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, Service
         Method::PUT => bucket::put_bucket(head),
         Method::DELETE => Ok(Call::DeleteBucket),
         Method::GET if query.flag("versioning") => Ok(Call::GetBucketVersioning),
-        Method::GET if query.flag("versions") => Ok(Call::ListVersions(ListVersions::read(query)?)),
+        Method::GET if query.flag("versions") => {
+            Ok(Call::ListObjectVersions(ListObjectVersions::read(query)?))
+        }
         Method::POST if query.flag("delete") => {
-            Ok(Call::DeleteMany(DeleteMany::read(&head.headers, query, body)?))
+            Ok(Call::DeleteMultipleObjects(DeleteMultipleObjects::read(&head.headers, query, body)?))
         }
         Method::GET => {
             let version_1 = query.text("list-type") != "2";
@@ -172,12 +174,21 @@ fn object_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, Service
             let forbid_overwrite = headers.flag("x-oss-forbid-overwrite")?;
             let mut metadata = Metadata::from_headers(&head.headers);
             metadata.0.retain(|(name, _)| name != "content-type");
-            Ok(Call::Complete(Complete { upload_id, parts, forbid_overwrite, metadata, url_encoding }))
+            Ok(Call::CompleteMultipartUpload(CompleteMultipartUpload {
+                upload_id,
+                parts,
+                forbid_overwrite,
+                metadata,
+                url_encoding,
+            }))
         }
-        (&Method::DELETE, Some(upload_id)) => Ok(Call::Abort { upload_id }),
+        (&Method::DELETE, Some(upload_id)) => Ok(Call::AbortMultipartUpload { upload_id }),
         (&Method::POST, None) if query.flag("uploads") => {
             let url_encoding = query.encoding()?;
-            Ok(Call::Initiate(Initiate { object: put_object(&headers)?, url_encoding }))
+            Ok(Call::InitiateMultipartUpload(InitiateMultipartUpload {
+                object: put_object(&headers)?,
+                url_encoding,
+            }))
         }
         (&Method::POST, None) if query.flag("append") => AppendObject::parse(&headers, query),
         (&Method::GET, None) => Ok(Call::GetObject(get_object(&headers, query))),

@@ -16,7 +16,7 @@ use crate::oss::{Acl, Tags, escape};
 
 /// PutObjectTagging.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PutTagging {
+pub struct PutObjectTagging {
     /// A version other than the latest.
     pub version_id: Option<String>,
     /// The tags that replace all others.
@@ -81,10 +81,10 @@ pub(super) fn parse(head: &Parts, query: &parse::Query, body: &[u8]) -> Result<O
             Method::PUT => {
                 let document = Tagging::from_xml(body).map_err(|_| malformed_xml())?;
                 let tags = Tags::try_from(document).map_err(|error| bad_tags(&error))?;
-                Call::PutTagging(PutTagging { version_id: version_id(), tags })
+                Call::PutObjectTagging(PutObjectTagging { version_id: version_id(), tags })
             }
-            Method::GET => Call::GetTagging { version_id: version_id() },
-            Method::DELETE => Call::DeleteTagging { version_id: version_id() },
+            Method::GET => Call::GetObjectTagging { version_id: version_id() },
+            Method::DELETE => Call::DeleteObjectTagging { version_id: version_id() },
             _ => return Err(method_not_allowed()),
         }
     } else if query.flag("acl") {

@@ -40,7 +40,7 @@ impl Versioning {
 
 /// ListObjectVersions. Empty means not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListVersions {
+pub struct ListObjectVersions {
     /// Only keys with this beginning.
     pub prefix: String,
     /// Keys with the same text up to this one are listed once.
@@ -57,7 +57,7 @@ pub struct ListVersions {
 
 /// DeleteMultipleObjects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeleteMany {
+pub struct DeleteMultipleObjects {
     /// What to remove: 1 to [`MAX_DELETE`].
     pub delete: DeleteRequest,
     /// Whether keys in the reply are percent-encoded.
@@ -75,7 +75,7 @@ pub(super) fn read_versioning(body: &[u8]) -> Result<Versioning, ServiceError> {
     document.and_then(|document| Versioning::parse(&document.status)).ok_or_else(parse::malformed_xml)
 }
 
-impl ListVersions {
+impl ListObjectVersions {
     pub(super) fn fill(&self, query: &mut Written) -> Method {
         query.flag("versions");
         query.text("prefix", &self.prefix);
@@ -87,8 +87,8 @@ impl ListVersions {
         Method::GET
     }
 
-    pub(super) fn read(query: &Query) -> Result<ListVersions, ServiceError> {
-        let list = ListVersions {
+    pub(super) fn read(query: &Query) -> Result<ListObjectVersions, ServiceError> {
+        let list = ListObjectVersions {
             prefix: query.text("prefix"),
             delimiter: query.text("delimiter"),
             key_marker: query.text("key-marker"),
@@ -103,7 +103,7 @@ impl ListVersions {
     }
 }
 
-impl DeleteMany {
+impl DeleteMultipleObjects {
     pub(super) fn fill(&self, query: &mut Written, headers: &mut Headers) -> Result<Method, InvalidHeader> {
         query.flag("delete");
         query.url_encoding(self.url_encoding);
@@ -112,7 +112,11 @@ impl DeleteMany {
         Ok(Method::POST)
     }
 
-    pub(super) fn read(headers: &HeaderMap, query: &Query, body: &[u8]) -> Result<DeleteMany, ServiceError> {
+    pub(super) fn read(
+        headers: &HeaderMap,
+        query: &Query,
+        body: &[u8],
+    ) -> Result<DeleteMultipleObjects, ServiceError> {
         let url_encoding = query.encoding()?;
         let Some(declared) = headers.get("content-md5") else {
             let message = "Missing Some Required Arguments: Content-MD5.";
@@ -141,7 +145,7 @@ impl DeleteMany {
                 _ => {}
             }
         }
-        Ok(DeleteMany { delete, url_encoding })
+        Ok(DeleteMultipleObjects { delete, url_encoding })
     }
 }
 

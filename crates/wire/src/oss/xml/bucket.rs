@@ -107,7 +107,7 @@ document! {
 document! {
     /// A page of unfinished multipart uploads. With `encoding-type=url` keys, prefixes, markers of keys and the delimiter are
     /// percent-encoded.
-    ListUploadsResult as "ListMultipartUploadsResult" {
+    ListMultipartUploadsResult as "ListMultipartUploadsResult" {
         /// The bucket.
         bucket: String = "Bucket",
         /// Only keys with this beginning were listed.

@@ -13,7 +13,7 @@ use crate::oss::Credentials;
 
 /// Credentials and how long they are good.
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct SessionCredentials {
     /// Who signs.
     pub credentials: Credentials,
     /// Until when, by the giver's clock; `None` when the giver says nothing.
@@ -23,7 +23,7 @@ pub struct Grant {
 /// Why a document holds no credentials. Nothing of the document is repeated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum GrantError {
+pub enum SessionCredentialsError {
     /// Not JSON, or of other types.
     #[error("it is not the JSON of credentials")]
     Syntax,
@@ -38,25 +38,25 @@ pub enum GrantError {
     Failed(String),
 }
 
-impl Grant {
+impl SessionCredentials {
     /// Credentials without an end.
-    pub const fn lasting(credentials: Credentials) -> Grant {
-        Grant { credentials, expires: None }
+    pub const fn permanent(credentials: Credentials) -> SessionCredentials {
+        SessionCredentials { credentials, expires: None }
     }
 
     /// Reads temporary credentials, in which token and end must be there.
-    pub fn from_service(json: &[u8]) -> Result<Grant, GrantError> {
+    pub fn from_service(json: &[u8]) -> Result<SessionCredentials, SessionCredentialsError> {
         read::<Document>(json)?.temporary()
     }
 
     /// Reads what a program wrote.
-    pub fn from_program(json: &[u8]) -> Result<Grant, GrantError> {
+    pub fn from_program(json: &[u8]) -> Result<SessionCredentials, SessionCredentialsError> {
         read::<Document>(json)?.any()
     }
 
     /// Reads a reply of the token service.
-    pub fn from_sts(json: &[u8]) -> Result<Grant, GrantError> {
-        read::<Reply>(json)?.credentials.ok_or(GrantError::Missing("Credentials"))?.temporary()
+    pub fn from_sts(json: &[u8]) -> Result<SessionCredentials, SessionCredentialsError> {
+        read::<Reply>(json)?.credentials.ok_or(SessionCredentialsError::Missing("Credentials"))?.temporary()
     }
 }
 
@@ -92,36 +92,41 @@ struct Document {
 }
 
 impl Document {
-    fn temporary(self) -> Result<Grant, GrantError> {
+    fn temporary(self) -> Result<SessionCredentials, SessionCredentialsError> {
         let grant = self.any()?;
         if grant.credentials.security_token.is_none() {
-            return Err(GrantError::Missing("SecurityToken"));
+            return Err(SessionCredentialsError::Missing("SecurityToken"));
         }
         if grant.expires.is_none() {
-            return Err(GrantError::Missing("Expiration"));
+            return Err(SessionCredentialsError::Missing("Expiration"));
         }
         Ok(grant)
     }
 
-    fn any(self) -> Result<Grant, GrantError> {
+    fn any(self) -> Result<SessionCredentials, SessionCredentialsError> {
         if let Some(code) = self.code.filter(|code| code != "Success") {
-            return Err(GrantError::Failed(name(Some(code)).unwrap_or_else(|| "without a name".to_owned())));
+            return Err(SessionCredentialsError::Failed(
+                name(Some(code)).unwrap_or_else(|| "without a name".to_owned()),
+            ));
         }
         let present = |member: Option<String>| member.filter(|text| !text.is_empty());
-        let id = present(self.id).ok_or(GrantError::Missing("AccessKeyId"))?;
-        let secret = present(self.secret).ok_or(GrantError::Missing("AccessKeySecret"))?;
+        let id = present(self.id).ok_or(SessionCredentialsError::Missing("AccessKeyId"))?;
+        let secret = present(self.secret).ok_or(SessionCredentialsError::Missing("AccessKeySecret"))?;
         let mut credentials = Credentials::new(id, secret);
         if let Some(token) = present(self.token) {
             credentials = credentials.with_token(token);
         }
         let expires = present(self.expiration).map(|end| end.parse()).transpose();
-        Ok(Grant { credentials, expires: expires.map_err(|_| GrantError::Expiration)? })
+        Ok(SessionCredentials {
+            credentials,
+            expires: expires.map_err(|_| SessionCredentialsError::Expiration)?,
+        })
     }
 }
 
 // The parser's own errors quote what they read, which may be a secret.
-fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, GrantError> {
-    serde_json::from_slice(json).map_err(|_| GrantError::Syntax)
+fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, SessionCredentialsError> {
+    serde_json::from_slice(json).map_err(|_| SessionCredentialsError::Syntax)
 }
 
 /// A name such as `InvalidParameter.RoleArn`; anything else is not repeated.
@@ -143,9 +148,9 @@ mod tests {
         let nested = format!(r#"{{"RequestId":"r","Credentials":{FULL}}}"#);
         let programs = r#"{"mode":"StsToken","access_key_id":"STS.id","access_key_secret":"hunter2","sts_token":"token","expiration":"2026-01-02T11:04:05+08:00"}"#;
         for grant in [
-            Grant::from_service(FULL.as_bytes()),
-            Grant::from_sts(nested.as_bytes()),
-            Grant::from_program(programs.as_bytes()),
+            SessionCredentials::from_service(FULL.as_bytes()),
+            SessionCredentials::from_sts(nested.as_bytes()),
+            SessionCredentials::from_program(programs.as_bytes()),
         ] {
             let grant = grant.expect("a grant");
             assert_eq!(grant.credentials.access_key_id, "STS.id");
@@ -156,8 +161,9 @@ mod tests {
             );
             assert_eq!(grant.expires, "2026-01-02T03:04:05Z".parse().ok());
         }
-        let lasting = Grant::from_program(br#"{"AccessKeyId":"a","AccessKeySecret":"s"}"#).expect("a grant");
-        assert!(lasting.expires.is_none() && lasting.credentials.security_token.is_none());
+        let permanent = SessionCredentials::from_program(br#"{"AccessKeyId":"a","AccessKeySecret":"s"}"#)
+            .expect("a grant");
+        assert!(permanent.expires.is_none() && permanent.credentials.security_token.is_none());
     }
 
     #[test]
@@ -165,29 +171,32 @@ mod tests {
         for member in ["AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration"] {
             let renamed = FULL.replace(&format!("\"{member}\""), "\"Other\"");
             assert_eq!(
-                Grant::from_service(renamed.as_bytes()).expect_err("no grant"),
-                GrantError::Missing(member)
+                SessionCredentials::from_service(renamed.as_bytes()).expect_err("no grant"),
+                SessionCredentialsError::Missing(member)
             );
             let emptied = FULL.replace(&format!("\"{member}\":\""), &format!("\"{member}\":\"\",\"x\":\""));
             assert_eq!(
-                Grant::from_service(emptied.as_bytes()).expect_err("no grant"),
-                GrantError::Missing(member)
+                SessionCredentials::from_service(emptied.as_bytes()).expect_err("no grant"),
+                SessionCredentialsError::Missing(member)
             );
         }
         for (text, wanted) in [
-            (FULL.replace("2026-01-02T03:04:05Z", "hunter2"), GrantError::Expiration),
-            (FULL.replace("Success", "Failed.x"), GrantError::Failed("Failed.x".into())),
-            (FULL.replace("Success", "hunter2 hunter2"), GrantError::Failed("without a name".into())),
-            (FULL.replace("\"hunter2\"", "{\"hunter2\":1}"), GrantError::Syntax),
-            ("hunter2".into(), GrantError::Syntax),
-            (String::new(), GrantError::Syntax),
-            ("[]".into(), GrantError::Syntax),
+            (FULL.replace("2026-01-02T03:04:05Z", "hunter2"), SessionCredentialsError::Expiration),
+            (FULL.replace("Success", "Failed.x"), SessionCredentialsError::Failed("Failed.x".into())),
+            (
+                FULL.replace("Success", "hunter2 hunter2"),
+                SessionCredentialsError::Failed("without a name".into()),
+            ),
+            (FULL.replace("\"hunter2\"", "{\"hunter2\":1}"), SessionCredentialsError::Syntax),
+            ("hunter2".into(), SessionCredentialsError::Syntax),
+            (String::new(), SessionCredentialsError::Syntax),
+            ("[]".into(), SessionCredentialsError::Syntax),
         ] {
-            let error = Grant::from_service(text.as_bytes()).expect_err("no grant");
+            let error = SessionCredentials::from_service(text.as_bytes()).expect_err("no grant");
             assert_eq!(error, wanted, "{text}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
-        let grant = Grant::from_service(FULL.as_bytes()).expect("a grant");
+        let grant = SessionCredentials::from_service(FULL.as_bytes()).expect("a grant");
         assert!(!format!("{grant:?}").contains("hunter2"), "{grant:?}");
     }
 
