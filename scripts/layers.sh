@@ -90,6 +90,7 @@ failed=0
 check_arrows "$arrows" || failed=1
 check_absent "$absent" || failed=1
 check_apart crates/server/src || failed=1
+python3 scripts/wings.py || failed=1 # its self-test holds the controls
 must_fail 'an arrow too few' check_arrows "${arrows/osseal-core osseal-wire/osseal-wire}" || failed=1
 must_fail 'an arrow too many' check_arrows "${arrows/osseal-core:/osseal-core: osseal-wire}" || failed=1
 must_fail 'a crate too few' check_arrows "${arrows/osseal-core:/}" || failed=1
