@@ -7,4 +7,5 @@ pub(crate) mod join;
 pub(crate) mod memory_budget;
 pub(crate) mod rate_limiter;
 pub(crate) mod retry;
+pub(crate) mod single_flight;
 pub(crate) mod spans;

@@ -31,7 +31,7 @@ fn levels_show_operations_then_requests_then_everything() {
     assert!(requests.contains("answered call=\"PutObject\" attempt=1 status=200"), "{requests}");
     store.faults.inject(Fault::new(Action::refuse(503, "ServiceUnavailable")));
     let again = log(&["-vv"]);
-    assert!(again.contains("trying again") && again.contains("code=\"ServiceUnavailable\""), "{again}");
+    assert!(again.contains("retrying") && again.contains("code=\"ServiceUnavailable\""), "{again}");
 
     let json = log(&["-vv", "--log-format", "json"]);
     let lines: Vec<serde_json::Value> =
@@ -152,7 +152,7 @@ fn no_level_and_no_format_tells_a_secret() {
         log.extend_from_slice(&made.stderr);
 
         let text = String::from_utf8_lossy(&log).into_owned();
-        for word in ["trying again", "GenerateDataKey", "Decrypt", "presign", "request_id"] {
+        for word in ["retrying", "GenerateDataKey", "Decrypt", "presign", "request_id"] {
             assert!(text.contains(word), "{word} is not in the log");
         }
         assert_eq!(told(&log, &secrets), Vec::<&str>::new());

@@ -129,7 +129,7 @@ impl Profile {
                 Ok(Provided { grant, detail: String::new() })
             }
             _ => Err(CredentialsError::broken(format!(
-                "its mode {} is not supported; there are {MODES}",
+                "its mode {} is not supported; the supported modes are {MODES}",
                 mode(&self.mode)
             ))),
         }
@@ -153,7 +153,7 @@ impl Profile {
     }
 }
 
-/// A mode as an error may show it: a secret in the wrong place is none of the known names, and longer.
+/// A mode as an error may show it: only known names. A secret in the wrong field is never repeated.
 pub(super) fn mode(name: &str) -> String {
     let legal = name.len() <= 24 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
     if legal { format!("{name:?}") } else { "(not a name)".to_owned() }

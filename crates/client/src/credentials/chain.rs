@@ -19,7 +19,7 @@ use crate::transport::{Https, Transport, TransportError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum CredentialSource {
-    /// `OSS_ACCESS_KEY_ID`, `OSS_ACCESS_KEY_SECRET` and `OSS_SESSION_TOKEN`, else `ALIBABA_CLOUD_ACCESS_KEY_ID` and its like.
+    /// `OSS_ACCESS_KEY_ID`, `OSS_ACCESS_KEY_SECRET` and `OSS_SESSION_TOKEN`, otherwise `ALIBABA_CLOUD_ACCESS_KEY_ID` and its siblings.
     Environment,
     /// The role of a cluster's service account (RRSA): `ALIBABA_CLOUD_ROLE_ARN`, `ALIBABA_CLOUD_OIDC_PROVIDER_ARN` and
     /// `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
@@ -77,22 +77,22 @@ impl FromStr for CredentialSource {
     }
 }
 
-/// Asks the sources in order and takes the first that is there. Once one has given credentials it is asked alone: an account does not
-/// change in the middle of the work.
+/// Asks the sources in order and uses the first that provides credentials. From then on only that source is asked: the
+/// account does not change in the middle of the work.
 pub struct CredentialChain {
     context: SourceContext,
     sources: Vec<CredentialSource>,
     chosen: OnceLock<CredentialSource>,
 }
 
-/// What sources stand on.
+/// Everything that sources depend on: environment, HTTP and clock.
 pub(super) struct SourceContext {
     pub(super) environment: Environment,
     pub(super) http: HttpClient,
     pub(super) clock: Clock,
 }
 
-/// What a source gave.
+/// Credentials that a source provided.
 #[derive(Clone, Debug)]
 pub struct Provided {
     /// The credentials.
@@ -101,16 +101,16 @@ pub struct Provided {
     pub detail: String,
 }
 
-/// What became of a source.
+/// The outcome of one source.
 #[derive(Clone, Debug)]
 pub struct SourceReport {
     /// The source.
     pub source: CredentialSource,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What became of a source.
+/// The outcome of asking a source.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -118,7 +118,7 @@ pub enum Outcome {
     Provided(Provided),
     /// It is not there.
     PassedOver(CredentialsError),
-    /// It is there and gave none, which ends the search.
+    /// The source exists and failed, which ends the search.
     Failed(CredentialsError),
     /// An earlier one decided.
     NotAsked,
@@ -133,7 +133,7 @@ impl CredentialChain {
         Ok(CredentialChain::new(Environment::of_process(), Arc::new(Https::new()?)))
     }
 
-    /// All sources, with another environment and another way to reach services. Secrets travel through the transport.
+    /// A chain of all sources with the given environment and transport. Secrets travel through the transport.
     pub fn new(environment: Environment, transport: Arc<dyn Transport>) -> CredentialChain {
         CredentialChain {
             context: SourceContext {
@@ -159,7 +159,7 @@ impl CredentialChain {
         self
     }
 
-    /// Asks as [`ProvideCredentials::provide`] does, and tells what became of each source.
+    /// Asks as [`ProvideCredentials::provide`] does, and reports the outcome of each source.
     pub async fn diagnose(&self) -> Vec<SourceReport> {
         let mut has_ended = false;
         let mut findings = Vec::new();
@@ -210,7 +210,7 @@ impl CredentialChain {
                 Outcome::NotAsked => {}
             }
         }
-        Err(CredentialsError::absent(format!("there are no credentials: {}", reasons.join("; "))))
+        Err(CredentialsError::absent(format!("no source has credentials: {}", reasons.join("; "))))
     }
 }
 

@@ -1,6 +1,7 @@
-//! `ecs`: the role of the instance of ECS that this runs on, from its metadata service.
+//! `ecs`: the role of the ECS instance, from its metadata service.
 //!
-//! Version 2 of the service wants a token first. An instance whose service knows no tokens is asked without one, unless that was switched off.
+//! Version 2 of the service requires a token. If the service does not issue tokens it is asked without one, unless that
+//! is disabled.
 //! Source: <https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata>
 
 use std::time::Duration;
@@ -22,15 +23,15 @@ const TOKEN_LIFE: &str = "x-aliyun-ecs-metadata-token-ttl-seconds";
 const TOKEN_HEADER: &str = "x-aliyun-ecs-metadata-token";
 /// How long a token lives; the most that the service allows.
 const TOKEN_SECONDS: &str = "21600";
-/// The service is on the same host: what takes longer will not come.
+/// Timeout of one request. The service runs on the same host: a slower reply means that it does not exist.
 const PATIENCE: Duration = Duration::from_secs(1);
 const TRIES: u32 = 3;
 
-/// What is known about the role before the service is asked.
+/// The role, as configured.
 pub(super) struct EcsRoleSpec<'a> {
     /// The role; the service knows it otherwise.
     pub(super) role: Option<&'a str>,
-    /// Whether somebody asked for this source: then it has to be there.
+    /// Whether the configuration names this source; then its absence is an error.
     pub(super) by_name: bool,
 }
 
@@ -79,7 +80,7 @@ pub(super) async fn of_role(
         (_, body) => {
             let grant = SessionCredentials::from_service(&body).map_err(|error| {
                 CredentialsError::broken(format!(
-                    "what the metadata service says of the role {role} is of no use: {error}"
+                    "the metadata service gives unusable credentials for the role {role}: {error}"
                 ))
             })?;
             Ok(Provided { grant, detail: format!("role {role} of this instance") })
@@ -135,7 +136,7 @@ struct Service<'a> {
 }
 
 impl Service<'_> {
-    /// What is at a path: a document, or the news that there is none.
+    /// Fetches a path: a document, or a status that says it does not exist.
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), CredentialsError> {
         let with_token = |request: &mut http::Request<Bytes>| {
             if let Some(token) = &self.token {

@@ -1,4 +1,4 @@
-//! The environment that sources look at: variables and the home folder, of this process or of a test.
+//! [`Environment`]: the variables and the home folder that sources read, of this process or of a test.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -58,16 +58,16 @@ impl Environment {
         Environment { variables, home }
     }
 
-    /// The access key in the variables, without asking anybody else: the source `environment` alone.
+    /// Returns the access key in the variables: the source `environment` alone.
     ///
     /// # Errors
-    /// Half a pair is set, or a variable is not UTF-8.
+    /// Only one of id and secret is set, or a variable is not UTF-8.
     pub fn credentials(&self) -> Result<Option<Credentials>, CredentialsError> {
         Ok(variables::read(self)?.map(|(credentials, _)| credentials))
     }
 
-    /// The access key of an id that is given apart, if the variables have its secret: beside this id, else beside none. What they say of another id does not
-    /// matter.
+    /// Returns the access key for an id that is given elsewhere, if the variables have its secret: next to this id, or
+    /// next to no id. Variables for another id are ignored.
     ///
     /// # Errors
     /// A variable is not UTF-8.

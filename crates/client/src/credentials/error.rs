@@ -1,6 +1,6 @@
-//! Why there are no credentials.
+//! [`CredentialsError`]: the failure of a source of credentials.
 
-/// Why a source gave no credentials: what happened, to what, what to do.
+/// The failure of a source: what failed, on which source, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct CredentialsError {
@@ -8,7 +8,7 @@ pub struct CredentialsError {
     message: String,
 }
 
-/// What follows from an error.
+/// The consequence of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialsErrorKind {
@@ -18,7 +18,7 @@ pub enum CredentialsErrorKind {
     Broken,
     /// A service refused to give credentials.
     Refused,
-    /// A service or the network is unavailable for the moment; asking again may help.
+    /// A service or the network is unavailable at the moment; a retry may help.
     Unavailable,
 }
 
@@ -28,7 +28,7 @@ impl CredentialsError {
         CredentialsError { kind, message: message.into() }
     }
 
-    /// What follows from it.
+    /// Its kind.
     pub const fn kind(&self) -> CredentialsErrorKind {
         self.kind
     }
@@ -49,7 +49,7 @@ impl CredentialsError {
         CredentialsError::new(CredentialsErrorKind::Unavailable, message)
     }
 
-    /// Says first what it is about.
+    /// Puts the source before the message.
     pub(super) fn about(self, what: &str) -> CredentialsError {
         CredentialsError { message: format!("{what}: {}", self.message), ..self }
     }

@@ -11,12 +11,12 @@ use crate::transport::{self, Transport, read_up_to};
 /// Most bytes of a reply.
 const MAX: usize = 64 << 10;
 
-/// What asks services for credentials.
+/// The HTTP client of sources.
 #[derive(Clone)]
 pub(super) struct HttpClient(pub(super) Arc<dyn Transport>);
 
 impl HttpClient {
-    /// Sends a request and reads its reply, both within `limit`. The error says why there is no reply.
+    /// Sends a request and reads its reply, both within `limit`.
     pub(super) async fn ask(
         &self,
         request: http::Request<Bytes>,
@@ -52,7 +52,7 @@ pub(super) fn request(method: Method, address: &Uri) -> Option<http::Request<Byt
     Some(request)
 }
 
-/// An error and what caused it.
+/// An error with its causes.
 fn reasons(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

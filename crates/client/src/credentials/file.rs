@@ -11,12 +11,12 @@ use super::error::CredentialsError;
 /// Largest file.
 const MAX: u64 = 1 << 20;
 
-/// The text of a file, without a byte order mark. A file that is not there is absent.
+/// The text of a file, without a byte order mark. A missing file makes the source absent.
 pub(super) async fn read(path: &Path) -> Result<Zeroizing<String>, CredentialsError> {
     let shown = path.display();
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            CredentialsError::absent(format!("there is no file {shown}"))
+            CredentialsError::absent(format!("the file {shown} does not exist"))
         }
         kind => CredentialsError::broken(format!("{shown} cannot be read: {kind}")),
     };
@@ -39,7 +39,7 @@ pub(super) async fn read(path: &Path) -> Result<Zeroizing<String>, CredentialsEr
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// The same for a file that somebody named: not being there is a mistake.
+/// The text of a file that the configuration names: a missing file is an error.
 pub(super) async fn read_named(path: &Path, by: &str) -> Result<Zeroizing<String>, CredentialsError> {
     read(path).await.map_err(|error| CredentialsError::broken(error.to_string()).about(by))
 }

@@ -5,7 +5,8 @@
 //! accessKeyID = …                      access-key-id = …
 //! accessKeySecret = …                  access-key-secret = …
 //! ```
-//! Names are compared without case, hyphens and underscores. Source: <https://www.alibabacloud.com/help/en/oss/developer-reference/configure-ossutil2>
+//! Names are compared ignoring case, hyphens and underscores.
+//! Source: <https://www.alibabacloud.com/help/en/oss/developer-reference/configure-ossutil2>
 
 use std::collections::HashMap;
 
@@ -42,9 +43,9 @@ impl Sections {
     fn parse(text: &str) -> Option<Sections> {
         let mut defaults = Ini::new().defaults();
         defaults.delimiters = vec!['='];
-        // A token may hold what begins comments elsewhere.
+        // A token may contain the characters that start comments elsewhere.
         defaults.inline_comment_symbols = Some(Vec::new());
-        // What stands before any section belongs to none.
+        // Entries before the first section belong to none.
         defaults.default_section = String::new();
         // The parser's own errors can quote lines.
         let parsed = Ini::new_from_defaults(defaults).read(text.to_owned()).ok()?;
@@ -116,7 +117,7 @@ impl Section<'_> {
                 ecs::of_role(context, EcsRoleSpec { role: self.value("ecsrolename"), by_name: true }).await
             }
             Some(other) => Err(CredentialsError::broken(format!(
-                "its mode {} is not supported; there are {MODES}",
+                "its mode {} is not supported; the supported modes are {MODES}",
                 aliyun::mode(self.value("mode").unwrap_or(other))
             ))),
         }

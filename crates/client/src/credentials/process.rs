@@ -1,7 +1,7 @@
 //! A command that prints credentials.
 //!
-//! It runs in a shell, without standard input and in a process group of its own, for at most 15 s. What it prints on standard error goes nowhere:
-//! it may be a secret.
+//! It runs in a shell, without standard input and in its own process group, for at most 15 s. Its standard error is
+//! discarded: it may hold a secret.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,10 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Most bytes of output.
 const MAX: usize = 64 << 10;
 
-/// Runs a command and reads what it prints.
+/// Runs a command and parses its output.
 pub(super) async fn run(command: &str) -> Result<SessionCredentials, CredentialsError> {
     let broken = |reason: &str| CredentialsError::broken(format!("the credential command {reason}"));
-    let by_hand = |what: &str| broken(&format!("{what}; run it by hand to see why"));
+    let by_hand = |what: &str| broken(&format!("{what}; run the command by hand for the reason"));
     let mut running =
         Running::start(command).map_err(|error| broken(&format!("cannot be started: {}", error.kind())))?;
     let finished = tokio::time::timeout(PATIENCE, running.finish()).await;
@@ -34,8 +34,7 @@ pub(super) async fn run(command: &str) -> Result<SessionCredentials, Credentials
             None => "was ended by a signal".to_owned(),
         }));
     }
-    SessionCredentials::from_program(&output)
-        .map_err(|error| by_hand(&format!("printed something of no use: {error}")))
+    SessionCredentials::from_program(&output).map_err(|error| by_hand(&format!("printed something of no use: {error}")))
 }
 
 /// A command and all it started; dropped before its end, all of that is stopped.
@@ -51,7 +50,7 @@ impl Running {
         Ok(Running { child: shell.spawn()?, has_ended: false })
     }
 
-    /// The end of the command and what it printed; `None` when that is too much.
+    /// The command's exit status and output; `None` if the output is too long.
     async fn finish(&mut self) -> std::io::Result<Option<(std::process::ExitStatus, Zeroizing<Vec<u8>>)>> {
         let mut output = Zeroizing::new(Vec::with_capacity(MAX + 1));
         if let Some(pipe) = self.child.stdout.take() {
@@ -78,11 +77,11 @@ impl Drop for Running {
 fn stop_group(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process_group};
     let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    // An error says that everybody has ended meanwhile.
+    // An error means that the whole group has ended.
     let _gone = group.map(|group| kill_process_group(group, Signal::KILL));
 }
 
-/// The shell itself is stopped by whoever drops it; what it started cannot be found.
+/// Dropping the child stops the shell; processes it started cannot be found.
 #[cfg(not(unix))]
 fn stop_group(_child: &Child) {}
 

@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt, Shared};
 use jiff::{SignedDuration, Timestamp};
 use osseal_wire::oss::Credentials;
 use secrecy::ExposeSecret;
 
-use super::{CredentialsError, CredentialsErrorKind, ProvideCredentials, SessionCredentials};
+use super::{CredentialsError, CredentialsErrorKind, SessionCredentials, ProvideCredentials};
 
 use crate::runtime::clock::Clock;
-use crate::runtime::retry::RetryPolicy;
+use crate::runtime::retry::{RetryAction, RetryPolicy, RetryableCall, retry};
+use crate::runtime::single_flight::{InFlight, Joined, SingleFlight};
 
 /// How long before their end credentials are renewed, in the background.
 const REFRESH_MARGIN: SignedDuration = SignedDuration::from_secs(180);
@@ -20,28 +20,29 @@ const REFRESH_MARGIN: SignedDuration = SignedDuration::from_secs(180);
 const REFRESH_LIFETIME_DIVISOR: i32 = 4;
 /// How long a failed renewal in the background is not repeated.
 const FAILED_REFRESH_PAUSE: SignedDuration = SignedDuration::from_secs(10);
-/// How a source that is unavailable is asked again.
+/// Retries of a source that is unavailable.
 const SOURCE_RETRY: RetryPolicy =
     RetryPolicy { attempts: 4, base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
-/// Credentials, fixed or renewed. Clones share them: one that renews does it for all.
+/// Credentials, fixed or renewed. Clones share them, and share one renewal.
 ///
-/// Renewal begins 180 s before the end, or in the last quarter of a shorter life, while calls go on with what there is. After the end, and when
-/// the service says that the token is no longer good, calls wait for the new ones; the old are not used again.
+/// A renewal starts in the background 180 s before expiry, or in the last quarter of a shorter lifetime, while calls use
+/// the current credentials. After expiry, and when the service rejects the token, calls wait for the renewal; the old
+/// credentials are not used again.
 #[derive(Clone)]
 pub struct SharedCredentials(Arc<Inner>);
 
 struct Inner {
-    /// None for credentials that stay what they are.
+    /// `None` for fixed credentials.
     source: Option<Arc<dyn ProvideCredentials>>,
     clock: Clock,
     state: Mutex<State>,
+    renewals: SingleFlight<(), Renewed>,
 }
 
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    flight: Option<InFlight>,
     next_refresh_at: Option<Timestamp>,
 }
 
@@ -50,8 +51,8 @@ struct Held {
     renew_at: Option<Timestamp>,
 }
 
-/// A renewal that is under way.
-type InFlight = Shared<BoxFuture<'static, Result<Arc<SessionCredentials>, CredentialsError>>>;
+/// The result of a renewal.
+type Renewed = Result<Arc<SessionCredentials>, CredentialsError>;
 
 impl SharedCredentials {
     /// Credentials from a source, which is asked when they are first needed.
@@ -61,31 +62,36 @@ impl SharedCredentials {
 
     /// The same with another clock than the system's.
     pub fn with_clock(source: impl ProvideCredentials + 'static, clock: Clock) -> SharedCredentials {
-        SharedCredentials(Arc::new(Inner { source: Some(Arc::new(source)), clock, state: Mutex::default() }))
+        SharedCredentials(Arc::new(Inner {
+            source: Some(Arc::new(source)),
+            clock,
+            state: Mutex::default(),
+            renewals: SingleFlight::default(),
+        }))
     }
 
     /// Credentials that are good now.
     pub(crate) async fn current(&self) -> Result<Arc<SessionCredentials>, CredentialsError> {
-        let flight = {
-            let mut state = self.state();
+        let renewal = {
+            let state = self.state();
             let now = (self.0.clock)();
             match &state.held {
                 Some(held) if held.grant.expires.is_none_or(|end| now < end) => {
                     let grant = held.grant.clone();
                     let is_due = held.renew_at.is_some_and(|time| time <= now);
                     if is_due && state.next_refresh_at.is_none_or(|time| time <= now) {
-                        // Nobody waits for it: there is something good.
-                        drop(self.flight(&mut state));
+                        // The current credentials are still valid, so no caller waits for the refresh.
+                        drop(self.refresh());
                     }
                     return Ok(grant);
                 }
-                _ => self.flight(&mut state),
+                _ => self.refresh(),
             }
         };
-        self.join(flight).await
+        renewal.await
     }
 
-    /// Other credentials than these, which the service no longer takes; `None` when there are none.
+    /// Credentials in place of rejected ones; `None` if no others exist.
     pub(crate) async fn instead_of(
         &self,
         rejected: &Arc<SessionCredentials>,
@@ -93,7 +99,7 @@ impl SharedCredentials {
         if self.0.source.is_none() {
             return Ok(None);
         }
-        let flight = {
+        let renewal = {
             let mut state = self.state();
             if let Some(held) = &state.held
                 && !Arc::ptr_eq(&held.grant, rejected)
@@ -101,39 +107,36 @@ impl SharedCredentials {
                 return Ok(Some(held.grant.clone()));
             }
             state.held = None;
-            self.flight(&mut state)
+            self.refresh()
         };
-        let grant = self.join(flight).await?;
+        let grant = renewal.await?;
         Ok(Some(grant).filter(|grant| !is_same(&grant.credentials, &rejected.credentials)))
     }
 
-    /// The renewal that is under way, or one that begins now.
-    fn flight(&self, state: &mut State) -> InFlight {
-        if let Some(flight) = &state.flight {
-            return flight.clone();
+    /// Joins the renewal in progress, or starts one.
+    fn refresh(&self) -> InFlight<Renewed> {
+        let credentials = self.clone();
+        let renew = async move {
+            // A source that panics fails the callers with an error.
+            let renewed = tokio::spawn(credentials.renew()).await;
+            renewed.unwrap_or_else(|_| {
+                Err(CredentialsError::unavailable("the renewal of the credentials was cut off"))
+            })
+        };
+        match self.0.renewals.join((), renew) {
+            Joined::Running(renewal) => renewal,
+            Joined::Started(renewal) => {
+                // Driven by a task of its own: a caller that stops waiting does not stop it for the others.
+                tokio::spawn(renewal.clone());
+                renewal
+            }
         }
-        // A task of its own: whoever gives up waiting does not stop it for the others.
-        let task = tokio::spawn(self.clone().renew());
-        let cut_off = |_| Err(CredentialsError::unavailable("the renewal of the credentials was cut off"));
-        let flight = async move { task.await.unwrap_or_else(cut_off) }.boxed().shared();
-        state.flight = Some(flight.clone());
-        flight
-    }
-
-    async fn join(&self, flight: InFlight) -> Result<Arc<SessionCredentials>, CredentialsError> {
-        let outcome = flight.clone().await;
-        let mut state = self.state();
-        if state.flight.as_ref().is_some_and(|known| known.ptr_eq(&flight)) {
-            state.flight = None;
-        }
-        outcome
     }
 
     async fn renew(self) -> Result<Arc<SessionCredentials>, CredentialsError> {
         let outcome = self.ask().await.map(Arc::new);
         let mut state = self.state();
         let now = (self.0.clock)();
-        state.flight = None;
         match &outcome {
             Ok(grant) => {
                 state.held = Some(Held { grant: grant.clone(), renew_at: renewal(grant, now) });
@@ -147,26 +150,12 @@ impl SharedCredentials {
         outcome
     }
 
-    /// Asks the source, again where that may help.
+    /// Asks the source, and retries while it is unavailable.
     async fn ask(&self) -> Result<SessionCredentials, CredentialsError> {
         let Some(source) = &self.0.source else {
             return Err(CredentialsError::absent("fixed credentials cannot be renewed"));
         };
-        let mut delays = SOURCE_RETRY.delays();
-        loop {
-            let error = match source.provide().await {
-                Ok(grant) => match grant.expires {
-                    Some(end) if end <= (self.0.clock)() => CredentialsError::unavailable(format!(
-                        "the source gives credentials that ended at {end}; check this machine's clock and the source"
-                    )),
-                    _ => return Ok(grant),
-                },
-                Err(error) => error,
-            };
-            let wait = delays.next().filter(|_| error.kind() == CredentialsErrorKind::Unavailable);
-            let Some(wait) = wait else { return Err(error) };
-            tokio::time::sleep(wait).await;
-        }
+        retry(&mut SourceCall { source: &**source, clock: &self.0.clock }, SOURCE_RETRY, None, None).await
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -174,11 +163,49 @@ impl SharedCredentials {
     }
 }
 
+/// One renewal with its attempts.
+struct SourceCall<'a> {
+    source: &'a dyn ProvideCredentials,
+    clock: &'a Clock,
+}
+
+impl RetryableCall for SourceCall<'_> {
+    type Output = SessionCredentials;
+    type Error = CredentialsError;
+
+    async fn attempt(&mut self, _number: u32) -> Result<SessionCredentials, CredentialsError> {
+        let grant = self.source.provide().await?;
+        match grant.expires {
+            Some(end) if end <= (self.clock)() => Err(CredentialsError::unavailable(format!(
+                "the source gives credentials that ended at {end}; check this machine's clock and the source"
+            ))),
+            _ => Ok(grant),
+        }
+    }
+
+    fn action(&self, error: &CredentialsError) -> RetryAction {
+        if error.kind() == CredentialsErrorKind::Unavailable {
+            RetryAction::Backoff { retry_after: None }
+        } else {
+            RetryAction::GiveUp
+        }
+    }
+
+    fn on_retry(&self, number: u32, error: &CredentialsError, reason: &'static str, wait: Duration) {
+        tracing::debug!(attempt = number, %error, ?wait, "{reason}");
+    }
+}
+
 impl From<Credentials> for SharedCredentials {
     fn from(credentials: Credentials) -> SharedCredentials {
         let held = Held { grant: Arc::new(SessionCredentials::permanent(credentials)), renew_at: None };
         let state = Mutex::new(State { held: Some(held), ..State::default() });
-        SharedCredentials(Arc::new(Inner { source: None, clock: Arc::new(Timestamp::now), state }))
+        SharedCredentials(Arc::new(Inner {
+            source: None,
+            clock: Arc::new(Timestamp::now),
+            state,
+            renewals: SingleFlight::default(),
+        }))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `oidc`, and roles that an access key assumes: what the token service gives.
+//! `oidc`, and roles that an access key assumes: temporary credentials from the Security Token Service (STS).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use super::error::CredentialsError;
 use super::file;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How audits call what is done, unless somebody names it.
+/// Default session name, which audit logs show.
 const SESSION: &str = "osseal";
-/// How long credentials shall be good, unless somebody says so.
+/// Default lifetime of temporary credentials, seconds.
 const SECONDS: u32 = 3600;
 
 /// A role as a file or the environment names it. Empty texts are unsaid.

@@ -46,7 +46,7 @@ pub(super) async fn find(context: &SourceContext) -> Result<Provided, Credential
     Ok(Provided { grant, detail: names::URI.to_owned() })
 }
 
-/// Whether nobody on the network can read along: TLS, this machine, or an address that never leaves the host or its link.
+/// Whether the network cannot read along: TLS, this machine, or an address that never leaves the host or its link.
 fn is_safe(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     match uri.scheme_str() {

@@ -1,4 +1,4 @@
-//! `environment`: an access key in variables; those of the object store go before those of the whole vendor.
+//! `environment`: an access key in variables. `OSS_…` variables take precedence over `ALIBABA_CLOUD_…` ones.
 
 use osseal_wire::oss::Credentials;
 
@@ -26,7 +26,7 @@ pub(super) fn read(
     Ok(None)
 }
 
-/// The access key of an id, by the secret that stands beside it, else by one that stands beside none.
+/// The access key of an id: with the secret next to it, otherwise with a secret next to no id.
 pub(super) fn read_of(environment: &Environment, id: &str) -> Result<Option<Credentials>, CredentialsError> {
     for wanted in [Some(id), None] {
         for [named, secret, token] in [names::OSS, names::ALIBABA] {

@@ -28,7 +28,8 @@ pub struct KmsBuilder {
 }
 
 impl KmsBuilder {
-    /// Who signs: fixed [`Credentials`](crate::Credentials), or [`SharedCredentials`] that are renewed, those of the store or others. Needed.
+    /// Sets the credentials: fixed [`Credentials`](crate::Credentials), or [`SharedCredentials`] that are renewed. Required.
+    /// They may be those of the store or others.
     #[must_use]
     pub fn credentials(self, credentials: impl Into<SharedCredentials>) -> Self {
         KmsBuilder { credentials: Some(credentials.into()), ..self }
@@ -46,7 +47,7 @@ impl KmsBuilder {
         KmsBuilder { limits, ..self }
     }
 
-    /// How often and how patiently calls are repeated. Unless said: 30 attempts, 200 ms, 5 s, within [`KmsLimits::operation`].
+    /// Sets the retries. Default: 30 attempts, 200 ms, 5 s, within [`KmsLimits::operation`].
     #[must_use]
     pub fn retry(self, retry: RetryPolicy) -> Self {
         KmsBuilder { retry, ..self }
@@ -58,16 +59,17 @@ impl KmsBuilder {
         KmsBuilder { clock, ..self }
     }
 
-    /// Allows requests without TLS to hosts other than this machine. Whoever is between can read every data key.
+    /// Allows requests without TLS to other machines. The network can then read every data key.
     #[must_use]
     pub fn allow_plain_http(self) -> Self {
         KmsBuilder { allow_plain_http: true, ..self }
     }
 
-    /// The account.
+    /// Builds the client. Sends no request.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: no credentials, plain http to another machine without leave. [`ErrorKind::Local`]: TLS cannot be set up.
+    /// [`ErrorKind::Usage`]: no credentials, or plain http to another machine without permission. [`ErrorKind::Local`]: TLS
+    /// cannot be set up.
     pub fn build(self) -> Result<Kms, Error> {
         let scene = Scene { operation: "open the key service", ..Scene::default() };
         let usage = |message: &str| Failure::new(ErrorKind::Usage, message).at(scene);
@@ -127,7 +129,7 @@ impl Default for KmsLimits {
 }
 
 impl Kms {
-    /// Begins an account at `endpoint`; [`osseal_wire::kms::endpoint`] knows those of regions and instances.
+    /// Starts to build a client of `endpoint`; [`osseal_wire::kms::endpoint`] knows those of regions and instances.
     pub fn builder(endpoint: Endpoint) -> KmsBuilder {
         KmsBuilder {
             endpoint,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 pub struct CachePolicy {
     /// Most values kept; 0 keeps none. An object of AES/CTR has two, a sealed one has one.
     pub entries: usize,
-    /// How often a value is given out before the service is asked again.
+    /// How often a value is used before the service is asked again.
     pub uses: u32,
     /// How long a value is kept.
     pub lifetime: Duration,
@@ -31,9 +31,10 @@ impl CachePolicy {
     pub const NONE: CachePolicy = CachePolicy { entries: 0, uses: 0, lifetime: Duration::ZERO };
 }
 
-/// A key to the service: all that its answer depends on, and what the answer is for. The content tells the suite. A cache belongs to one key with
-/// one context and at most one passphrase, so that it is enough to know which of the two are tried. What may be read has been decided before anybody
-/// asks here; answers are kept apart by the policy all the same, so that nothing that a lax reader was given is given to a strict one.
+/// The key of a cached value: everything that the service's answer depends on. The content implies the suite.
+///
+/// A cache belongs to one KMS key with one context and at most one passphrase. The read policy was checked before; it is
+/// nevertheless part of the key, so that a value unwrapped for a lax reader is never given to a strict one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct UnwrapCacheKey {
     pub(super) wrap: WrapAlgorithm,
@@ -58,7 +59,7 @@ struct State {
     /// The questions in the order in which their answers came, which is the order in which they go.
     order: BTreeMap<u64, UnwrapCacheKey>,
     count: u64,
-    /// The task that wipes what nobody asks for, which ends with its runtime.
+    /// The task that wipes expired values. It ends with its runtime.
     sweeper: Option<AbortHandle>,
 }
 
@@ -92,7 +93,7 @@ impl UnwrapCache {
         self.0.state().remove(key);
     }
 
-    /// Keeps an answer. In a runtime it is wiped when its time has come, whether anybody asks or not.
+    /// Caches a value. In a runtime it is wiped when it expires, whether it is asked for or not.
     pub(super) fn keep(&self, key: UnwrapCacheKey, secret: Arc<Secret>) {
         let policy = self.0.policy;
         if policy.entries == 0 || policy.uses == 0 || policy.lifetime.is_zero() {
@@ -129,7 +130,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes what has had its time; gives the time of the next. When there is none, the sweeper is done.
+    /// Removes expired values, and returns when the next one expires. `None`: the sweeper is done.
     fn swept(&self) -> Option<Instant> {
         let mut state = self.state();
         state.sweep(Instant::now());
@@ -143,7 +144,7 @@ impl Shared {
 }
 
 impl State {
-    /// Removes what has had its time. All lifetimes are equal, so the oldest go first.
+    /// Removes expired values. All lifetimes are equal, so the oldest expire first.
     fn sweep(&mut self, now: Instant) {
         while let Some((_, oldest)) = self.order.first_key_value() {
             if self.entries.get(oldest).is_some_and(|entry| entry.until > now) {
@@ -195,7 +196,7 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(9_999)).await;
         assert!(cache.find(&key(2)).is_some());
         tokio::time::sleep(Duration::from_millis(10_002)).await;
-        assert!(kept[2].upgrade().is_none(), "wiped in time though nobody asked");
+        assert!(kept[2].upgrade().is_none(), "wiped on expiry without a request");
         assert!(cache.find(&key(2)).is_none());
         let again = keep(&cache, 4);
         tokio::time::sleep(Duration::from_secs(21)).await;

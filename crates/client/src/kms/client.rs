@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
@@ -10,6 +11,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use osseal_core::KeyError;
 use osseal_wire::acs3;
+use osseal_wire::SessionCredentials;
 use osseal_wire::kms::json::MAX_DOCUMENT;
 use osseal_wire::kms::{Call, ErrorClass, JsonError, KmsError, REQUEST_ID};
 use osseal_wire::oss::{Credentials, Endpoint};
@@ -22,11 +24,11 @@ use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentia
 use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::ClockSkew;
 use crate::runtime::rate_limiter::RateLimiter;
-use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
+use crate::runtime::retry::{RetryAction, RetryPolicy, RetryTokenBucket, RetryableCall, retry};
 use crate::runtime::spans;
 use crate::transport::{self, Body, BoxError, Transport, TransportError};
 
-/// An account at one endpoint of the key service. Clones share connections, the rate and the counters.
+/// A client of Alibaba Cloud KMS at one endpoint. Clones share connections, the rate limit and the counters.
 #[derive(Clone)]
 pub struct Kms(pub(super) Arc<Inner>);
 
@@ -43,7 +45,7 @@ pub(super) struct Inner {
     pub(super) counters: Counters,
 }
 
-/// What has been asked so far.
+/// Counts of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KmsCounts {
     /// Requests sent, repeated ones among them.
@@ -54,7 +56,7 @@ pub struct KmsCounts {
     pub throttled: u64,
     /// Unwrapped keys that were still there.
     pub kept: u64,
-    /// Unwrapped keys that somebody else was asking for at that moment.
+    /// Unwraps that joined a request in flight.
     pub shared: u64,
 }
 
@@ -79,11 +81,11 @@ pub(super) enum CallError {
     Unavailable(String),
     /// Not for these credentials, or not with this key.
     Denied(String),
-    /// Not this call: for `Decrypt`, a blob that does not open. The service's words are not passed on where they could tell why.
+    /// Refused: for `Decrypt`, a blob that does not open. The service's message is not passed on where it could tell why.
     Refused(String),
     /// The reply is none.
     Protocol(String),
-    /// Nobody could sign.
+    /// No credentials to sign with.
     Credentials(String),
     /// The call could not be made.
     Local(String),
@@ -131,27 +133,14 @@ impl From<CredentialsError> for CallError {
     }
 }
 
-/// A failed attempt, and whether another may do better.
-struct Attempt {
+/// A failed attempt, with the next step.
+struct FailedAttempt {
     error: CallError,
-    again: RetryAction,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RetryAction {
-    No,
-    /// Paid for, so that a broken service is hardly asked more than a sound one.
-    Paid,
-    /// The service works, and says when it has had enough.
-    Free,
-    /// With other credentials, once.
-    Renewed,
-    /// By the service's clock, once.
-    Corrected,
+    action: RetryAction,
 }
 
 impl Kms {
-    /// What has been asked so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> KmsCounts {
         let counters = &self.0.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -168,7 +157,7 @@ impl Kms {
         &self.0.counters
     }
 
-    /// Makes a call, again and again where that may help, and gives back the document of success. What arrives after the deadline is dropped.
+    /// Makes a call with retries, and returns the document of its reply. A reply after the deadline is dropped.
     pub(super) async fn call(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, CallError> {
         spans::kms_call(call.name(), self.call_with_retries(call)).await
     }
@@ -176,63 +165,9 @@ impl Kms {
     async fn call_with_retries(&self, call: &Call) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let inner = &self.0;
         let deadline = Instant::now() + inner.limits.operation;
-        let mut delays = inner.retry.delays();
-        let (mut attempts, mut renewed, mut corrected) = (1, false, false);
-        let mut grant = in_time(deadline, inner.credentials.current()).await?;
-        loop {
-            let failed = match self.attempt(call, &grant.credentials, deadline).await {
-                Ok(document) => {
-                    inner.retry_tokens.refill();
-                    return Ok(document);
-                }
-                Err(failed) => failed,
-            };
-            if failed.again == RetryAction::Renewed
-                && !renewed
-                && let Some(other) = in_time(deadline, inner.credentials.instead_of(&grant)).await?
-            {
-                tracing::debug!(
-                    call = call.name(),
-                    attempt = attempts,
-                    error = failed.error.message(),
-                    "asking again with other credentials"
-                );
-                (grant, renewed) = (other, true);
-                attempts += 1;
-                count(&inner.counters.retries);
-                continue;
-            }
-            if failed.again == RetryAction::Corrected && !corrected {
-                tracing::debug!(
-                    call = call.name(),
-                    attempt = attempts,
-                    error = failed.error.message(),
-                    "asking again with the clock corrected"
-                );
-                corrected = true;
-                attempts += 1;
-                count(&inner.counters.retries);
-                continue;
-            }
-            let may = match failed.again {
-                RetryAction::No | RetryAction::Renewed | RetryAction::Corrected => false,
-                RetryAction::Free => true,
-                RetryAction::Paid => inner.retry_tokens.spend(),
-            };
-            let wait = delays.next().filter(|wait| may && Instant::now() + *wait < deadline);
-            let Some(wait) = wait else { return Err(failed.after(attempts)) };
-            tracing::debug!(
-                call = call.name(),
-                attempt = attempts,
-                error = failed.error.message(),
-                ?wait,
-                "asking the key service again"
-            );
-            attempts += 1;
-            count(&inner.counters.retries);
-            tokio::time::sleep(wait).await;
-            grant = in_time(deadline, inner.credentials.current()).await?;
-        }
+        let mut attempts = KmsCall { kms: self, call, deadline, credentials: None, count: 0 };
+        let document = retry(&mut attempts, inner.retry, Some(&inner.retry_tokens), Some(deadline)).await;
+        document.map_err(|failed| failed.after(attempts.count))
     }
 
     async fn attempt(
@@ -240,32 +175,37 @@ impl Kms {
         call: &Call,
         credentials: &Credentials,
         deadline: Instant,
-    ) -> Result<Zeroizing<Vec<u8>>, Attempt> {
+    ) -> Result<Zeroizing<Vec<u8>>, FailedAttempt> {
         let inner = &self.0;
         if timeout_at(deadline, inner.limiter.turn()).await.is_err() {
-            return Err(Attempt::unavailable("too many calls are waiting for their turn"));
+            return Err(FailedAttempt::unavailable("too many calls are waiting for their turn"));
         }
         count(&inner.counters.calls);
         spans::record_request();
         let limit = deadline.min(Instant::now() + inner.limits.call);
         match timeout_at(limit, self.exchange(call, credentials)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Attempt::unavailable("no reply in time")),
+            Err(_) => Err(FailedAttempt::unavailable("no reply in time")),
         }
     }
 
-    async fn exchange(&self, call: &Call, credentials: &Credentials) -> Result<Zeroizing<Vec<u8>>, Attempt> {
+    async fn exchange(
+        &self,
+        call: &Call,
+        credentials: &Credentials,
+    ) -> Result<Zeroizing<Vec<u8>>, FailedAttempt> {
         let inner = &self.0;
         let mut nonce = [0; 16];
-        rand::fill(&mut nonce).map_err(|_| Attempt::local("the system gives no random bytes"))?;
+        rand::fill(&mut nonce).map_err(|_| FailedAttempt::local("the system gives no random bytes"))?;
         let unsigned = |error: osseal_wire::oss::SignError| {
-            Attempt::local(format!("the call cannot be signed: {error}"))
+            FailedAttempt::local(format!("the call cannot be signed: {error}"))
         };
         let mut head = call.head(&inner.endpoint).map_err(unsigned)?;
         let (nonce, now) = (HEXLOWER.encode(&nonce), inner.now());
         acs3::sign(&mut head, b"", credentials, &nonce, now).map_err(unsigned)?;
         let request = http::Request::from_parts(head, transport::empty());
-        let reply = inner.transport.send(request).await.map_err(|error| Attempt::of_transport(&error))?;
+        let reply =
+            inner.transport.send(request).await.map_err(|error| FailedAttempt::of_transport(&error))?;
         let (head, body) = reply.into_parts();
         let request_id = spans::request_id(&head.headers, REQUEST_ID);
         spans::record_reply(request_id);
@@ -275,24 +215,77 @@ impl Kms {
             request_id,
             "the key service answered"
         );
-        let broke_off = |error| Attempt::of_transport(&TransportError::broken("the reply broke off", error));
+        let broke_off =
+            |error| FailedAttempt::of_transport(&TransportError::broken("the reply broke off", error));
         let document = read(body).await.map_err(broke_off)?;
         if head.status.is_success() {
-            return document.ok_or_else(|| Attempt::protocol(&JsonError::TooLarge.to_string()));
+            return document.ok_or_else(|| FailedAttempt::protocol(&JsonError::TooLarge.to_string()));
         }
         if head.status.is_redirection() || head.status.is_informational() {
-            return Err(Attempt::protocol(&format!("HTTP {}", head.status.as_u16())));
+            return Err(FailedAttempt::protocol(&format!("HTTP {}", head.status.as_u16())));
         }
         let error = KmsError::from_reply(head.status, &document.unwrap_or_default());
         if error.class() == ErrorClass::Throttled {
             count(&inner.counters.throttled);
         }
-        let refused = Attempt::of_refusal(&error);
+        let refused = FailedAttempt::of_refusal(&error);
         let learned = || inner.skew.learn(&head.headers, (inner.clock)());
         if error.is_clock_skewed() && learned().is_some_and(ClockSkew::believes) {
-            return Err(Attempt { again: RetryAction::Corrected, ..refused });
+            return Err(FailedAttempt { action: RetryAction::CorrectClock, ..refused });
         }
         Err(refused)
+    }
+}
+
+/// One call of the key service with its attempts.
+struct KmsCall<'a> {
+    kms: &'a Kms,
+    call: &'a Call,
+    deadline: Instant,
+    credentials: Option<Arc<SessionCredentials>>,
+    /// Attempts made.
+    count: u32,
+}
+
+impl RetryableCall for KmsCall<'_> {
+    type Output = Zeroizing<Vec<u8>>;
+    type Error = FailedAttempt;
+
+    async fn attempt(&mut self, number: u32) -> Result<Zeroizing<Vec<u8>>, FailedAttempt> {
+        self.count = number;
+        match &self.credentials {
+            Some(grant) => self.kms.attempt(self.call, &grant.credentials, self.deadline).await,
+            None => Err(FailedAttempt::local("the call was made without credentials")),
+        }
+    }
+
+    fn action(&self, failed: &FailedAttempt) -> RetryAction {
+        failed.action
+    }
+
+    async fn renew_credentials(&mut self) -> Result<bool, FailedAttempt> {
+        let Some(rejected) = &self.credentials else { return Ok(false) };
+        let renewed = in_time(self.deadline, self.kms.0.credentials.instead_of(rejected)).await?;
+        let is_renewed = renewed.is_some();
+        self.credentials = renewed.or(self.credentials.take());
+        Ok(is_renewed)
+    }
+
+    async fn prepare(&mut self) -> Result<(), FailedAttempt> {
+        self.credentials = Some(in_time(self.deadline, self.kms.0.credentials.current()).await?);
+        Ok(())
+    }
+
+    fn on_retry(&self, number: u32, failed: &FailedAttempt, reason: &'static str, wait: Duration) {
+        count(&self.kms.0.counters.retries);
+        let error = failed.error.message();
+        tracing::debug!(call = self.call.name(), attempt = number, error, ?wait, "{reason}");
+    }
+}
+
+impl From<CallError> for FailedAttempt {
+    fn from(error: CallError) -> FailedAttempt {
+        FailedAttempt { error, action: RetryAction::GiveUp }
     }
 }
 
@@ -309,43 +302,48 @@ impl fmt::Debug for Kms {
     }
 }
 
-impl Attempt {
-    fn unavailable(message: &str) -> Attempt {
-        Attempt { error: CallError::Unavailable(message.to_owned()), again: RetryAction::Paid }
-    }
-
-    fn local(message: impl Into<String>) -> Attempt {
-        Attempt { error: CallError::Local(message.into()), again: RetryAction::No }
-    }
-
-    fn protocol(what: &str) -> Attempt {
-        let message = format!("{what}; check that the endpoint is the key service's");
-        Attempt { error: CallError::Protocol(message), again: RetryAction::No }
-    }
-
-    fn of_transport(error: &TransportError) -> Attempt {
-        if error.is_retryable() {
-            Attempt::unavailable(&error.to_string())
-        } else {
-            Attempt::protocol(&error.to_string())
+impl FailedAttempt {
+    fn unavailable(message: &str) -> FailedAttempt {
+        FailedAttempt {
+            error: CallError::Unavailable(message.to_owned()),
+            action: RetryAction::Backoff { retry_after: None },
         }
     }
 
-    fn of_refusal(error: &KmsError) -> Attempt {
+    fn local(message: impl Into<String>) -> FailedAttempt {
+        FailedAttempt { error: CallError::Local(message.into()), action: RetryAction::GiveUp }
+    }
+
+    fn protocol(what: &str) -> FailedAttempt {
+        let message = format!("{what}; check that the endpoint is the key service's");
+        FailedAttempt { error: CallError::Protocol(message), action: RetryAction::GiveUp }
+    }
+
+    fn of_transport(error: &TransportError) -> FailedAttempt {
+        if error.is_retryable() {
+            FailedAttempt::unavailable(&error.to_string())
+        } else {
+            FailedAttempt::protocol(&error.to_string())
+        }
+    }
+
+    fn of_refusal(error: &KmsError) -> FailedAttempt {
         let message = match error.request_id.as_str() {
             "" => error.to_string(),
             id => format!("{error} (request {id})"),
         };
-        let (error, again) = match error.class() {
-            ErrorClass::Throttled => (CallError::Unavailable(message), RetryAction::Free),
-            ErrorClass::Unavailable => (CallError::Unavailable(message), RetryAction::Paid),
-            ErrorClass::Denied if error.is_token_expired() => {
-                (CallError::Denied(message), RetryAction::Renewed)
+        let (error, action) = match error.class() {
+            ErrorClass::Throttled => (CallError::Unavailable(message), RetryAction::FreeBackoff),
+            ErrorClass::Unavailable => {
+                (CallError::Unavailable(message), RetryAction::Backoff { retry_after: None })
             }
-            ErrorClass::Denied => (CallError::Denied(message), RetryAction::No),
-            _ => (CallError::Refused(message), RetryAction::No),
+            ErrorClass::Denied if error.is_token_expired() => {
+                (CallError::Denied(message), RetryAction::RenewCredentials)
+            }
+            ErrorClass::Denied => (CallError::Denied(message), RetryAction::GiveUp),
+            _ => (CallError::Refused(message), RetryAction::GiveUp),
         };
-        Attempt { error, again }
+        FailedAttempt { error, action }
     }
 
     /// The error after the last attempt.
@@ -368,7 +366,7 @@ async fn in_time<T>(
     Ok(timeout_at(deadline, credentials).await.map_err(late)??)
 }
 
-/// Reads a document; `None` when it is too large. There is one copy of it here, which is wiped.
+/// Reads a document; `None` if it is too long. The only copy here is wiped.
 async fn read(mut body: Body) -> Result<Option<Zeroizing<Vec<u8>>>, BoxError> {
     // Room for all of it: a buffer that grows leaves its former self behind.
     let mut document = Zeroizing::new(Vec::with_capacity(MAX_DOCUMENT));
@@ -378,7 +376,7 @@ async fn read(mut body: Body) -> Result<Option<Zeroizing<Vec<u8>>>, BoxError> {
             return Ok(None);
         }
         document.extend_from_slice(&data);
-        // Where nobody else holds it, the transport's copy ends here, too.
+        // The frame held a secret. If it has no other owner, wipe the transport's copy too.
         if let Ok(mut data) = data.try_into_mut() {
             data.zeroize();
         }

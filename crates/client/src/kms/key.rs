@@ -1,14 +1,11 @@
 //! A key that the service keeps, as the keyring uses it.
 
-use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::constant_time;
 use data_encoding::BASE64;
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, WeakShared};
 use osseal_core::{
     KeyError, KeyFuture, Secret, UnwrapKey, UnwrapRequest, WrapAlgorithm, WrapKey, Wrapped, WrappedContent,
     kms_blob_text,
@@ -24,6 +21,7 @@ use super::client::{CallError, Kms, count};
 use super::replay_detector::{Domain, ReplayDetector};
 
 use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::runtime::single_flight::{Joined, SingleFlight};
 
 /// Bytes of a data key.
 const DATA_KEY: u16 = 32;
@@ -32,7 +30,7 @@ const COUNTER: usize = 16;
 /// The one pair that `oss2` binds a blob to when it was given a passphrase.
 const PASSPHRASE: &str = "x-passphrase";
 
-/// A key of the service, by id, alias or ARN. Clones share what is kept.
+/// A KMS key, by id, alias or ARN. Clones share the cache.
 #[derive(Clone)]
 pub struct KmsKey(Arc<Inner>);
 
@@ -44,24 +42,21 @@ struct Inner {
     context: EncryptionContext,
     passphrase: Option<EncryptionContext>,
     cache: UnwrapCache,
-    flights: Mutex<HashMap<UnwrapCacheKey, WeakShared<InFlight>>>,
+    in_flight: SingleFlight<UnwrapCacheKey, Result<Arc<Secret>, KeyError>>,
     replay_detector: ReplayDetector,
-    /// Whether what is wrapped need not be unwrapped for proof, any more or at all.
+    /// Whether wrapped values need not be unwrapped for verification, after a success or at all.
     is_verified: AtomicBool,
 }
 
-/// A question on its way, for all who ask it.
-type InFlight = BoxFuture<'static, Result<Arc<Secret>, KeyError>>;
-
-/// What [`KmsKey::check`] has proven.
+/// The result of [`KmsKey::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KmsCheck {
-    /// What the key wraps it unwraps.
+    /// The key unwraps the values that it wraps.
     RoundTrip,
     /// The key makes data keys, and these credentials may not have them decrypted: enough for a writer.
     WrapsOnly {
-        /// What the service said, fit to print.
+        /// The service's reason, safe to print.
         message: String,
     },
 }
@@ -77,7 +72,7 @@ pub struct KmsKeyBuilder {
 }
 
 impl KmsKeyBuilder {
-    /// Pairs that every wrapped value is bound to, for writing and for reading. Objects of other writers have none.
+    /// Sets pairs that KMS binds every wrapped value to, on writing and on reading. Objects of other writers have none.
     pub fn context(
         self,
         pairs: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
@@ -96,8 +91,8 @@ impl KmsKeyBuilder {
         KmsKeyBuilder { cache, ..self }
     }
 
-    /// Has values unwrapped and compared after they were wrapped, until that has succeeded once. It takes a call more and the permission to
-    /// decrypt, which a writer need not have otherwise.
+    /// Unwraps each value after wrapping it and compares, until that has succeeded once. Costs one more call and the
+    /// permission to decrypt, which a writer does not need otherwise.
     #[must_use]
     pub fn verify_first(self) -> Self {
         KmsKeyBuilder { verifies_first: true, ..self }
@@ -118,7 +113,7 @@ impl KmsKeyBuilder {
             context: self.context,
             passphrase: self.passphrase,
             cache: UnwrapCache::new(self.cache),
-            flights: Mutex::default(),
+            in_flight: SingleFlight::default(),
             replay_detector,
             is_verified: AtomicBool::new(!self.verifies_first),
         })))
@@ -146,7 +141,7 @@ impl KmsKey {
     /// Makes a data key, unwraps it and compares.
     ///
     /// # Errors
-    /// What the service says of making a data key; [`KeyError::Protocol`] when the two differ.
+    /// The service's refusal to make a data key; [`KeyError::Protocol`] if the two differ.
     pub async fn check(&self) -> Result<KmsCheck, KeyError> {
         let (data_key, wrapped) = self.0.data_key().await?;
         match self.0.verify(&data_key, &wrapped).await {
@@ -224,7 +219,7 @@ impl Inner {
         let opened = self.decrypt(&kms_blob_text(wrapped), &self.context).await?;
         let bytes = opened.plaintext.to_bytes().unwrap_or_default();
         constant_time::verify_slices_are_equal(&bytes, secret.expose())
-            .map_err(|_| suspect("what it wrapped opens to something else"))?;
+            .map_err(|_| suspect("a value that it wrapped unwraps to another one"))?;
         self.is_verified.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -242,12 +237,12 @@ impl Inner {
     }
 
     /// Asks for one value, in each context that may be its own.
-    async fn ask(&self, question: &UnwrapCacheKey) -> Result<Secret, KeyError> {
-        let form = Form::of(question.content).ok_or(KeyError::UnwrapFailed)?;
-        let passphrase = self.passphrase.as_ref().filter(|_| question.is_of_oss2);
-        let first = self.decrypt(&question.blob, passphrase.unwrap_or(&self.context)).await;
+    async fn ask(&self, wanted: &UnwrapCacheKey) -> Result<Secret, KeyError> {
+        let form = Form::of(wanted.content).ok_or(KeyError::UnwrapFailed)?;
+        let passphrase = self.passphrase.as_ref().filter(|_| wanted.is_of_oss2);
+        let first = self.decrypt(&wanted.blob, passphrase.unwrap_or(&self.context)).await;
         let reply = match (first, passphrase) {
-            (Err(KeyError::UnwrapFailed), Some(_)) => self.decrypt(&question.blob, &self.context).await?,
+            (Err(KeyError::UnwrapFailed), Some(_)) => self.decrypt(&wanted.blob, &self.context).await?,
             (other, _) => other?,
         };
         match form {
@@ -262,32 +257,25 @@ impl Inner {
         }
     }
 
-    /// Asks what nobody is asking already.
-    async fn share(self: &Arc<Self>, question: UnwrapCacheKey) -> Result<Arc<Secret>, KeyError> {
-        let flight = {
-            let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(flight) = flights.get(&question).and_then(WeakShared::upgrade) {
-                count(&self.kms.counters().shared);
-                tracing::trace!(key = %self.id, "somebody asks for the same unwrapped key");
-                flight
-            } else {
-                // Questions that everybody stopped waiting for.
-                flights.retain(|_, flight| flight.upgrade().is_some());
-                let (inner, asked) = (self.clone(), question.clone());
-                let flight = async move {
-                    let outcome = inner.ask(&asked).await.map(Arc::new);
-                    if let Ok(secret) = &outcome {
-                        inner.cache.keep(asked.clone(), secret.clone());
-                    }
-                    inner.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&asked);
-                    outcome
-                };
-                let flight = flight.boxed().shared();
-                flights.extend(flight.downgrade().map(|flight| (question, flight)));
-                flight
+    /// Unwraps a value, once for all callers that want it at the same time.
+    async fn share(self: &Arc<Self>, wanted: UnwrapCacheKey) -> Result<Arc<Secret>, KeyError> {
+        let (inner, key) = (self.clone(), wanted.clone());
+        let unwrap = async move {
+            let outcome = inner.ask(&key).await.map(Arc::new);
+            // Cached before the execution ends: a caller that finds none in flight finds the value here.
+            if let Ok(secret) = &outcome {
+                inner.cache.keep(key, secret.clone());
             }
+            outcome
         };
-        flight.await
+        match self.in_flight.join(wanted, unwrap) {
+            Joined::Started(execution) => execution.await,
+            Joined::Running(execution) => {
+                count(&self.kms.counters().shared);
+                tracing::trace!(key = %self.id, "another caller is unwrapping the same key");
+                execution.await
+            }
+        }
     }
 }
 
@@ -326,14 +314,14 @@ impl UnwrapKey for KmsKey {
 
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret> {
         Box::pin(async move {
-            let question = UnwrapCacheKey::of(request);
-            let secret = match self.0.cache.find(&question) {
+            let wanted = UnwrapCacheKey::of(request);
+            let secret = match self.0.cache.find(&wanted) {
                 Some(secret) => {
                     count(&self.0.kms.counters().kept);
                     tracing::trace!(key = %self.0.id, "an unwrapped key was kept");
                     secret
                 }
-                None => self.0.share(question).await?,
+                None => self.0.share(wanted).await?,
             };
             Ok(Secret::new(secret.expose().to_vec()))
         })

@@ -1,4 +1,4 @@
-//! What makes a reply of the key service suspect: it gave the same before.
+//! Detects replayed replies of KMS: a data key, blob or request id that was seen before.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ const KEPT: usize = 16;
 
 type Digest = [u8; KEPT];
 
-/// Remembers data keys, blobs and request ids under a key of this process, so that nothing that was secret can be told from what is kept.
+/// Remembers data keys, blobs and request ids as keyed digests, so that its memory reveals no secret.
 pub(super) struct ReplayDetector {
     key: hmac::Key,
     seen: Mutex<Seen>,
@@ -26,7 +26,7 @@ struct Seen {
     order: VecDeque<Digest>,
 }
 
-/// What a value is, so that equal values of different domain do not meet.
+/// The domain of a value, so that equal values of different domains do not collide.
 #[derive(Clone, Copy)]
 pub(super) enum Domain {
     DataKey = 1,
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_before_is_known_until_it_is_forgotten() {
+    fn a_replayed_value_is_detected_until_it_is_evicted() {
         let replay_detector = ReplayDetector::new().unwrap_or_else(|| panic!("random bytes"));
         assert!(
             replay_detector.is_first(Domain::Blob, b"a") && replay_detector.is_first(Domain::DataKey, b"a")

@@ -1,5 +1,5 @@
-//! Keys that compute for a millisecond: on threads of their own, where they keep no other task waiting and the two values of an AES/CTR object are unwrapped side
-//! by side.
+//! Runs CPU-bound unwraps (RSA takes about a millisecond) on blocking threads, where they delay no other task, and where
+//! both values of an AES-CTR object are unwrapped in parallel.
 
 use std::sync::Arc;
 

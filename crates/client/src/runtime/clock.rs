@@ -4,5 +4,5 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// What time it is.
+/// A source of the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

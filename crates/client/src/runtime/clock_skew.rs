@@ -1,4 +1,4 @@
-//! How far the service's clock is ahead of this one, as far as it said.
+//! The skew between this machine's clock and the service's, learned from refusals.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -6,10 +6,10 @@ use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use osseal_wire::oss::parse_http_date;
 
-/// Most that is believed. A clock that is further off has to be set: a reply is not to choose the time of signatures freely.
+/// Largest skew that is corrected. Otherwise a forged reply could choose the time of signatures freely.
 const MOST: SignedDuration = SignedDuration::from_hours(24);
 
-/// Seconds that the service's clock is ahead; 0 until it said so.
+/// Seconds that the service's clock is ahead; 0 until learned.
 #[derive(Default)]
 pub(crate) struct ClockSkew(AtomicI64);
 
@@ -19,12 +19,12 @@ impl ClockSkew {
         ours.checked_add(SignedDuration::from_secs(self.0.load(Ordering::Relaxed))).unwrap_or(ours)
     }
 
-    /// Whether there is anything to correct.
+    /// Whether a skew is known.
     pub(crate) fn is_known(&self) -> bool {
         self.0.load(Ordering::Relaxed) != 0
     }
 
-    /// Takes the service's time from the head of a reply, if it is to be believed. Gives how far it is ahead, believed or not, if the reply has it.
+    /// Learns the skew from a reply's `Date` header, if it is within the limit. Returns the skew, even beyond the limit.
     pub(crate) fn learn(&self, headers: &HeaderMap, ours: Timestamp) -> Option<SignedDuration> {
         let date = headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
         let ahead = date.and_then(parse_http_date)?.duration_since(ours);
@@ -64,7 +64,7 @@ mod tests {
         let headers =
             HeaderMap::from_iter([(http::header::DATE, "yesterday".parse().expect("a test value"))]);
         assert_eq!(skew.learn(&headers, ours), None);
-        // A time that a clock of this machine has, and nobody can be ahead of.
+        // The latest time that this machine's clock can show: no service can be ahead of it.
         let ahead = HeaderMap::from_iter([(
             http::header::DATE,
             "Sat, 03 Jan 2026 00:00:00 GMT".parse().expect("a test value"),

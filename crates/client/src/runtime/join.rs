@@ -1,10 +1,10 @@
-//! What tasks come to.
+//! Results of spawned tasks.
 
 use tokio::task::JoinError;
 
 use crate::error::{ErrorKind, Failure};
 
-/// The outcome of a task, or none when the end of the program has stopped it. A panic goes on here.
+/// The result of a task; `None` if the runtime stopped it. A panic of the task resumes here.
 pub(crate) fn outcome<T>(done: Result<T, JoinError>) -> Option<T> {
     match done.map_err(JoinError::try_into_panic) {
         Ok(outcome) => Some(outcome),
@@ -23,7 +23,7 @@ pub(crate) fn broke_down() -> Failure {
     Failure::new(ErrorKind::Local, "a task of the transfer broke down")
 }
 
-/// What a task of ours came to; its panic is ours.
+/// The result of a task of this library. A panic of the task resumes here.
 pub(crate) fn joined<T>(done: Result<T, JoinError>) -> Result<T, Failure> {
     outcome(done).ok_or_else(stopped)
 }

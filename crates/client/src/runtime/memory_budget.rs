@@ -7,15 +7,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that one permit of the semaphore stands for: budgets of any size stay within its counters.
 const UNIT: u64 = 4096;
-/// What transfers may hold unless said, bytes.
+/// Default budget, bytes.
 const DEFAULT: u64 = 256 << 20;
 
-/// Bytes that transfers may hold in memory at a time: the parts that they read, seal and send, or receive and open. Clones share it, so that one budget
-/// can serve any number of buckets and transfers.
+/// Bounds the bytes that transfers buffer: parts being read, encrypted, sent, received and decrypted. Clones share the
+/// budget, so one budget can serve any number of buckets and transfers.
 #[derive(Clone)]
 pub struct MemoryBudget {
     units: Arc<Semaphore>,
-    /// Half of them, for what is read ahead.
+    /// Half of the budget, for pieces that are read ahead.
     ahead: Arc<Semaphore>,
     total: u32,
 }
@@ -27,16 +27,17 @@ pub(crate) struct Permit {
 }
 
 impl MemoryBudget {
-    /// A budget of so many bytes, in steps of 4 KiB and at least one. A single part that is larger is not refused: it waits until nothing else is held.
+    /// Creates a budget of this many bytes, in steps of 4 KiB and at least one. A part larger than the budget is not
+    /// refused: it waits until no other buffer is held.
     pub fn new(bytes: u64) -> MemoryBudget {
-        // What a semaphore counts is more than any machine has.
+        // A semaphore of this size exceeds the memory of any machine.
         let total = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1);
         let semaphore =
             |units: u32| Arc::new(Semaphore::new(usize::try_from(units).unwrap_or(Semaphore::MAX_PERMITS)));
         MemoryBudget { units: semaphore(total), ahead: semaphore(total / 2), total }
     }
 
-    /// Waits until so many bytes are free, and takes them. Who waits longest is first.
+    /// Waits until this many bytes are free, and takes them. Waiters are served in order.
     pub(crate) async fn take(&self, bytes: u64) -> Permit {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.total);
         match self.units.clone().acquire_many_owned(units).await {
@@ -46,8 +47,8 @@ impl MemoryBudget {
         }
     }
 
-    /// The same for what is read before anybody wants it. It never holds more than half of the budget, so that who is to take it may wait for the other half;
-    /// none of what is larger than that.
+    /// Takes bytes for a piece that is read ahead. Such pieces never hold more than half of the budget, so that their
+    /// consumer can wait for the other half. `None`: the piece is larger than half.
     pub(crate) async fn take_ahead(&self, bytes: u64) -> Option<Permit> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).ok().filter(|units| *units <= self.total / 2)?;
         let ahead = self.ahead.clone().acquire_many_owned(units.max(1)).await.ok()?;
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_is_there_again_when_dropped() {
+    fn permit_drop_releases_budget() {
         let budget = MemoryBudget::new(2 * UNIT);
         let one = budget.take(1).now_or_never().expect("room for one");
         let two = budget.clone().take(UNIT).now_or_never().expect("room for two");
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_ahead_leaves_half() {
+    fn read_ahead_leaves_half_of_the_budget() {
         let budget = MemoryBudget::new(4 * UNIT);
         let ahead = budget.take_ahead(2 * UNIT).now_or_never().expect("room").expect("half");
         assert!(budget.take_ahead(1).now_or_never().is_none());
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_the_budget_takes_all_of_it() {
+    fn a_part_larger_than_the_budget_takes_all_of_it() {
         let budget = MemoryBudget::new(0);
         let all = budget.take(u64::MAX).now_or_never().expect("nothing else is held");
         assert!(budget.take(1).now_or_never().is_none());

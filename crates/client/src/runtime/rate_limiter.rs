@@ -1,4 +1,4 @@
-//! A token bucket on tokio's clock, so that tests need not wait. (The ready-made ones have clocks of their own.)
+//! A token bucket on the clock of tokio, so that tests use virtual time. (Published ones have clocks of their own.)
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     per_second: u64,
-    /// How far behind the clock the next turn may lie: what a bucket that has filled up gives at once.
+    /// How far the next turn may lie behind the clock: the burst of a full bucket.
     burst: Duration,
     next: Mutex<Option<Instant>>,
 }
 
 impl RateLimiter {
-    /// `per_second` is at least 1; what comes in the time of `burst` may come at once.
+    /// `per_second` is at least 1. The tokens of one `burst` may be used at once.
     pub(crate) fn new(per_second: u64, burst: Duration) -> RateLimiter {
         RateLimiter { per_second: per_second.max(1), burst, next: Mutex::new(None) }
     }

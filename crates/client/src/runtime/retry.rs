@@ -1,19 +1,20 @@
-//! When to try again: full jitter between growing bounds, within a budget that all calls of a store share.
+//! The retry loop and its policy: exponential backoff with full jitter, within a token bucket that all calls of a store share.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_lc_rs::rand;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::Instant;
 
 /// How often and how patiently calls are repeated.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
     /// Most attempts of one call, the first among them; at least 1.
     pub attempts: u32,
-    /// Bound of the first wait. Each further bound is twice the one before; the wait is drawn between zero and the bound.
+    /// Bound of the first wait. Each further bound doubles; the wait is random between zero and the bound.
     pub base: Duration,
-    /// Largest bound; and the longest that a service is waited for that says how long (`Retry-After`), before a wait as usual.
+    /// Largest bound, and the most of a `Retry-After` that is honoured, to which the usual wait is added.
     pub cap: Duration,
 }
 
@@ -29,6 +30,102 @@ impl RetryPolicy {
         let builder =
             ExponentialBuilder::new().with_min_delay(self.base).with_max_delay(self.cap).with_factor(2.0);
         Delays(builder.with_max_times(self.attempts.saturating_sub(1) as usize).build())
+    }
+}
+
+/// The next step after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RetryAction {
+    /// Another attempt cannot help.
+    GiveUp,
+    /// Another attempt after a wait, paid with a token so that a broken service gets few requests.
+    Backoff { retry_after: Option<Duration> },
+    /// Another attempt after a wait, free: the service works and says when it has had enough.
+    FreeBackoff,
+    /// Another attempt with renewed credentials, once.
+    RenewCredentials,
+    /// Another attempt with the clock corrected, once.
+    CorrectClock,
+}
+
+/// A call that [`retry`] repeats.
+pub(crate) trait RetryableCall: Send {
+    /// The result of an attempt that succeeded.
+    type Output: Send;
+    /// The failure of an attempt.
+    type Error: Send + Sync;
+
+    /// Makes one attempt; the first has number 1.
+    fn attempt(&mut self, number: u32) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+
+    /// Decides on the next step after a failure.
+    fn action(&self, error: &Self::Error) -> RetryAction;
+
+    /// Replaces rejected credentials. `false`: no others exist.
+    fn renew_credentials(&mut self) -> impl Future<Output = Result<bool, Self::Error>> + Send {
+        std::future::ready(Ok(false))
+    }
+
+    /// Prepares the first attempt, and the next one after a wait: credentials must still be valid by then.
+    fn prepare(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Records that another attempt follows after `wait`.
+    fn on_retry(&self, number: u32, error: &Self::Error, reason: &'static str, wait: Duration);
+}
+
+/// Makes a call until it succeeds, its policy is exhausted, no token is left, or the next wait would end
+/// after the deadline. Every retry decision of the library is made here and in [`BodyRetryPolicy`].
+pub(crate) async fn retry<C: RetryableCall>(
+    call: &mut C,
+    policy: RetryPolicy,
+    tokens: Option<&RetryTokenBucket>,
+    deadline: Option<Instant>,
+) -> Result<C::Output, C::Error> {
+    let mut delays = policy.delays();
+    let (mut renewed, mut corrected) = (false, false);
+    let mut number = 0;
+    call.prepare().await?;
+    loop {
+        number += 1;
+        let error = match call.attempt(number).await {
+            Ok(output) => {
+                if let Some(tokens) = tokens {
+                    tokens.refill();
+                }
+                return Ok(output);
+            }
+            Err(error) => error,
+        };
+        let (is_free, retry_after) = match call.action(&error) {
+            RetryAction::RenewCredentials if !renewed => {
+                renewed = true;
+                if !call.renew_credentials().await? {
+                    return Err(error);
+                }
+                call.on_retry(number, &error, "retrying with renewed credentials", Duration::ZERO);
+                continue;
+            }
+            RetryAction::CorrectClock if !corrected => {
+                corrected = true;
+                call.on_retry(number, &error, "retrying with the clock corrected", Duration::ZERO);
+                continue;
+            }
+            RetryAction::Backoff { retry_after } => (false, retry_after),
+            RetryAction::FreeBackoff => (true, None),
+            RetryAction::GiveUp | RetryAction::RenewCredentials | RetryAction::CorrectClock => {
+                return Err(error);
+            }
+        };
+        let in_time = |wait: &Duration| deadline.is_none_or(|deadline| Instant::now() + *wait < deadline);
+        let is_paid = || is_free || tokens.is_none_or(RetryTokenBucket::spend);
+        let Some(wait) = delays.next().filter(in_time).filter(|_| is_paid()) else { return Err(error) };
+        // The jitter comes on top: clients that were all sent away until the same instant return one by one.
+        let wait = retry_after.map_or(wait, |after| after.min(policy.cap) + wait);
+        call.on_retry(number, &error, "retrying", wait);
+        tokio::time::sleep(wait).await;
+        call.prepare().await?;
     }
 }
 
@@ -50,9 +147,9 @@ pub(crate) struct BodyRetryPolicy {
 
 /// How often a body is asked for again while nothing is gained by it.
 const MAX_BODY_RETRIES: u32 = 5;
-/// Stored bytes for which it was worth it to ask again, whatever is left.
+/// Stored bytes after which a body made enough progress, however much is left.
 const PROGRESS_BYTES: u64 = 64 << 10;
-/// The share of what was asked for that is enough, too: what is small gets on by small steps, and by a bounded number of them.
+/// The share of the requested bytes that is enough progress, too: small bodies progress in small steps, a bounded number of them.
 const PROGRESS_DIVISOR: u64 = 10;
 
 impl BodyRetryPolicy {
@@ -83,8 +180,8 @@ impl BodyRetryPolicy {
         }
     }
 
-    /// The body broke off with `left` stored bytes to come: how long to wait before they are asked for, if they are. After a body that was worth it not at
-    /// all.
+    /// The body broke off with `left` stored bytes to come: the wait before they are requested, or `None` to give up. After
+    /// a body that made progress the wait is zero.
     pub(crate) fn next(&mut self, left: u64, was_slow: bool) -> Option<Duration> {
         self.failures += 1;
         if was_slow {
@@ -119,7 +216,7 @@ impl Iterator for Delays {
     }
 }
 
-/// From 0 to 1. Without random bytes there is no jitter, which is no reason to fail.
+/// A random number from 0 to 1. Without random bytes the retry still works, without jitter.
 fn fraction() -> f64 {
     let mut bytes = [0; 4];
     if rand::fill(&mut bytes).is_err() {
@@ -128,7 +225,7 @@ fn fraction() -> f64 {
     f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }
 
-/// Tokens that retries cost and successes pay back: while a service is broken, it is asked hardly more often than when it is not.
+/// Tokens that retries cost and successes pay back: a broken service gets hardly more requests than a working one.
 #[derive(Debug)]
 pub(crate) struct RetryTokenBucket(Mutex<u32>);
 
@@ -142,7 +239,7 @@ impl Default for RetryTokenBucket {
 }
 
 impl RetryTokenBucket {
-    /// Pays for one retry, if there is enough left.
+    /// Pays for one retry, if enough tokens are left.
     pub(crate) fn spend(&self) -> bool {
         let mut tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let enough = *tokens >= RETRY_COST;
@@ -189,7 +286,7 @@ mod tests {
         assert!(quarters.iter().all(|count| *count > 50), "{quarters:?}");
     }
 
-    /// Bodies of an object of that size until it has come or is given up, each of so many bytes as `body` says of those that are left.
+    /// Requests an object of `size` bytes until it is complete or given up; `body` is the bytes that each body brings of those left.
     fn bodies(size: u64, body: impl Fn(u64) -> u64, was_slow: bool) -> (u64, bool, Duration) {
         let policy = RetryPolicy { attempts: 1, base: Duration::from_secs(1), cap: Duration::from_secs(4) };
         let (mut left, mut resumes) = (size, BodyRetryPolicy::new(policy, size));

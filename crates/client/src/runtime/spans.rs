@@ -1,12 +1,12 @@
-//! Spans: one for each operation, named `oss`, and one for each call of the key service, named `kms`. All of them are made here.
+//! Spans: one per operation, named `oss`, and one per KMS call, named `kms`. All of them are created here.
 //!
 //! ```text
 //!   info   oss{operation bucket key bytes requests request_id error}
 //!   debug  └─ kms{call requests request_id error}
-//!   debug     events: each reply, each repetition with its wait
+//!   debug     events: each reply, each retry with its wait
 //! ```
-//! Recorded are names, counts, waits, statuses, codes and the identifiers of requests. Headers, queries, addresses and bodies are not: credentials,
-//! signatures and keys travel in them.
+//! Recorded are names, counts, waits, statuses, codes and request ids. Headers, queries, addresses and bodies are not:
+//! they carry credentials, signatures and keys.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,12 +17,12 @@ use tracing::{Instrument, Span};
 use crate::error::{Error, ErrorKind, Failure, Scene};
 
 tokio::task_local! {
-    /// What is under way.
+    /// The operation of the current task.
     static OPERATION: Operation;
 }
 
-/// An operation or call that is under way, for all that belongs to it. It is over, and what it came to is in its span, when the last that holds it is gone:
-/// an object that is being read holds it until it is dropped.
+/// A running operation or call, shared by everything that belongs to it. Its span closes when the last holder is
+/// dropped: an object that is being read holds it until it is dropped.
 #[derive(Clone)]
 pub(crate) struct Operation(Arc<ActiveOperation>);
 
@@ -31,7 +31,7 @@ struct ActiveOperation {
     record: Mutex<Record>,
 }
 
-/// What is recorded at the end, once: a field that is recorded again stands in a log twice.
+/// Values that are recorded once, at the end: a field that is recorded twice appears twice in a log.
 #[derive(Default)]
 struct Record {
     requests: u64,
@@ -45,7 +45,7 @@ impl Operation {
         Operation(Arc::new(ActiveOperation { span, record: Mutex::default() }))
     }
 
-    /// The one that is under way here, or one that nobody hears of.
+    /// The current operation, or a disabled one outside of operations.
     pub(crate) fn current() -> Operation {
         OPERATION.try_with(Operation::clone).unwrap_or_else(|_| Operation::begin(Span::none()))
     }
@@ -82,7 +82,7 @@ impl Drop for ActiveOperation {
     }
 }
 
-/// What a failure says of itself.
+/// An error with a kind.
 pub(crate) trait HasErrorKind {
     fn kind(&self) -> ErrorKind;
 }
@@ -100,7 +100,7 @@ impl HasErrorKind for Error {
 }
 
 impl Scene<'_> {
-    /// Runs an operation in its span, and says of its failure what it happened to.
+    /// Runs an operation in its span, and adds its context to a failure.
     pub(crate) fn run<T>(
         self,
         work: impl Future<Output = Result<T, Failure>>,
@@ -109,7 +109,7 @@ impl Scene<'_> {
         async move { traced.await.map_err(|failure| failure.at(self)) }
     }
 
-    /// Runs an operation in its span. The work is boxed: what is wrapped in many layers must not be moved in its full size through each.
+    /// Runs an operation in its span. The future is boxed: otherwise its full size is moved through every layer.
     pub(crate) fn trace<T, E: HasErrorKind>(
         self,
         work: impl Future<Output = Result<T, E>>,
@@ -169,14 +169,14 @@ pub(crate) fn record_bytes(bytes: u64) {
     update(|record| record.bytes = Some(record.bytes.unwrap_or_default() + bytes));
 }
 
-/// What belongs to no operation is in nobody's record.
+/// Outside of operations this does nothing.
 fn update(change: impl FnOnce(&mut Record)) {
     OPERATION
         .try_with(|operation| change(&mut operation.0.record.lock().unwrap_or_else(PoisonError::into_inner)))
         .unwrap_or_default();
 }
 
-/// The identifier that a reply's head gives, in a header that is named; empty when there is none.
+/// The request id in a reply's header; empty if it is missing.
 pub(crate) fn request_id<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|id| id.to_str().ok()).unwrap_or_default()
 }

@@ -7,20 +7,22 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
+use osseal_wire::SessionCredentials;
 use osseal_wire::oss::reply::{REQUEST_ID, ReplyError};
 use osseal_wire::oss::request::{Call, Request};
 use osseal_wire::oss::xml::{MAX_DOCUMENT, XmlError};
 use osseal_wire::oss::{Credentials, ServiceError, SignError, Subject, presign_v4, sign_v1, sign_v4};
-use osseal_wire::session_credentials::SessionCredentials;
 use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Failure};
+use crate::runtime::retry::{RetryAction, RetryableCall, retry};
 use crate::runtime::spans;
 use crate::service::store::Store;
 use crate::service::store_builder::SignatureVersion;
 use crate::transport::{self, Body, StallDetector, TransportError, read_up_to};
 
-/// Longest that the network may take nothing of a body, and give no reply, beside the time for what it has taken and not sent: [`MAX_BUFFERED_BYTES`] at [`MIN_UPLOAD_RATE`].
+/// Longest time in which the network takes no byte of a request and gives no reply, in addition to the time that
+/// [`MAX_BUFFERED_BYTES`] take at [`MIN_UPLOAD_RATE`].
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most bytes that lie in buffers on their way out.
 const MAX_BUFFERED_BYTES: u64 = 4 << 20;
@@ -60,7 +62,7 @@ impl OutgoingRequest {
         }
     }
 
-    /// Whether the reply's body is content, which is read as it comes. Any other is a document, and an attempt has succeeded when it is there.
+    /// Whether the reply's body is content, which is streamed. Other replies are documents: the attempt succeeds once the document has arrived.
     fn asks_for_content(&self) -> bool {
         match self {
             OutgoingRequest::ToSign(request) => matches!(request.call, Call::GetObject(_)),
@@ -117,112 +119,41 @@ impl Store {
         self.send(&OutgoingRequest::ToSign(request), payload).await
     }
 
-    /// Reads what a presigned address leads to. `headers` are those that its signature leaves open.
+    /// Reads the object of a presigned address. `headers` are those that the signature leaves open.
     pub(crate) async fn read_presigned(&self, address: Uri, headers: HeaderMap) -> Result<Reply, Failure> {
         self.send(&OutgoingRequest::Signed(address, headers), Payload::None).await
     }
 
     async fn send(&self, outgoing: &OutgoingRequest, payload: Payload) -> Result<Reply, Failure> {
-        let mut may_be_done = false;
-        self.send_with_retries(outgoing, payload, &mut may_be_done)
-            .await
-            .map_err(|failure| failure.after(may_be_done))
-    }
-
-    /// Takes down whether a failed attempt may have been done.
-    async fn send_with_retries(
-        &self,
-        outgoing: &OutgoingRequest,
-        payload: Payload,
-        may_be_done: &mut bool,
-    ) -> Result<Reply, Failure> {
-        let (repeatable, mut once) = match payload {
+        let (repeatable, stream) = match payload {
             Payload::None => (outgoing.body(), None),
             Payload::Bytes(bytes) => (Some(bytes), None),
             Payload::Stream(body) => (None, Some(body)),
         };
-        let streams = once.is_some();
-        let mut delays = self.0.retry.delays();
-        let mut attempts = 0;
-        let (mut corrected, mut renewed) = (false, false);
-        let mut grant = self.grant(outgoing).await?;
-        loop {
-            attempts += 1;
-            spans::record_request();
-            let begin = Instant::now();
-            let body = once
-                .take()
-                .unwrap_or_else(|| repeatable.clone().map_or_else(transport::empty, transport::full));
-            let failure = match self.attempt(outgoing, grant.as_deref(), body).await {
-                Ok((status, headers, body)) => {
-                    self.0.retry_tokens.refill();
-                    let request_id = spans::request_id(&headers, REQUEST_ID);
-                    spans::record_reply(request_id);
-                    tracing::debug!(
-                        call = outgoing.name(),
-                        attempt = attempts,
-                        status = status.as_u16(),
-                        request_id,
-                        took = ?begin.elapsed(),
-                        "answered"
-                    );
-                    return Ok(Reply { status, headers, body, may_be_done_before: *may_be_done });
-                }
-                Err(failure) => failure,
-            };
-            *may_be_done |= failure.may_be_done;
-            spans::record_reply(failure.request_id.as_deref().unwrap_or_default());
-            let again = |why: &str, wait: Duration| {
-                tracing::debug!(
-                    call = outgoing.name(),
-                    attempt = attempts,
-                    status = failure.status,
-                    code = failure.code,
-                    request_id = failure.request_id,
-                    error = failure.message,
-                    took = ?begin.elapsed(),
-                    ?wait,
-                    "{why}"
-                );
-            };
-            if failure.is_token_expired() && !renewed {
-                renewed = true;
-                // What cannot be sent again leaves good credentials to those who come after it.
-                let other = self.other_grant(grant.as_ref()).await?;
-                if other.is_some() && !streams {
-                    again("asking again with other credentials", Duration::ZERO);
-                    grant = other;
-                    continue;
-                }
-            }
-            if streams {
-                return Err(failure);
-            }
-            if failure.is_skewed() && !corrected && self.0.skew.is_known() {
-                corrected = true;
-                again("asking again with the clock corrected", Duration::ZERO);
-                continue;
-            }
-            let wait = delays.next().filter(|_| failure.is_transient() && self.0.retry_tokens.spend());
-            let Some(wait) = wait else { return Err(failure) };
-            // All who were sent away together come back one by one.
-            let wait = failure.retry_after.map_or(wait, |asked| asked.min(self.0.retry.cap) + wait);
-            again("trying again", wait);
-            tokio::time::sleep(wait).await;
-            grant = self.grant(outgoing).await?;
-        }
+        let mut call = StoreCall {
+            store: self,
+            outgoing,
+            is_streaming: stream.is_some(),
+            repeatable,
+            stream,
+            credentials: None,
+            may_be_done: false,
+            attempt_start: Instant::now(),
+        };
+        let sent = retry(&mut call, self.0.retry, Some(&self.0.retry_tokens), None).await;
+        sent.map_err(|failure| failure.after(call.may_be_done))
     }
 
-    /// Credentials that are good now, for what is to be signed.
-    async fn grant(&self, outgoing: &OutgoingRequest) -> Result<Option<Arc<SessionCredentials>>, Failure> {
+    /// Credentials that are valid now, for a request that has to be signed.
+    async fn credentials(&self, outgoing: &OutgoingRequest) -> Result<Option<Arc<SessionCredentials>>, Failure> {
         match (outgoing, &self.0.credentials) {
             (OutgoingRequest::ToSign(_), Some(credentials)) => Ok(Some(credentials.current().await?)),
             _ => Ok(None),
         }
     }
 
-    /// Credentials in place of those that the service refused.
-    async fn other_grant(
+    /// Credentials that replace rejected ones.
+    async fn renewed_credentials(
         &self,
         rejected: Option<&Arc<SessionCredentials>>,
     ) -> Result<Option<Arc<SessionCredentials>>, Failure> {
@@ -282,8 +213,8 @@ impl Store {
         .map_err(unsigned)
     }
 
-    /// Signs the address of a request instead of its headers, good for some seconds from now, or until temporary credentials end. Gives the
-    /// address and the end of its life.
+    /// Signs the address of a request instead of its headers, valid for `seconds`, or until temporary credentials expire.
+    /// Returns the address and its expiry.
     pub(crate) async fn presign(&self, request: &Request, seconds: u32) -> Result<(Uri, Timestamp), Failure> {
         let Some(credentials) = &self.0.credentials else {
             return Err(Failure::new(ErrorKind::Usage, "a store without credentials cannot sign addresses"));
@@ -341,6 +272,100 @@ impl Store {
             failure.message = format!("{} (it is {} minutes off)", failure.message, ahead.as_mins().abs());
         }
         failure
+    }
+}
+
+/// One call with its attempts.
+struct StoreCall<'a> {
+    store: &'a Store,
+    outgoing: &'a OutgoingRequest,
+    /// The body of every attempt.
+    repeatable: Option<Bytes>,
+    /// The body of the only attempt.
+    stream: Option<Body>,
+    is_streaming: bool,
+    credentials: Option<Arc<SessionCredentials>>,
+    /// Whether the service may have executed a failed attempt.
+    may_be_done: bool,
+    attempt_start: Instant,
+}
+
+impl RetryableCall for StoreCall<'_> {
+    type Output = Reply;
+    type Error = Failure;
+
+    async fn attempt(&mut self, number: u32) -> Result<Reply, Failure> {
+        spans::record_request();
+        self.attempt_start = Instant::now();
+        let body = self
+            .stream
+            .take()
+            .unwrap_or_else(|| self.repeatable.clone().map_or_else(transport::empty, transport::full));
+        match self.store.attempt(self.outgoing, self.credentials.as_deref(), body).await {
+            Ok((status, headers, body)) => {
+                let request_id = spans::request_id(&headers, REQUEST_ID);
+                spans::record_reply(request_id);
+                tracing::debug!(
+                    call = self.outgoing.name(),
+                    attempt = number,
+                    status = status.as_u16(),
+                    request_id,
+                    took = ?self.attempt_start.elapsed(),
+                    "answered"
+                );
+                Ok(Reply { status, headers, body, may_be_done_before: self.may_be_done })
+            }
+            Err(failure) => {
+                self.may_be_done |= failure.may_be_done;
+                spans::record_reply(failure.request_id.as_deref().unwrap_or_default());
+                Err(failure)
+            }
+        }
+    }
+
+    fn action(&self, failure: &Failure) -> RetryAction {
+        if failure.is_token_expired() {
+            return RetryAction::RenewCredentials;
+        }
+        if self.is_streaming {
+            return RetryAction::GiveUp;
+        }
+        if failure.is_skewed() && self.store.0.skew.is_known() {
+            return RetryAction::CorrectClock;
+        }
+        if failure.is_transient() {
+            return RetryAction::Backoff { retry_after: failure.retry_after };
+        }
+        RetryAction::GiveUp
+    }
+
+    /// A streamed call cannot be repeated, but leaves valid credentials to the calls that follow.
+    async fn renew_credentials(&mut self) -> Result<bool, Failure> {
+        let renewed = self.store.renewed_credentials(self.credentials.as_ref()).await?;
+        if renewed.is_none() || self.is_streaming {
+            return Ok(false);
+        }
+        self.credentials = renewed;
+        Ok(true)
+    }
+
+    async fn prepare(&mut self) -> Result<(), Failure> {
+        self.credentials = self.store.credentials(self.outgoing).await?;
+        Ok(())
+    }
+
+    fn on_retry(&self, number: u32, failure: &Failure, reason: &'static str, wait: Duration) {
+        tracing::debug!(
+            call = self.outgoing.name(),
+            attempt = number,
+            status = failure.status,
+            code = failure.code,
+            request_id = failure.request_id,
+            error = failure.message,
+            took = ?self.attempt_start.elapsed(),
+            ?wait,
+            "{reason}"
+        );
     }
 }
 

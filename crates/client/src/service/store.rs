@@ -18,7 +18,7 @@ use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
 use crate::service::store_builder::SignatureVersion;
 use crate::transport::Transport;
 
-/// An account at one endpoint. Clones share connections, the retry retry_tokens and the clock's correction.
+/// An account at one endpoint. Clones share connections, the retry tokens and the clock correction.
 #[derive(Clone)]
 pub struct Store(pub(super) Arc<Inner>);
 
@@ -105,7 +105,7 @@ impl Store {
         scene.run(removed).await
     }
 
-    /// The endpoint, for what has to tell one store from another.
+    /// The endpoint, which distinguishes one store from another.
     pub(crate) fn host(&self) -> String {
         self.0.endpoint.to_string()
     }
@@ -118,7 +118,7 @@ impl Store {
         self.0.transport.clone()
     }
 
-    /// Waits until what dropped operations left behind is cleaned up.
+    /// Waits until the cleanup of dropped operations has finished.
     pub async fn idle(&self) {
         loop {
             let cleaned = self.0.cleaned.notified();

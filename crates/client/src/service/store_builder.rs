@@ -57,14 +57,14 @@ impl Store {
 }
 
 impl StoreBuilder {
-    /// Who signs: fixed [`Credentials`](crate::Credentials), or [`SharedCredentials`] that are renewed. Needed, unless the store is
-    /// [`StoreBuilder::anonymous`].
+    /// Sets the credentials: fixed [`Credentials`](crate::Credentials), or [`SharedCredentials`] that are renewed. Required
+    /// unless the store is [`StoreBuilder::anonymous`].
     #[must_use]
     pub fn credentials(self, credentials: impl Into<SharedCredentials>) -> Self {
         StoreBuilder { credentials: Some(credentials.into()), is_anonymous: false, ..self }
     }
 
-    /// Signs nothing: for buckets that everybody may read, and for presigned URLs.
+    /// Signs no request: for public buckets and presigned URLs.
     #[must_use]
     pub fn anonymous(self) -> Self {
         StoreBuilder { credentials: None, is_anonymous: true, ..self }
@@ -101,18 +101,18 @@ impl StoreBuilder {
         StoreBuilder { clock, ..self }
     }
 
-    /// Allows requests without TLS to hosts other than this machine. Whoever is between can read the token of temporary credentials and
+    /// Allows requests without TLS to other machines. The network can then read the token of temporary credentials and
     /// replay requests.
     #[must_use]
     pub fn allow_plain_http(self) -> Self {
         StoreBuilder { allow_plain_http: true, ..self }
     }
 
-    /// The store.
+    /// Builds the store. Sends no request.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: no credentials, no region, plain http to another machine without leave. [`ErrorKind::Local`]: TLS cannot be
-    /// set up.
+    /// [`ErrorKind::Usage`]: no credentials, no region, or plain http to another machine without permission.
+    /// [`ErrorKind::Local`]: TLS cannot be set up.
     pub fn build(self) -> Result<Store, Error> {
         let scene = Scene { operation: "open the store", ..Scene::default() };
         let usage = |message: &str| Failure::new(ErrorKind::Usage, message).at(scene);

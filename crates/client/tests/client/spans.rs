@@ -201,7 +201,7 @@ async fn repetitions_are_events_of_their_operation() {
     world.order(Operation::PutObject, Action::refuse(503, "ServiceUnavailable"));
     bucket.put("k", ramp(1000), PutOptions::default()).await.unwrap();
     only(&watch, "put", &[("requests", "2"), ("bytes", "1000")]);
-    let [again] = &watch.events("trying again")[..] else { panic!("one") };
+    let [again] = &watch.events("retrying")[..] else { panic!("one") };
     assert_eq!(again.within, ["oss"]);
     for (name, value) in
         [("call", "PutObject"), ("attempt", "1"), ("status", "503"), ("code", "ServiceUnavailable")]
@@ -340,7 +340,7 @@ async fn every_call_of_the_key_service_has_a_span_within_its_operation() {
         assert!(calls.iter().all(|call| call.within == ["oss"] && !call.fields["request_id"].is_empty()));
         let made = calls.iter().find(|call| call.fields["call"] == "GenerateDataKey").unwrap();
         assert_eq!(made.fields["requests"], "2");
-        let [again] = &watch.events("asking the key service again")[..] else { panic!("one") };
+        let [again] = &watch.events("retrying")[..] else { panic!("one") };
         assert_eq!((&again.within[..], again.fields["attempt"].as_str()), (&["kms", "oss"][..], "1"));
         assert!(again.fields["error"].contains("Rejected.Throttling"), "{again:?}");
 
