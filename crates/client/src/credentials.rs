@@ -1,15 +1,15 @@
-//! Where credentials come from, and how they stay good.
+//! Credentials: their sources, and their renewal.
 //!
 //! ```text
-//!   StoreBuilder ──► SharedCredentials ──► ProvideCredentials    the joint
+//!   StoreBuilder ──► SharedCredentials ──► ProvideCredentials    the extension point
 //!                    one renewal at a time      ▲
 //!                                        CredentialChain ──► environment, oidc, aliyun, ossutil, ecs, uri
 //! ```
-//! Nothing here knows what is signed with them. Nothing reads the environment or a file unless a [`CredentialChain`] was made for it.
+//! Nothing reads the environment or a file unless the application creates a [`CredentialChain`].
 //!
-//! A source that is *absent* is passed over: no variable, no file, no answer from the metadata service of ECS. A source that is *there but broken*
-//! ends the search, so that a misspelt file does not silently hand the work to another account. No error repeats a secret, the content of a file, a
-//! reply or the output of a command.
+//! An *absent* source is skipped: no variable, no file, no answer from the ECS metadata service. A source that *exists but
+//! is broken* ends the search, so that a misspelt file does not silently switch to another account. No error repeats a
+//! secret, the content of a file, a reply, or the output of a command.
 
 mod aliyun;
 mod chain;
@@ -33,13 +33,13 @@ pub use error::{CredentialsError, CredentialsErrorKind};
 pub use osseal_wire::session_credentials::SessionCredentials;
 pub use shared::SharedCredentials;
 
-/// The joint for credentials: what gets them, afresh each time it is asked.
+/// A source of credentials.
 ///
-/// [`SharedCredentials`] asks one question at a time and keeps the answer; an implementation caches nothing and repeats nothing.
+/// [`SharedCredentials`] caches the result, retries, and makes one call at a time; an implementation does neither.
 pub trait ProvideCredentials: Send + Sync {
     /// Gets credentials.
     ///
     /// # Errors
-    /// [`CredentialsError`], whose kind says whether asking again may help.
+    /// [`CredentialsError`]; its kind says whether a retry may help.
     fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>>;
 }

@@ -1,13 +1,13 @@
-//! Keys that a key service keeps: Alibaba Cloud KMS.
+//! Keys in Alibaba Cloud KMS.
 //!
 //! ```text
 //!   Keyring ──► KmsKey ──► Kms ──► Transport
-//!               checks     rate, signature, attempts, deadlines
+//!               checks     rate limit, signature, retries, deadlines
 //!               of replies
-//!               cache, one call for equal questions
+//!               cache, single-flight
 //! ```
-//! Writing takes a data key of the service (`GenerateDataKey`), and for AES/CTR the counter encrypted by it (`Encrypt`), asked for at the same time;
-//! reading takes one `Decrypt` for each wrapped value. Region and key come from the keyring, never from an object.
+//! Writing makes one `GenerateDataKey` call, and for AES-CTR one `Encrypt` call for the counter at the same time. Reading
+//! makes one `Decrypt` call per wrapped value. Region and key come from the keyring, never from an object.
 
 mod builder;
 mod cache;

@@ -1,13 +1,14 @@
-//! The state directory: what transfers remember from one process to the next. It is hostile input all the same.
+//! The state directory: records that transfers keep between processes. Its content is treated as hostile input.
 //!
 //! ```text
-//!   key              32 random bytes that records are authenticated with, mode 0600
-//!   NAME.record      "osseal state" ‖ version ‖ u32 length ‖ content ‖ HMAC-SHA-256 over name and all of that
+//!   key              32 random bytes that authenticate the records, mode 0600
+//!   NAME.record      "osseal state" ‖ version ‖ u32 length ‖ content ‖ HMAC-SHA-256 over the name and all of that
 //!   NAME.lock        locked while a process uses the record
 //! ```
 //!
-//! The directory is the user's and has mode 0700. A record is written under a temporary name, synced, renamed, and its directory synced. One that is cut,
-//! changed, of another name, too long, or a file of somebody else counts as absent.
+//! The directory belongs to the user and has mode 0700. A record is written under a temporary name, synced and renamed,
+//! and its directory is synced. A record that is truncated, changed, stored under another name, too long, or owned by
+//! another user counts as absent.
 
 pub(crate) mod system;
 
@@ -35,7 +36,7 @@ const KEY: &str = "key";
 const KEY_LEN: usize = 32;
 /// How often a lock is tried for whose file is taken away meanwhile.
 const ATTEMPTS: u32 = 16;
-/// How long somebody holds a lock, at the most, who only looks whether it is held.
+/// Longest time for which a process that only tests a lock may hold it.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A directory with records of transfers, and the key that authenticates them. Clones share it.
@@ -56,20 +57,20 @@ pub enum StateError {
     Io {
         /// The directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// It, or the key in it, could be read or changed by others, or is not what it should be.
+    /// Other users can read or change the directory or its key, or it is not a directory.
     #[error("the state directory {path} is not safe to use: {reason}")]
     Unsafe {
         /// The directory.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: &'static str,
     },
 }
 
-/// What a record is about, as a digest: it names files and tells nothing.
+/// The name of a record: a digest, which reveals nothing of its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecordName([u8; 32]);
 
@@ -82,7 +83,7 @@ pub(crate) struct Record {
 }
 
 impl RecordName {
-    /// The name of what `parts` together identify, for one kind of transfer.
+    /// The name of the record that `parts` together identify, for one kind of transfer.
     pub(crate) fn of(kind: &str, parts: &[&[u8]]) -> RecordName {
         let mut digest = Context::new(&SHA256);
         for part in std::iter::once(kind.as_bytes()).chain(parts.iter().copied()) {
@@ -100,7 +101,7 @@ impl RecordName {
         HEXLOWER.decode(digits.as_bytes()).ok()?.try_into().ok().map(RecordName)
     }
 
-    /// What a tag is of.
+    /// The bytes that a tag authenticates.
     fn signed(&self, bytes: &[u8]) -> Vec<u8> {
         [&self.0[..], bytes].concat()
     }
@@ -154,7 +155,7 @@ impl StateDir {
                 }
                 Err(std::fs::TryLockError::Error(error)) => return Err(error),
             }
-            // Who had it before may have taken the file away, and another may have made it again.
+            // The previous holder may have removed the file, and another process created it again.
             if path
                 .symlink_metadata()
                 .is_ok_and(|there| lock.metadata().is_ok_and(|ours| system::is_same(&there, &ours)))
@@ -165,7 +166,7 @@ impl StateDir {
         Ok(None)
     }
 
-    /// 32 hexadecimal digits for what lies elsewhere and a record is about: others in every state directory.
+    /// 32 hexadecimal digits for a file outside of the directory that a record describes. They differ per state directory.
     pub(crate) fn digits(&self, name: RecordName) -> String {
         HEXLOWER.encode(&hmac::sign(&self.0.key, &name.signed(b"file")).as_ref()[..16])
     }
@@ -184,7 +185,7 @@ impl StateDir {
         names.collect()
     }
 
-    /// What was stored last under a name, if that is there and authentic. Whoever uses the record may store something else at any time.
+    /// The latest content of a record, if it exists and is authentic. The process that uses the record may replace it at any time.
     pub(crate) fn load(&self, name: RecordName) -> io::Result<Option<Vec<u8>>> {
         let Some(bytes) = read(&self.file(name, "record"), HEAD + MAX_CONTENT + TAG)? else {
             return Ok(None);
@@ -208,7 +209,7 @@ impl StateDir {
         }
     }
 
-    /// Device and inode of a record's lock, and whether a process has it. None when there is no lock, and so nobody who has it.
+    /// Device and inode of a record's lock, and whether a process holds it. `None`: no process ever locked it.
     pub(crate) fn lock(&self, name: RecordName) -> io::Result<Option<((u64, u64), bool)>> {
         let lock = match system::open(OpenOptions::new().write(true), &self.file(name, "lock")) {
             Ok(lock) => lock,
@@ -231,12 +232,12 @@ impl std::fmt::Debug for StateDir {
 }
 
 impl Record {
-    /// What was stored last, if that is there and authentic.
+    /// The latest content, if it exists and is authentic.
     pub(crate) fn load(&self) -> io::Result<Option<Vec<u8>>> {
         self.state.load(self.name)
     }
 
-    /// Stores it in place of what was there; it is on the disk when this returns.
+    /// Replaces the content; the disk holds it when this returns.
     pub(crate) fn store(&self, content: &[u8]) -> io::Result<()> {
         let length = u32::try_from(content.len()).ok().filter(|_| content.len() <= MAX_CONTENT);
         let length = length.ok_or(io::ErrorKind::FileTooLarge)?;
@@ -253,7 +254,7 @@ impl Record {
         system::sync_folder(folder)
     }
 
-    /// Device and inode of the lock, which stays when the record is replaced: a copy of the directory has another one.
+    /// Device and inode of the lock, which survives replacements of the record. A copy of the directory has another one.
     pub(crate) fn lock_identity(&self) -> io::Result<(u64, u64)> {
         Ok(system::identity(&self.lock.metadata()?))
     }
@@ -270,7 +271,7 @@ impl Record {
     }
 }
 
-/// A file of ours that is no link, whole; one that is longer than `most` bytes is cut after one byte more.
+/// Reads a file that is ours and no link. A file longer than `most` is cut one byte after that.
 fn read(path: &Path, most: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let file = match system::open(OpenOptions::new().read(true), path) {
         Ok(file) => file,
@@ -293,7 +294,7 @@ fn read(path: &Path, most: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 /// Draws the key. Of two processes that do so at a time, one's stays.
 fn make_key(folder: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut key = Zeroizing::new(vec![0; KEY_LEN]);
-    aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("no random bytes are to be had"))?;
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("the system provides no random bytes"))?;
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(&key)?;
     file.as_file().sync_all()?;
@@ -330,7 +331,7 @@ mod tests {
     }
 
     fn taken(state: &StateDir, text: &str) -> Record {
-        state.take(name(text)).expect("no trouble").expect("nobody else has it")
+        state.take(name(text)).expect("no trouble").expect("no other process holds it")
     }
 
     #[test]
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_is_there_for_the_next() {
+    fn a_stored_record_is_loaded_by_the_next_holder() {
         let (_folder, state) = state();
         let record = taken(&state, "a");
         assert_eq!(record.load().expect("readable"), None);
@@ -374,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_at_a_lock_hinders_nobody() {
+    fn testing_a_lock_delays_no_holder() {
         let (_folder, state) = state();
         assert_eq!(state.lock(name("a")).expect("readable"), None);
         let record = taken(&state, "a");

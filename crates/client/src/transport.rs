@@ -19,16 +19,16 @@ pub use throttled::Throttled;
 
 /// A body on its way out or in.
 pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
-/// What breaks a body off.
+/// The error of a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Longest that making a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Sends one request and gives back the reply as soon as its head is there.
+/// Sends one HTTP request, and returns the reply as soon as its head has arrived.
 ///
-/// A transport does not retry, follow redirects, decompress or sign: all that lies above it. Requests come with `Host`, and with
-/// `Content-Length` whenever their length is known. Dropping the future or the reply's body gives the connection up.
+/// A transport does not retry, follow redirects, decompress or sign; the layers above do. Requests carry `Host`, and
+/// `Content-Length` if their length is known. Dropping the future or the reply's body closes the connection.
 pub trait Transport: Send + Sync {
     /// Sends a request.
     fn send(
@@ -49,7 +49,7 @@ pub struct TransportError {
 }
 
 impl TransportError {
-    /// There was no connection: not a byte of the request has left.
+    /// No connection was made: no byte of the request was sent.
     pub fn unsent(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
         TransportError { is_sent: false, ..TransportError::broken(message, source) }
     }
@@ -65,7 +65,7 @@ impl TransportError {
         TransportError { is_retryable: false, ..TransportError::broken(message, source) }
     }
 
-    /// The request cannot be sent, or the other side is not who it says it is: not a byte of the request has left.
+    /// The request cannot be sent, or the peer failed to authenticate: no byte of the request was sent.
     pub fn refused(message: impl Into<String>, source: impl Into<BoxError>) -> TransportError {
         TransportError { is_sent: false, ..TransportError::fatal(message, source) }
     }
@@ -91,8 +91,8 @@ impl TransportError {
     }
 }
 
-/// HTTP/1.1 over TLS, or in the clear. Certificates are checked against the system's roots. Redirects are not followed, replies not
-/// decompressed, proxies of the environment not used.
+/// HTTP/1.1 over TLS, or in the clear. Verifies certificates against the system roots. Does not follow redirects,
+/// decompress replies, or use proxies of the environment.
 #[derive(Clone, Debug)]
 pub struct Https {
     client: reqwest::Client,
@@ -104,14 +104,13 @@ impl Https {
         Https::build(|builder| builder)
     }
 
-    /// The same, for a server whose certificate is of an authority of its own, such as a dedicated instance of the key service: certificates are checked
-    /// against those in `pem`, and no others.
+    /// Like [`Https::new`], for a server with its own certificate authority, such as a dedicated KMS instance: trusts the
+    /// certificates in `pem` and no others.
     ///
     /// # Errors
-    /// Also when `pem` holds no certificate.
+    /// `pem` holds no certificate.
     pub fn trusting(pem: &[u8]) -> Result<Https, TransportError> {
-        let malformed =
-            |error: BoxError| TransportError::refused("there is no certificate in the PEM file", error);
+        let malformed = |error: BoxError| TransportError::refused("the PEM file holds no certificate", error);
         let authorities =
             reqwest::Certificate::from_pem_bundle(pem).map_err(|error| malformed(error.into()))?;
         if authorities.is_empty() {
@@ -158,7 +157,7 @@ impl Transport for Https {
     }
 }
 
-/// Bodies that come in one piece stay in one; others are streamed, at the length that the head gives.
+/// Sends a body of one frame as it is; others are streamed with the length in the head.
 async fn outgoing(mut body: Body) -> Result<reqwest::Body, TransportError> {
     if body.is_end_stream() {
         return Ok(reqwest::Body::from(Bytes::new()));
@@ -182,7 +181,7 @@ async fn outgoing(mut body: Body) -> Result<reqwest::Body, TransportError> {
 
 fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    // A builder's error or a certificate that is not good does not get better by trying again.
+    // An invalid request or certificate fails the same way on a retry.
     let tls = error.is_connect() && root_text(&error).contains("certificate");
     if tls {
         TransportError::refused("the endpoint's TLS certificate is not accepted", error)

@@ -170,7 +170,7 @@ impl Shown {
             sources.push(json!({ "source": source.name(), "state": state, "reason": reason }));
         }
         if findings.iter().all(|finding| matches!(finding.outcome, Outcome::PassedOver(_))) {
-            self.fail(CredentialsErrorKind::Absent, "there are no credentials".to_owned());
+            self.fail(CredentialsErrorKind::Absent, "no source has credentials".to_owned());
         }
         self.json.insert("sources".to_owned(), Value::Array(sources));
         Ok(())

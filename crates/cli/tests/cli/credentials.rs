@@ -106,7 +106,7 @@ fn every_source_signs() {
         home.run(&["ls"]).ok();
         let other = if source == "aliyun" { "ossutil" } else { "aliyun" };
         home.write("osseal.toml", format!("[profile.default]\ncredentials = \"{other}\"\n"));
-        home.run(&["ls"]).fails(2, &["there are no credentials", &format!("{other}: there is no file")]);
+        home.run(&["ls"]).fails(2, &["no source has credentials", &format!("{other}: the file")]);
     }
 }
 
@@ -265,7 +265,7 @@ fn what_lies_about_names_no_commands() {
     home.run(&["ls"]).fails(2, &["the credential command"]);
     std::fs::remove_file(home.path().join("ran")).unwrap();
     let home = home.set("HOME", elsewhere.path().to_str().unwrap());
-    home.run(&["ls"]).fails(2, &["there are no credentials"]);
+    home.run(&["ls"]).fails(2, &["no source has credentials"]);
     assert!(!home.path().join("ran").exists());
 }
 
@@ -325,7 +325,7 @@ fn the_sample_is_a_configuration() {
     home.run(&["--config", "sample.toml", "config", "init"]).ok();
     home.run(&["keys", "new", "rsa", "backup.pem", "--bits", "2048"]).ok();
     let shown = home.run(&["--config", "sample.toml", "config", "show"]);
-    shown.fails(2, &["there are no credentials"]);
+    shown.fails(2, &["no source has credentials"]);
     let text = String::from_utf8(home.read("sample.toml")).unwrap();
     let switched: String = text
         .lines()
@@ -343,7 +343,7 @@ fn the_sample_is_a_configuration() {
     let ended = home.run(&["--config", "full.toml", "--json", "config", "show"]);
     let value: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((&value["keyring"][0], &value["sources"][0]["source"]), (&"backup".into(), &"ecs".into()));
-    ended.fails(2, &["there are no credentials"]);
+    ended.fails(2, &["no source has credentials"]);
 }
 
 #[test]

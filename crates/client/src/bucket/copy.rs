@@ -1,4 +1,4 @@
-//! Copy: by the service, without opening anything. What was encrypted stays encrypted with the same envelope, and that is proven.
+//! Copies on the service side, without decryption. The copy keeps its envelope, and that is verified.
 
 use std::sync::Arc;
 
@@ -146,7 +146,7 @@ async fn described_copy(
     }
 }
 
-/// An object that was copied onto itself has lost its envelope: nobody could open it. We still know it.
+/// Puts the envelope back on an object that lost it when it was copied onto itself. Without it the object cannot be opened.
 async fn put_envelope_back(
     bucket: &Arc<BucketContext>,
     plan: &Plan<'_>,
@@ -199,10 +199,10 @@ impl Plan<'_> {
     }
 }
 
-/// All copies of an object look alike, so nothing tells whether the one that is there is of an attempt whose reply was lost.
+/// Copies of one object are indistinguishable, so an existing copy does not show that a lost attempt succeeded.
 fn perhaps_copied(mut failure: Failure) -> Failure {
     if failure.may_be_done {
-        failure.message += "; the copy may have been made all the same";
+        failure.message += "; the copy may have been made";
     }
     failure
 }

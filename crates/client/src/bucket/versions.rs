@@ -1,4 +1,4 @@
-//! Versions: removals that leave markers, listings of what is kept, and the removal of many objects.
+//! Deletion of objects and versions, and listings of versions.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ use crate::object::context::BucketContext;
 use crate::object::options::{DeleteItem, ListVersionsOptions};
 use crate::service::send::Payload;
 
-/// What a removal did.
+/// The result of a deletion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteReport {
-    /// The delete marker that was made or, where a version was asked for, the version that is gone. None in buckets without versions.
+    /// The delete marker that was created or, if a version was given, the deleted version. `None` without versioning.
     pub version_id: Option<String>,
     /// Whether a delete marker was made or, where a version was asked for, removed.
     pub is_marker: bool,
 }
 
-/// What became of one of many removals.
+/// The outcome of one of many deletions.
 #[derive(Debug)]
 pub struct DeleteOutcome {
-    /// What was to be removed.
+    /// The item to delete.
     pub item: DeleteItem,
-    /// What was done, or why not.
+    /// The report, or the error.
     pub result: Result<DeleteReport, Error>,
 }
 
@@ -137,7 +137,7 @@ fn report(removal: Removal) -> Result<DeleteReport, Failure> {
             Err(ServiceError::new(status, &printable(&code), printable(&message), "").into())
         }
         Removal::Unanswered => {
-            let reason = "it does not say what became of the object";
+            let reason = "it does not mention the object";
             Err(ReplyError::Contents { reason }.into())
         }
     }

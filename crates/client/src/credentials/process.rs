@@ -34,7 +34,8 @@ pub(super) async fn run(command: &str) -> Result<SessionCredentials, Credentials
             None => "was ended by a signal".to_owned(),
         }));
     }
-    SessionCredentials::from_program(&output).map_err(|error| by_hand(&format!("printed something of no use: {error}")))
+    SessionCredentials::from_program(&output)
+        .map_err(|error| by_hand(&format!("printed something of no use: {error}")))
 }
 
 /// A command and all it started; dropped before its end, all of that is stopped.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use osseal_wire::oss::Credentials;
 use secrecy::ExposeSecret;
 
-use super::{CredentialsError, CredentialsErrorKind, SessionCredentials, ProvideCredentials};
+use super::{CredentialsError, CredentialsErrorKind, ProvideCredentials, SessionCredentials};
 
 use crate::runtime::clock::Clock;
 use crate::runtime::retry::{RetryAction, RetryPolicy, RetryableCall, retry};

@@ -1,4 +1,4 @@
-//! One object as a first reply described it, and what is read of it after that: bodies that break off go on, and nothing is mixed.
+//! One snapshot of an object, and the readers of its body. A broken body is replaced by another request for the rest; versions are never mixed.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::object::object_info::{Described, ObjectInfo};
 use crate::runtime::retry::BodyRetryPolicy;
 use crate::transport::{Body, TooSlow, TransportError};
 
-/// An object whose head has arrived and whose key is unwrapped. Whatever else is read of it is of the same version with the same envelope, or an error.
-/// Clones share it.
+/// An object whose head has arrived and whose data key is unwrapped. Every later reply must describe the same version
+/// with the same envelope. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Snapshot(Arc<Inner>);
 
@@ -65,7 +65,7 @@ impl Snapshot {
         self.0.described.info(self.0.origin.name(), self.0.bucket.keyring.as_ref())
     }
 
-    /// What a failure is about.
+    /// Adds the object to a failure.
     pub(crate) fn error(&self, failure: Failure) -> crate::Error {
         let mut scene = self.0.bucket.scene("get", Some(self.0.origin.name()));
         scene.bucket = scene.bucket.filter(|bucket| !bucket.is_empty());
@@ -77,11 +77,12 @@ impl Snapshot {
         if self.0.described.reply.crc64.is_none_or(|theirs| theirs == ours) {
             return Ok(());
         }
-        let message = "the stored bytes do not have the checksum that the store gives for them; what was handed out is not to be trusted";
+        let message =
+            "the stored bytes do not have the checksum that the store gives for them; discard what was read";
         Err(Failure::new(ErrorKind::Integrity, message))
     }
 
-    /// Begins to read plaintext bytes by a request of their own; with those that reach the end comes its proof.
+    /// Starts to read plaintext bytes with a request of their own. A range that reaches the object's end includes the proof of the end.
     pub(crate) async fn reader(&self, plain: &Range<u64>) -> Result<BodyReader, Failure> {
         let (layout, total) = (self.0.described.layout(), self.0.described.reply.range.total);
         let span = layout.stored_piece(plain, total);
@@ -129,8 +130,8 @@ pub(crate) struct BodyReader {
 }
 
 impl BodyReader {
-    /// Begins to open a body, and gets the proof of the object's end if that is elsewhere. `surplus` stored bytes follow in the body that are not part of
-    /// `reading`; `is_counted` has all others read and summed up.
+    /// Starts to open a body, and fetches the proof of the object's end if the body does not hold it. The body ends with
+    /// `surplus` stored bytes beyond the plan; `is_counted` reads and sums up all others.
     pub(crate) async fn begin(
         object: Snapshot,
         reading: Reading,
@@ -162,7 +163,7 @@ impl BodyReader {
     /// The next bytes; none when all have come that were planned. A connection that breaks is replaced.
     pub(crate) async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
         while let Some(stream) = &mut self.stream {
-            // What a reply has beyond the range that was asked for does not matter.
+            // Bytes that a reply holds beyond the requested range are ignored.
             if stream.is_complete() && (self.crc64.is_none() || stream.position() == self.end) {
                 let stream = self.stream.take();
                 return match stream.filter(|_| self.crc64.is_some()).map(OpenStream::finish) {

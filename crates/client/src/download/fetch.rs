@@ -21,13 +21,13 @@ use crate::transport::Body;
 /// Longest wait for the next bytes of a body.
 pub(crate) const BODY_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The layout that an object is taken for until its head says what it is.
+/// The layout that is assumed until the head of the object arrives.
 pub(crate) fn guess(bucket: &Arc<BucketContext>, policy: &ReadPolicy) -> Layout {
     let suite = policy.admits(bucket.suite).map_or_else(|_| policy.suites().next(), |()| Some(bucket.suite));
     suite.unwrap_or(bucket.suite).layout()
 }
 
-/// A reply with the stored bytes that a read takes. The suite is guessed; a wrong guess that matters costs another request.
+/// Fetches the stored bytes of a plaintext range. The suite is assumed; a wrong assumption that matters costs a second request.
 pub(crate) async fn fetch_range(
     bucket: &Arc<BucketContext>,
     origin: &Origin,
@@ -38,14 +38,14 @@ pub(crate) async fn fetch_range(
     let if_match = options.if_match.as_deref();
     let fetched = fetch_first(bucket, origin, ask_for(layout.ask(&options.range)), policy, if_match).await;
     let (described, body) = match fetched {
-        // That the range lies past the end is the store's word; where the suite can prove it, the last chunk has to.
+        // The store claims that the range lies past the end. A sealed object must prove that with its last chunk.
         Err(failure) if failure.kind == ErrorKind::Range => {
             fetch_tail(bucket, origin, policy, if_match).await?
         }
         fetched => fetched?,
     };
     match Reading::plan(described.layout(), &options.range, window(&described)) {
-        // The object has another layout than was guessed, and the reply does not hold what it takes.
+        // The object has another layout than assumed, and the reply does not hold the bytes the range needs.
         Err(RangeError::WrongRange { .. }) if described.layout() != layout => {
             let again = ask_for(described.layout().ask(&options.range));
             let pinned = origin.clone().pinned(described.reply.version_id.as_deref());
@@ -79,7 +79,7 @@ pub(crate) async fn fetch_tail(
 ) -> Result<(Described, Body), Failure> {
     let end = Suite::Sealed.layout().ask_end().and_then(ask_for);
     match fetch_first(bucket, origin, end, policy, if_match).await {
-        // Every sealed object has last bytes. Of an empty object of another suite no range is to be had.
+        // Every sealed object has last bytes; an empty object of another suite has none.
         Err(failure) if failure.kind == ErrorKind::Range => {
             fetch_first(bucket, origin, None, policy, if_match).await.map_err(contradicted)
         }
@@ -87,7 +87,7 @@ pub(crate) async fn fetch_tail(
     }
 }
 
-/// A later reply of a read, about the object that the first one was about, with bytes that are there by that one.
+/// A later reply of a read: same object as the first reply, and bytes that the first reply claims to exist.
 pub(crate) async fn fetch_more(
     bucket: &Arc<BucketContext>,
     origin: &Origin,
@@ -154,7 +154,8 @@ pub(crate) fn ask(range: Option<RangeSpec>, version_id: Option<&str>, if_match: 
     })
 }
 
-/// Headers that a signature in the query leaves open. The one that asks for the standard behaviour of ranges would be signed.
+/// Headers that a query signature leaves unsigned. `x-oss-range-behavior` is not among them: the service would expect it
+/// to be signed.
 pub(crate) fn open_headers(range: Option<RangeSpec>, if_match: Option<&str>) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     let value = |text: &str| {
@@ -170,7 +171,7 @@ pub(crate) fn open_headers(range: Option<RangeSpec>, if_match: Option<&str>) -> 
     Ok(headers)
 }
 
-/// The store refuses, as past the end, what is there by its own word or of every object.
+/// The store refuses a range as past the end although its own earlier reply, or the format, says that it exists.
 pub(crate) fn contradicted(failure: Failure) -> Failure {
     if failure.kind != ErrorKind::Range {
         return failure;
@@ -179,7 +180,7 @@ pub(crate) fn contradicted(failure: Failure) -> Failure {
     Failure { kind: ErrorKind::Protocol, message: message.into(), ..failure }
 }
 
-/// Two replies about one object tell of two.
+/// Two replies describe two different objects.
 pub(crate) fn replaced() -> Failure {
     Failure::new(ErrorKind::Changed, "the object was replaced while it was read; read it again")
 }

@@ -1,4 +1,6 @@
-//! Get: the reply positions decryption, the request decides what is released.
+//! Get: the reply positions decryption, the request decides which bytes are released.
+//!
+//! Seven of the eight official SDKs trust the reply for both, and return wrong plaintext for some ranges.
 
 use std::sync::Arc;
 
@@ -17,11 +19,11 @@ use crate::object::options::GetOptions;
 use crate::runtime::spans::{self, Operation};
 use crate::transport::Body;
 
-/// An object on its way in: chunks of plaintext in order.
+/// An object being read: plaintext chunks in order.
 ///
-/// A chunk of a sealed object is what its writer sealed, at its place; whether the object ends where the store says is proven when
-/// [`GetObject::next_chunk`] says that there are no more. For suites that are not authenticated nothing proves a chunk; of a whole object the end
-/// proves that the store sent what it has. Act on the bytes only at that end.
+/// A chunk of a sealed object is authentic when it is returned. That the object ends where the store claims is
+/// authentic once [`GetObject::next_chunk`] returns `None`. AES-CTR authenticates nothing; at the end of a whole object
+/// the checksum shows that the store sent its stored bytes. Act on the bytes only after the end.
 pub struct GetObject {
     reader: BodyReader,
     info: ObjectInfo,
@@ -29,7 +31,7 @@ pub struct GetObject {
     /// Whether all stored bytes come, so that their checksum counts.
     is_whole: bool,
     is_over: bool,
-    /// What it belongs to, which ends when the object is dropped.
+    /// The operation, which ends when the object is dropped.
     operation: Operation,
 }
 
@@ -68,23 +70,25 @@ impl GetObject {
         Ok(GetObject { reader, info, range, is_whole, is_over: false, operation: Operation::current() })
     }
 
-    /// What the store says about the object; its size, too, is a claim until the read has ended.
+    /// The store's claims about the object. Its size, too, is a claim until the read has ended.
     pub fn info(&self) -> &ObjectInfo {
         &self.info
     }
 
-    /// The plaintext bytes that come, half-open. Where they depend on the object's size they are a claim until the read has ended.
+    /// The plaintext range that is read, half-open. Where it depends on the object's size it is a claim until the end.
     pub fn range(&self) -> Range<u64> {
         self.range.clone()
     }
 
-    /// The next bytes; none when all have come and, of a whole object, the checksum is right. A connection that breaks is replaced, pinned to the
-    /// same object.
+    /// Returns the next bytes, or `None` after the last byte and, for a whole object, a correct checksum. A broken
+    /// connection is replaced by a request for the rest of the same version. Cancel safe.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`]: the stored bytes are not those that were sealed, or not those the store's checksum is of. [`ErrorKind::Range`]: the
-    /// range lies past the end of a sealed object, which is proven now. [`ErrorKind::Changed`]: the object was replaced.
-    /// [`ErrorKind::Transient`]: the rest did not come. [`ErrorKind::Protocol`]: other bytes came than were asked for.
+    /// - [`ErrorKind::Integrity`]: the stored bytes are not the sealed ones, or contradict the store's checksum.
+    /// - [`ErrorKind::Range`]: the range lies past the end of a sealed object; this is authenticated.
+    /// - [`ErrorKind::Changed`]: the object was replaced.
+    /// - [`ErrorKind::Transient`]: the rest did not arrive.
+    /// - [`ErrorKind::Protocol`]: the reply holds other bytes than requested.
     pub async fn next_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         if self.is_over {
             return Ok(None);
@@ -105,7 +109,7 @@ impl GetObject {
         Ok(None)
     }
 
-    /// The reader that is behind it, with what it is about.
+    /// The body reader, with the data that describes it.
     pub(crate) fn into_parts(self) -> (BodyReader, ObjectInfo, Range<u64>, bool, Operation) {
         (self.reader, self.info, self.range, self.is_whole, self.operation)
     }

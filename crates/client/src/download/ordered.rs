@@ -23,17 +23,17 @@ pub(super) struct Ordered {
     upcoming: Option<Range<u64>>,
     queue: Arc<Mutex<Queue>>,
     crc64: u64,
-    /// Reads ahead; what is dropped ends.
+    /// Tasks that read ahead; aborted on drop.
     ahead: JoinSet<()>,
 }
 
-/// What is still to be delivered. Early pieces come before those that nobody reads yet.
+/// The pieces to deliver. Pieces that are read ahead come before those that no task reads yet.
 struct Queue {
     early: VecDeque<Early>,
     pieces: Box<dyn Iterator<Item = Range<u64>> + Send>,
 }
 
-/// A piece that is read before its turn. It holds its bytes, the room for them, and a place among those that are read ahead.
+/// A piece that is read ahead of its turn. It holds its bytes, their memory permit, and a read-ahead slot.
 struct Early {
     plain: Range<u64>,
     items: mpsc::UnboundedReceiver<Item>,
@@ -41,7 +41,7 @@ struct Early {
     _place: OwnedSemaphorePermit,
 }
 
-/// What comes of an early piece: its bytes, and at the end the sum of its stored ones.
+/// An event of a piece that is read ahead: bytes, or the checksum of its stored bytes at its end.
 enum Item {
     Chunk(Chunk),
     End(u64),
@@ -111,7 +111,7 @@ impl Ordered {
                     self.current = Some(Current { plain, source: Source::Early(items, held) });
                     continue;
                 }
-                // Nobody has had the room to read it ahead. Read as it is delivered, it takes none.
+                // No memory was free to read it ahead. Read in its turn, it needs no buffer, so the download cannot stall.
                 self.upcoming = queue.pieces.next();
             }
             let Some(plain) = self.upcoming.clone() else { return Ok(None) };
@@ -138,7 +138,7 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins pieces as soon as there is room for them, in their order.
+/// Starts pieces in order, each as soon as memory is free.
 async fn read_ahead(object: Snapshot, queue: Arc<Mutex<Queue>>, places: usize) {
     let memory = object.bucket().memory.clone();
     let room = object.part_len();
@@ -160,7 +160,7 @@ async fn read_ahead(object: Snapshot, queue: Arc<Mutex<Queue>>, places: usize) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// Reads a piece whole. Nobody listens any more when the download has been dropped.
+/// Reads a whole piece. Sending fails only after the download was dropped.
 async fn gather(object: Snapshot, plain: Range<u64>, to: mpsc::UnboundedSender<Item>) {
     let read = async {
         let mut reader = object.reader(&plain).await?;

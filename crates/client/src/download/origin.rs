@@ -9,7 +9,7 @@ use osseal_wire::oss::{Addressing, Endpoint, bucket_of_host, escape};
 pub(crate) enum Origin {
     /// The bucket, by signed requests.
     Key { key: String, version_id: Option<String> },
-    /// An address that is signed already, and what may be shown of it.
+    /// A signed address, and the part of it that may be shown: the signature is a credential.
     Presigned { address: Uri, shown: String, place: UrlLocation },
 }
 
@@ -28,7 +28,7 @@ impl Origin {
         }
     }
 
-    /// The version that a first reply had: what follows is asked of it, whatever is written meanwhile.
+    /// Restricts later requests to the version of the first reply, whatever is written meanwhile.
     pub(crate) fn pinned(self, version: Option<&str>) -> Origin {
         match self {
             Origin::Key { key, version_id } => {
@@ -39,7 +39,8 @@ impl Origin {
     }
 }
 
-/// The place of the object of a URL, as far as the URL tells: its query does not count, and the path is decoded once, in which `+` stays `+`.
+/// The location of a URL's object, as far as the URL shows it. The query is ignored, and the path is decoded once; `+`
+/// stays `+`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UrlLocation {
     bucket: Option<String>,

@@ -1,11 +1,11 @@
-//! Download: an object by several requests at a time, each pinned to the one that the first reply was about.
+//! Download: parallel requests for one object, all for the version that the first reply described.
 //!
 //! ```text
 //!   first GET, bytes 0 to a part    size, ETag, version, envelope; the key is unwrapped once; its body is the first piece
-//!   other GETs, If-Match            one piece each, `jobs` at a time, opened chunk by chunk as it comes
+//!   other GETs, If-Match            one piece each, `jobs` in flight, opened chunk by chunk as bytes arrive
 //!       │
-//!       ├─ next_chunk   in order: pieces that are early wait, within the memory budget
-//!       └─ write_to     at their places, in any order: a file
+//!       ├─ next_chunk   in order: early pieces wait, within the memory budget
+//!       └─ write_to     at their offsets, in any order: a file
 //! ```
 
 use std::collections::VecDeque;
@@ -30,9 +30,9 @@ use crate::runtime::spans::{self, Operation};
 
 pub(crate) use crate::download::unordered::{UnorderedDownload, WrittenRange};
 
-/// An object on its way in by several requests at a time; [`EncryptedBucket::download`] begins one.
+/// An object being read with parallel requests; made by [`EncryptedBucket::download`](crate::EncryptedBucket::download).
 ///
-/// What holds for [`GetObject`] holds here: act on the bytes only when all have come. Dropping it ends its requests.
+/// As for [`GetObject`]: act on the bytes only after the end. Dropping it cancels its requests.
 pub struct Download {
     pub(super) object: Snapshot,
     pub(super) info: ObjectInfo,
@@ -41,7 +41,7 @@ pub struct Download {
     pub(super) is_whole: bool,
     /// The piece that the first reply brings.
     first: Option<(BodyReader, Range<u64>)>,
-    /// What else there is to read, in plaintext.
+    /// The plaintext range beyond the first piece.
     rest: Range<u64>,
     /// Plaintext bytes of a piece.
     pub(super) part: u64,
@@ -49,7 +49,7 @@ pub struct Download {
     pub(super) progress: Option<Progress>,
     ordered: Option<Ordered>,
     is_over: bool,
-    /// What it belongs to, which ends when the download is dropped.
+    /// The operation, which ends when the download is dropped.
     pub(super) operation: Operation,
 }
 
@@ -82,7 +82,7 @@ async fn discover(
     };
     let (described, body) =
         match fetch_first(bucket, &origin, Some(ask), &policy, options.if_match.as_deref()).await {
-            // Empty, or not as long as the range assumes: what is to be said of that, one request finds out.
+            // Empty, or shorter than the range assumes: a single request finds out which, with the proof.
             Err(failure) if failure.kind == ErrorKind::Range => {
                 return get::begin(bucket, origin, options).await.map(Download::from);
             }
@@ -126,12 +126,12 @@ async fn discover(
 }
 
 impl Download {
-    /// What the store says about the object; its size, too, is a claim until the download has ended.
+    /// The store's claims about the object. Its size, too, is a claim until the download has ended.
     pub fn info(&self) -> &ObjectInfo {
         &self.info
     }
 
-    /// The plaintext bytes that come, half-open. Where they depend on the object's size they are a claim until the download has ended.
+    /// The plaintext range that is read, half-open. Where it depends on the object's size it is a claim until the end.
     pub fn range(&self) -> Range<u64> {
         self.range.clone()
     }
@@ -142,8 +142,9 @@ impl Download {
         Download { progress: Some(progress), ..self }
     }
 
-    /// The next bytes in order; none when all have come and, of a whole object, the checksum is right. Pieces that come before their turn are held, as far
-    /// as the bucket's [`MemoryBudget`](crate::MemoryBudget) allows; the one whose turn it is waits for no memory.
+    /// Returns the next bytes in order, or `None` after the last byte and, for a whole object, a correct checksum. Early
+    /// pieces are buffered within the bucket's [`MemoryBudget`](crate::MemoryBudget); the piece whose turn it is needs no
+    /// budget. Cancel safe.
     ///
     /// # Errors
     /// As [`GetObject::next_chunk`].
@@ -155,7 +156,7 @@ impl Download {
         if !matches!(outcome, Ok(Some(_))) {
             self.is_over = true;
             let ordered = self.ordered.take();
-            // Whoever gives up waiting here has missed nothing but the end; a failure must not be missed.
+            // Cancelled here, the caller misses nothing but the end; a failure is never lost.
             if let (Ok(_), Some(ordered)) = (&outcome, ordered) {
                 ordered.end().await;
             }
@@ -181,12 +182,14 @@ impl Download {
         Ok(None)
     }
 
-    /// Writes all bytes to their places, in the order in which they come, and gives their number. Each request holds little more than 2 MiB, counted by
-    /// the bucket's [`MemoryBudget`](crate::MemoryBudget). What has been written counts only when this has returned without an error. Nothing is written any more
-    /// when it has returned; when it is dropped, each request may still have one call of the sink under way.
+    /// Writes all bytes at their offsets, in the order of their arrival, and returns their number.
+    ///
+    /// Each request buffers about 2 MiB within the bucket's [`MemoryBudget`](crate::MemoryBudget). The written bytes count
+    /// only if this returns without an error. Nothing is written after it returns; after a drop, each request may still
+    /// have one call of the sink in progress.
     ///
     /// # Errors
-    /// As [`GetObject::next_chunk`]; [`ErrorKind::Local`] when writing fails.
+    /// As [`GetObject::next_chunk`]; [`ErrorKind::Local`]: writing fails.
     pub async fn write_to(self, sink: impl WriteAt) -> Result<u64, Error> {
         let object = self.object.clone();
         let written = self.operation.clone().run(Box::pin(self.place(Arc::new(sink)))).await;
@@ -201,7 +204,7 @@ impl Download {
         finish(&object, &range, is_whole, done?)
     }
 
-    /// Begins to write what is not there yet.
+    /// Starts to write the pieces that are missing.
     pub(super) fn unordered(
         mut self,
         sink: Arc<dyn WriteAt>,
@@ -257,7 +260,7 @@ impl fmt::Debug for Download {
     }
 }
 
-/// Checks what was written as a whole; gives the number of bytes.
+/// Verifies the written object as a whole, and returns its length.
 pub(super) fn finish(
     object: &Snapshot,
     range: &Range<u64>,
@@ -278,8 +281,8 @@ fn plain_part(layout: Layout, preferred: u64) -> u64 {
     layout.plain_before(layout.part_near(preferred))
 }
 
-/// The first request of a read that may take several: its first part, or where it counts from the end of the object, the end. None for a read that takes
-/// one at most.
+/// The first request of a read that may take several: the first part, or the end if the range counts from the end.
+/// `None`: the read takes a single request.
 fn first_ask(layout: Layout, range: &ByteRange, part: u64) -> Option<RangeSpec> {
     let start = match range {
         ByteRange::Whole => 0,
@@ -291,7 +294,7 @@ fn first_ask(layout: Layout, range: &ByteRange, part: u64) -> Option<RangeSpec> 
     ask_for(layout.ask(&ByteRange::Bounded(start..start.saturating_add(part))))
 }
 
-/// What of a range the first reply holds from its start on, in whole chunks.
+/// The part of a range that the first reply holds from the range's start, in whole chunks.
 fn first_piece(layout: Layout, range: &Range<u64>, window: Window, plain_total: u64) -> Option<Range<u64>> {
     if layout.stored_piece(range, window.total).start < window.start {
         return None;
@@ -306,7 +309,7 @@ fn first_piece(layout: Layout, range: &Range<u64>, window: Window, plain_total: 
     (end > range.start).then_some(range.start..end)
 }
 
-/// Pieces of a stretch, in order. Their bounds are multiples of the suite's unit wherever `stretch` begins at one.
+/// Cuts a range into pieces. Their bounds are multiples of the suite's unit if the range starts at one.
 fn cut(stretch: Range<u64>, part: u64) -> impl Iterator<Item = Range<u64>> + use<> {
     let mut at = stretch.start;
     std::iter::from_fn(move || {

@@ -1,8 +1,9 @@
-//! Downloads that outlive their process: a file of what has come, and a record of what in it is to be believed.
+//! Resumable downloads: a partial file, and a record of its authenticated ranges.
 //!
-//! The partial file lies in the target's folder under a name made of host, bucket, key, target and the state directory, and holds plaintext, as the target
-//! will; until it takes the target's name its mode is 0600. The record in the state directory says which object its bytes are of and has a digest of every stretch that
-//! was on the disk when it was recorded. The next process reads them back and compares; what differs is fetched anew.
+//! The partial file lies in the target's folder. Its name is derived from host, bucket, key, target and the state
+//! directory. It holds plaintext, as the target will, with mode 0600 until it is renamed to the target. The record in the
+//! state directory identifies the object and holds a digest of every range that was synced before the record was
+//! written. The next process reads the ranges back and compares; ranges that differ are fetched again.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -19,12 +20,12 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::runtime::join::broke_down;
 use crate::state::{Record, RecordName, StateDir, bytes_of, system};
 
-/// A download of more parts than so many is worth being gone on with.
+/// A download of at most this many parts restarts instead: recording its progress costs more than it saves.
 const MIN_RESUMABLE_PARTS: u64 = 4;
-/// The shortest time between two records: each has what came before it synced first.
+/// Minimum time between two checkpoints. Each one syncs the file first.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The file of an unfinished download, for this process alone. Dropped, it stays for the next one if anything of it is recorded.
+/// The partial file of a download, locked for this process. A dropped file stays for the next process if a record names it.
 pub struct PartialFile {
     record: Arc<Record>,
     path: PathBuf,
@@ -37,28 +38,28 @@ pub struct PartialFile {
     is_over: bool,
 }
 
-/// What of it is recorded. Whoever writes the record holds this, so that an earlier one never replaces a later one.
+/// The state of the record. Locked by its writer, so that no older record replaces a newer one.
 #[derive(Default)]
 struct Saved {
     /// How many stretches had come by then.
     came: u64,
-    /// Whether a record tells of the file.
+    /// Whether a record names the file.
     is_recorded: bool,
     /// Nothing is to be recorded any more.
     is_over: bool,
 }
 
 impl PartialFile {
-    /// The partial file of a download to `target`, and what of it is there; none while another process downloads the same object to the same place. A
-    /// file without a record, or of another object, starts over.
+    /// Opens the partial file of a download to `target` with its completed ranges. `None`: another process downloads the
+    /// same object to the same target. A file without a record, or of another object, starts over.
     ///
     /// # Errors
-    /// When the file cannot be made in the target's folder, or the state directory cannot be read.
+    /// The file cannot be created in the target's folder, or the state directory cannot be read.
     pub fn open(state: &StateDir, download: &Download, target: &Path) -> io::Result<Option<PartialFile>> {
         let Some(object) = Identity::of(&download.object) else {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "what a URL leads to is not gone on with",
+                "downloads from presigned URLs cannot be resumed",
             ));
         };
         let (folder, name) = (target.parent().unwrap_or(Path::new("")), target.file_name());
@@ -112,10 +113,10 @@ impl PartialFile {
         &self.file
     }
 
-    /// Whether it still lies there: somebody else may have put another file in its place.
+    /// Whether the file still has its path, rather than another file that was moved there.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// The system cannot tell.
     pub fn is_in_place(&self) -> io::Result<bool> {
         match self.path.symlink_metadata() {
             Ok(there) => Ok(system::is_same(&there, &self.file.metadata()?)),
@@ -134,19 +135,19 @@ impl PartialFile {
         self.record.remove()
     }
 
-    /// Records nothing any more, when what is being written is.
+    /// Ends the recording, after a write in progress.
     fn end(&mut self) {
         self.is_over = true;
         lock(&self.saved).is_over = true;
     }
 
-    /// Whether it was opened for what this download reads.
+    /// Whether it was opened for this download.
     fn is_of(&self, download: &Download) -> bool {
         let is_same = Identity::of(&download.object).is_some_and(|object| object == self.checkpoint.object);
         is_same && self.checkpoint.range == download.range && !self.is_over
     }
 
-    /// Takes file and record away: nothing is gone on with.
+    /// Removes file and record: the download cannot be resumed.
     pub fn discard(&mut self) {
         self.end();
         for gone in [std::fs::remove_file(&self.path), self.record.remove()] {
@@ -156,7 +157,7 @@ impl PartialFile {
         }
     }
 
-    /// Takes what comes to its end, and records it now and then. None of that is on its way any more when this returns.
+    /// Writes all pieces, with a checkpoint from time to time. No checkpoint is in progress when this returns.
     async fn fill(&mut self, unordered: &mut UnorderedDownload) -> Result<(), Failure> {
         let (mut saving, mut last) = (None::<JoinHandle<_>>, None::<Instant>);
         let filled = loop {
@@ -194,7 +195,7 @@ impl PartialFile {
         filled
     }
 
-    /// Syncs the file, then records what is in it.
+    /// Syncs the file, then records its ranges.
     fn save(&mut self) -> JoinHandle<io::Result<()>> {
         self.noted = self.came;
         let (file, record, checkpoint) = (self.file.clone(), self.record.clone(), self.checkpoint.clone());
@@ -203,7 +204,7 @@ impl PartialFile {
     }
 }
 
-/// Records what had come when so many stretches had. One that is too late does nothing.
+/// Records the ranges that were complete at count `came`. An outdated call does nothing.
 fn save(
     file: &File,
     record: &Record,
@@ -232,8 +233,8 @@ fn lock(saved: &Mutex<Saved>) -> MutexGuard<'_, Saved> {
 }
 
 impl Drop for PartialFile {
-    /// What is not recorded yet is recorded here, at the price of waiting for the disk: this is how an interrupted download ends. A record that is on its way
-    /// is waited for; one that has not been begun comes too late.
+    /// Records the last ranges, waiting for the disk: this is how an interrupted download ends. A checkpoint in progress is
+    /// awaited.
     fn drop(&mut self) {
         if self.is_over {
             return;
@@ -241,7 +242,7 @@ impl Drop for PartialFile {
         if lock(&self.saved).came < self.came
             && let Err(error) = save(&self.file, &self.record, &self.checkpoint, &self.saved, self.came)
         {
-            tracing::warn!(path = %self.path.display(), %error, "what came last is not recorded");
+            tracing::warn!(path = %self.path.display(), %error, "the last ranges are not recorded");
         }
         if !lock(&self.saved).is_recorded {
             self.discard();
@@ -250,7 +251,7 @@ impl Drop for PartialFile {
 }
 
 impl Download {
-    /// Whether so much comes that it is worth going on with when the process ends early: more than four parts of an object that has an ETag.
+    /// Whether the download is large enough to be resumable: more than four parts of an object with an ETag.
     pub fn is_worth_resuming(&self) -> bool {
         let enough = self
             .part
@@ -312,7 +313,7 @@ impl Download {
     }
 }
 
-/// The file that a record tells of, if that very file is there.
+/// Reopens the file that a record names, if it is the same file.
 fn reopen(path: &Path, checkpoint: &DownloadCheckpoint) -> io::Result<Option<File>> {
     let file = match system::open(OpenOptions::new().read(true).write(true), path) {
         Ok(file) => file,
@@ -336,6 +337,6 @@ fn absent(error: io::Error) -> io::Result<()> {
 fn written(outcome: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), Failure> {
     outcome.map_err(|_| broke_down())?.map_err(|error| Failure {
         source: Some(error.into()),
-        ..Failure::new(ErrorKind::Local, "what came cannot be written")
+        ..Failure::new(ErrorKind::Local, "the downloaded bytes cannot be written")
     })
 }

@@ -1,6 +1,6 @@
-//! Presigned URLs: making them, and reading the objects that they lead to.
+//! Presigned URLs: signing them, and reading their objects.
 //!
-//! Whoever holds such a URL gets the stored bytes and the envelope. Without the key that the envelope names they are ciphertext.
+//! Everyone who has such a URL can fetch the stored bytes and the envelope: ciphertext without the key.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -23,14 +23,14 @@ use crate::runtime::memory_budget::MemoryBudget;
 use crate::service::store::Store;
 use crate::transport::Transport;
 
-/// Parameters that have the service compute with what it stores, which is ciphertext.
+/// Query parameters that make the service process the stored bytes, which are ciphertext to it.
 const PROCESSING: [&str; 2] = ["x-oss-process", "x-oss-async-process"];
 
 /// For [`EncryptedBucket::presign`].
 #[derive(Clone, Debug)]
 pub struct PresignOptions {
-    /// How long the URL is good: 1 second to 7 days, in whole seconds; 15 minutes unless said. With temporary credentials whose end is known it ends
-    /// with them if that is earlier.
+    /// How long the URL is valid: 1 second to 7 days, in whole seconds. Default: 15 minutes. With temporary credentials
+    /// the URL ends with them if that is earlier.
     pub lifetime: Duration,
     /// Which version, in buckets that have them.
     pub version_id: Option<String>,
@@ -42,10 +42,10 @@ impl Default for PresignOptions {
     }
 }
 
-/// A URL with which anybody gets an object's ciphertext and envelope.
+/// A URL with which anyone can fetch an object's ciphertext and envelope.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PresignedUrl {
-    /// The URL. Whoever has it may use it.
+    /// The URL. It is a bearer credential.
     pub url: String,
     /// Until when.
     pub expires: Timestamp,
@@ -88,7 +88,7 @@ async fn presigned(
 #[derive(Clone)]
 pub struct PresignedReader {
     keyring: Keyring,
-    /// What an object is taken for until its head says what it is.
+    /// The suite that is assumed until the head of the object arrives.
     suite: Suite,
     policy: ReadPolicy,
     /// Made when it is first needed, unless it was given.
@@ -106,14 +106,14 @@ impl fmt::Debug for PresignedReader {
 }
 
 impl PresignedReader {
-    /// A reader with these keys; what it may read is what `suite`'s writers promise, and nothing weaker.
+    /// Creates a reader with these keys. It reads objects that give the guarantees of `suite`, and nothing weaker.
     pub fn new(keyring: Keyring, suite: Suite) -> PresignedReader {
         let policy = ReadPolicy::for_writer_of(suite);
         let keyring = blocking_unwrap::on_blocking_threads(keyring);
         PresignedReader { keyring, suite, policy, transport: OnceLock::new(), allow_plain_http: false }
     }
 
-    /// What may be read.
+    /// Sets which objects may be read.
     #[must_use]
     pub fn read_policy(self, policy: ReadPolicy) -> Self {
         PresignedReader { policy, ..self }
@@ -131,14 +131,16 @@ impl PresignedReader {
         PresignedReader { allow_plain_http: true, ..self }
     }
 
-    /// Begins to read the object of a URL, or a range of it.
+    /// Starts to read the object of a URL, or a range of it.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: not an http address, a version in `options`, which the URL names. [`ErrorKind::Unsupported`]: a URL that has the
-    /// service process what it stores. [`ErrorKind::Denied`]: the URL has expired or was altered. The others as for
-    /// [`EncryptedBucket::get`].
+    /// - [`ErrorKind::Usage`]: not an http address, or a version in `options` (the URL names the version).
+    /// - [`ErrorKind::Unsupported`]: the URL makes the service process the object.
+    /// - [`ErrorKind::Denied`]: the URL has expired or was altered.
+    ///
+    /// The others as for [`EncryptedBucket::get`](crate::EncryptedBucket::get).
     pub async fn get(&self, url: &str, options: GetOptions) -> Result<GetObject, Error> {
-        // What follows the path is as good as a password: it goes into no message.
+        // The query is as good as a password: no message shows it.
         let shown = url.split(['?', '#']).next().unwrap_or_default();
         let scene = Scene { operation: "get", bucket: None, key: Some(shown) };
         let (address, endpoint) = check(url, &options).map_err(|failure| failure.at(scene))?;

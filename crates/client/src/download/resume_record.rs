@@ -1,4 +1,4 @@
-//! What a record tells of a download: which object it is of, in which file it lies, and what of it is there.
+//! [`DownloadCheckpoint`]: the object of a resumable download, its partial file, and the completed ranges.
 
 use std::fs::File;
 use std::ops::Range;
@@ -12,12 +12,12 @@ use crate::download::origin::Origin;
 use crate::download::parallel::{Download, WrittenRange};
 use crate::state::system;
 
-/// About how many stretches a record may have, at 200 bytes each: there is a most that a record holds.
+/// Approximate limit of ranges in a record, at 200 bytes each: the size of a record is bounded.
 const MAX_RANGES: u64 = 10_000;
 /// Bytes that are read back at a time.
 const READ_BACK_BYTES: usize = 1 << 20;
 
-/// What a record holds.
+/// The content of the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DownloadCheckpoint {
@@ -39,7 +39,7 @@ pub(super) struct Identity {
     pub(super) version_id: Option<String>,
     pub(super) etag: String,
     pub(super) stored_size: u64,
-    /// SHA-256 of the wrapped data key, which is another one for every object; none of an object that is not encrypted.
+    /// SHA-256 of the wrapped data key, which differs for every object. `None` without encryption.
     pub(super) data_key: Option<String>,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct CompletedRange {
 }
 
 impl Identity {
-    /// None of what a URL leads to: which object that is, the URL need not say.
+    /// `None` for a presigned URL, which need not say which object it names.
     pub(super) fn of(object: &Snapshot) -> Option<Identity> {
         let Origin::Key { key, version_id } = object.origin() else { return None };
         let (bucket, described) = (object.bucket(), object.described());
@@ -112,7 +112,7 @@ impl CompletedRange {
     }
 }
 
-/// The smallest piece of so many plaintext bytes with which a record stays within its bounds, in whole units.
+/// The smallest piece with which a record of this many plaintext bytes stays within its limit, in whole units.
 pub(super) fn recordable(length: u64, unit: u64) -> u64 {
     length.div_ceil(MAX_RANGES).div_ceil(unit).saturating_mul(unit)
 }

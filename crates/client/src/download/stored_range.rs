@@ -22,7 +22,7 @@ pub(crate) struct StoredRange {
     pub(crate) bytes: Bytes,
 }
 
-/// Stored bytes of the object that an earlier reply was about. A body that breaks off is asked for again.
+/// Reads stored bytes of the object that an earlier reply described. A broken body is requested again.
 pub(crate) async fn stored_bytes(
     bucket: &Arc<BucketContext>,
     origin: &Origin,

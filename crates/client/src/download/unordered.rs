@@ -19,10 +19,10 @@ use crate::runtime::spans;
 
 /// Plaintext bytes that are written at once; as many come meanwhile.
 const WRITE_BATCH_BYTES: usize = 1 << 20;
-/// What a piece holds at a time, bytes: two batches, and what the network has ready.
+/// Bytes that one piece buffers at most: two batches, and the frames that the network has ready.
 const MAX_HELD_BYTES: u64 = 3 << 20;
 
-/// Pieces on their way to their places. Dropped, it writes no more than what a thread is writing.
+/// Pieces being written at their offsets. After a drop only writes already handed to a thread finish.
 pub(crate) struct UnorderedDownload {
     writer: Writer,
     first: Option<(BodyReader, Range<u64>)>,
@@ -41,12 +41,12 @@ pub(crate) struct WrittenRange {
     pub(crate) sha256: Option<[u8; 32]>,
 }
 
-/// Where pieces go, and who is told.
+/// The sink and the progress callback.
 #[derive(Clone)]
 struct Writer {
     object: Snapshot,
     sink: Arc<dyn WriteAt>,
-    /// Whose turn it is, where only one writes at a time.
+    /// Serialises writes for sinks that allow one at a time.
     turn: Option<Arc<Mutex<()>>>,
     /// Nothing more is to be written.
     is_over: Arc<AtomicBool>,
@@ -79,7 +79,7 @@ impl UnorderedDownload {
         self
     }
 
-    /// The next piece that is in its place; none when all are. Nothing is lost when this is dropped half-way.
+    /// The next piece that is written; `None` when all are. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Option<WrittenRange>, Failure> {
         if let Some((reader, plain)) = self.first.take() {
             self.tasks.spawn(spans::in_operation(self.writer.clone().write(Some(reader), plain)));
@@ -108,7 +108,7 @@ impl UnorderedDownload {
         Ok(done)
     }
 
-    /// Gives up what is on its way, and waits until it is gone.
+    /// Cancels all pieces, and waits until none is in progress.
     pub(super) async fn end(mut self) {
         self.writer.is_over.store(true, Ordering::Release);
         self.tasks.shutdown().await;
@@ -181,14 +181,14 @@ impl Writer {
     }
 }
 
-/// A batch on its way, with the digest that goes on from it.
+/// A batch being written, with the digest that continues after it.
 type Writing = JoinHandle<std::io::Result<Option<Context>>>;
 
-/// Waits for the batch that is on its way, if there is one.
+/// Waits for the batch in progress, if any.
 async fn written(writing: &mut Option<Writing>, digest: Option<Context>) -> Result<Option<Context>, Failure> {
     let Some(writing) = writing.take() else { return Ok(digest) };
     writing.await.map_err(|_| broke_down())?.map_err(|error| Failure {
         source: Some(error.into()),
-        ..Failure::new(ErrorKind::Local, "what came cannot be written")
+        ..Failure::new(ErrorKind::Local, "the downloaded bytes cannot be written")
     })
 }

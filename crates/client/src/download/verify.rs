@@ -1,4 +1,4 @@
-//! What a sealed object proves without being read: its key, its context and its size.
+//! Verification of a sealed object without reading it: its key, its context and its size.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::object::context::BucketContext;
 use crate::object::object_info::ObjectInfo;
 use crate::object::options::GetOptions;
 
-/// What [`EncryptedBucket::verify`] found.
+/// The result of [`EncryptedBucket::verify`](crate::EncryptedBucket::verify).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
     /// The object.
     pub info: ObjectInfo,
-    /// Whether size, context and place of the object are proven: it is sealed, and its last chunk is authentic. Of AES/CTR nothing is proven but that the
-    /// key opens the envelope.
+    /// Whether size, context and location are authenticated: the object is sealed and its last chunk is authentic. For
+    /// AES-CTR only the envelope was opened; nothing is authenticated.
     pub is_verified: bool,
 }
 

@@ -11,10 +11,10 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use osseal_core::KeyError;
 use osseal_wire::acs3;
-use osseal_wire::SessionCredentials;
 use osseal_wire::kms::json::MAX_DOCUMENT;
 use osseal_wire::kms::{Call, ErrorClass, JsonError, KmsError, REQUEST_ID};
 use osseal_wire::oss::{Credentials, Endpoint};
+use osseal_wire::session_credentials::SessionCredentials;
 use tokio::time::{Instant, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
 

@@ -1,4 +1,4 @@
-//! What a writer says about an object beside its content: kept in the clear, given back with it.
+//! An object's headers beside its content: stored in the clear, returned with the object.
 
 use std::collections::BTreeSet;
 
@@ -8,27 +8,27 @@ use osseal_wire::oss::{Metadata, Tags};
 
 use crate::error::{ErrorKind, Failure};
 
-/// Headers of an object. The store and everybody with access to it read them; none is encrypted or authenticated.
+/// Headers of an object. Everyone with access to the store can read them; none is encrypted or authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectHeaders {
     /// `Content-Type` of the plaintext.
     pub content_type: Option<String>,
-    /// `Cache-Control`. Whatever is cached is ciphertext.
+    /// `Cache-Control`. Caches hold ciphertext.
     pub cache_control: Option<String>,
     /// `Content-Disposition` of the plaintext.
     pub content_disposition: Option<String>,
-    /// `Content-Encoding` of the plaintext. HTTP clients that know nothing of the encryption will try to decode the ciphertext.
+    /// `Content-Encoding` of the plaintext. HTTP clients that do not decrypt will try to decode the ciphertext.
     pub content_encoding: Option<String>,
     /// `Content-Language` of the plaintext.
     pub content_language: Option<String>,
     /// `Expires`, an HTTP date.
     pub expires: Option<String>,
-    /// User metadata: names without `x-oss-meta-`, of letters, digits and hyphens; values of printable ASCII. All of it and the envelope
-    /// together have at most 8 KB.
+    /// User metadata: names without `x-oss-meta-`, of letters, digits and hyphens; values of printable ASCII. At most
+    /// 8 KB together with the envelope.
     pub metadata: Vec<(String, String)>,
 }
 
-/// What becomes of an object's headers when it is copied. The envelope stays whatever is chosen.
+/// A change of an object's headers on copy. The envelope is always kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderChange {
@@ -39,9 +39,9 @@ pub enum HeaderChange {
     Replace(ObjectHeaders),
     /// The copy has those of the source, with changes.
     Edit {
-        /// To set, in place of what was there under the same name.
+        /// Headers to set; they replace headers of the same name.
         set: ObjectHeaders,
-        /// To leave out: `content-type` and so on, or names of user metadata without `x-oss-meta-`, in any case.
+        /// Headers to remove: `content-type` and so on, or user metadata without `x-oss-meta-`, in any case.
         remove: Vec<String>,
     },
 }
@@ -89,7 +89,7 @@ impl ObjectHeaders {
 }
 
 impl HeaderChange {
-    /// The headers of a copy of an object that has these now, without its envelope; none when they are kept.
+    /// The headers of a copy of an object with these headers (without its envelope). `None`: unchanged.
     pub(crate) fn apply(&self, current: &Metadata) -> Result<Option<Metadata>, Failure> {
         match self {
             HeaderChange::Keep => Ok(None),
@@ -128,7 +128,7 @@ fn full_name(name: &str) -> Result<String, Failure> {
     Ok(full)
 }
 
-/// Tags that keep the service's rules; none where there are none.
+/// Tags that satisfy the service's rules. `None` for an empty list.
 pub(crate) fn tags(tags: &[(String, String)]) -> Result<Option<Tags>, Failure> {
     let tags = Tags::new(tags.iter().cloned());
     let tags = tags.map_err(|error| Failure::new(ErrorKind::Usage, error.to_string()))?;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_keeps_what_it_does_not_name() {
+    fn a_change_keeps_headers_that_it_does_not_name() {
         let set = ObjectHeaders {
             content_type: Some("image/png".into()),
             metadata: vec![pair("Color", "red"), pair("size", "1")],

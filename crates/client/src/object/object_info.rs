@@ -1,4 +1,4 @@
-//! What is known of an object from the headers of its reply.
+//! [`ObjectInfo`]: the description of an object by the headers of a reply.
 
 use http::HeaderMap;
 use osseal_core::{
@@ -19,7 +19,7 @@ pub struct ObjectInfo {
     pub plain_size: u64,
     /// Stored bytes.
     pub stored_size: u64,
-    /// How it is encrypted. None for an object without an envelope: it was stored without encryption, or its envelope was removed.
+    /// The encryption. `None`: the object has no envelope. It was stored without encryption, or its envelope was removed.
     pub encryption: Option<Encryption>,
     /// Quoted; empty when the store sent none.
     pub etag: String,
@@ -31,7 +31,7 @@ pub struct ObjectInfo {
     pub object_type: String,
     /// Such as `Standard`; may be empty.
     pub storage_class: String,
-    /// Of the plaintext, as its writer said.
+    /// Content type of the plaintext, as its writer declared it.
     pub content_type: Option<String>,
     /// The other headers its writer chose, such as `cache-control`: lower-case name, value.
     pub other_headers: Vec<(String, String)>,
@@ -41,7 +41,7 @@ pub struct ObjectInfo {
     pub version_id: Option<String>,
 }
 
-/// What an envelope says.
+/// The content of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encryption {
     /// The suite of the content.
@@ -50,25 +50,25 @@ pub struct Encryption {
     pub wrap: WrapAlgorithm,
     /// The material description as it is stored, fit to print.
     pub description: String,
-    /// The key of the keyring that it names, if there is one.
+    /// The key of the keyring that the envelope names, if the keyring has it.
     pub key_name: Option<String>,
-    /// What an opened object says about who wrote it.
+    /// The parties that can have written an object that opens with this envelope.
     pub authenticity: Authenticity,
-    /// What is bound to the content of a sealed object; the store's claim until the object is opened.
+    /// The context that is bound to the content of a sealed object. A claim until the object is opened.
     pub context: Option<SealedContext>,
-    /// What a sealed object's key has to agree with, 32 bytes.
+    /// Key commitment of a sealed object, 32 bytes.
     pub commitment: Option<[u8; 32]>,
 }
 
-/// Who could have written what an object opens to.
+/// The parties that can have written the plaintext of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Authenticity {
-    /// Whoever can use the wrapping key: it is symmetric, or in a key service.
+    /// Everyone who can use the wrapping key: it is symmetric, or in a key service.
     KeyHolders,
-    /// Anybody who has the public key. Every byte is as one of them sealed it.
+    /// Everyone who has the public key. All bytes come from the same writer.
     PublicKeyHolders,
-    /// Anybody who could change stored bytes: the suite does not notice.
+    /// Everyone who can change stored bytes: the suite does not detect it.
     Anybody,
 }
 
@@ -108,7 +108,7 @@ impl Described {
         Ok(Described { reply, envelope })
     }
 
-    /// Refuses what the policy keeps out, and what no client writes, before anything is unwrapped or concluded from a size.
+    /// Refuses objects that the policy excludes or no client writes, before a key is unwrapped or a size is used.
     pub(crate) fn admit(&self, policy: &ReadPolicy) -> Result<(), Failure> {
         match &self.envelope {
             Some(envelope) => policy.admits_envelope(envelope).map_err(KeyringError::from)?,
@@ -132,7 +132,7 @@ impl Described {
         self.envelope.as_ref().map_or(Suite::AesCtr, |envelope| envelope.suite).layout()
     }
 
-    /// Refuses an object that grew by appending: each piece may have been sealed from position 0 of one key stream.
+    /// Refuses an appendable object: each append may have been encrypted from position 0 of the same key stream.
     fn refuse_appendable(&self) -> Result<(), Failure> {
         if self.envelope.is_none() || self.reply.object_type != "Appendable" {
             return Ok(());
@@ -141,7 +141,7 @@ impl Described {
         Err(Failure::new(ErrorKind::Unsupported, message))
     }
 
-    /// The plaintext size, if what the writer recorded agrees with what is stored.
+    /// The plaintext size, if the writer's record agrees with the stored size.
     pub(crate) fn plain_size(&self) -> Result<u64, Failure> {
         let stored = self.reply.range.total;
         let integrity = |message: String| Failure::new(ErrorKind::Integrity, message);

@@ -1,4 +1,4 @@
-//! What operations can be told.
+//! Options of operations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,17 +16,18 @@ pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 pub struct PutOptions {
     /// Headers kept in the clear with the object.
     pub headers: ObjectHeaders,
-    /// The bucket's unless said.
+    /// Default: the bucket's storage class.
     pub storage_class: Option<StorageClass>,
-    /// The bucket's unless said.
+    /// Default: the bucket's ACL.
     pub acl: Option<Acl>,
-    /// Tags, kept in the clear: at most 10, names of 1 to 128 characters, values of at most 256; letters, digits, spaces and `+-=._:/`.
+    /// Tags, stored in the clear: at most 10, names of 1 to 128 characters, values of at most 256; letters, digits, spaces
+    /// and `+-=._:/`.
     pub tags: Vec<(String, String)>,
-    /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) when there is an object of that key. Buckets with versions ignore it.
+    /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) if the object exists. Ignored in versioned buckets.
     pub forbid_overwrite: bool,
-    /// Pairs to bind to the content, beside the bucket's: authenticated, not secret. Sealed objects alone have them.
+    /// Pairs to bind to the content, in addition to the bucket's: authenticated, not secret. Sealed suite only.
     pub encryption_context: EncryptionContext,
-    /// Who to tell how far it is.
+    /// Called with the number of newly stored bytes.
     pub progress: Option<Progress>,
 }
 
@@ -46,13 +47,13 @@ impl fmt::Debug for PutOptions {
 /// For [`EncryptedBucket::get`](crate::EncryptedBucket::get).
 #[derive(Clone, Debug, Default)]
 pub struct GetOptions {
-    /// Which plaintext bytes; everything unless said.
+    /// The plaintext range. Default: the whole object.
     pub range: ByteRange,
     /// Which version, in buckets that have them.
     pub version_id: Option<String>,
     /// Only if the object's ETag is this one; else [`ErrorKind::Changed`](crate::ErrorKind::Changed).
     pub if_match: Option<String>,
-    /// What may be read, in place of the bucket's policy. What the bucket binds when it writes stays required.
+    /// Read policy of this call. Default: the bucket's. Requirements of the bucket's binding stay in force.
     pub read_policy: Option<ReadPolicy>,
 }
 
@@ -74,7 +75,7 @@ pub struct HeadOptions {
 /// For [`EncryptedBucket::list`](crate::EncryptedBucket::list). Empty means not asked for.
 #[derive(Clone, Debug, Default)]
 pub struct ListOptions {
-    /// Only keys that begin so.
+    /// Only keys with this prefix.
     pub prefix: String,
     /// Keys that are the same up to this text after the prefix are listed once.
     pub delimiter: String,
@@ -86,10 +87,10 @@ pub struct ListOptions {
     pub max_keys: Option<u32>,
 }
 
-/// For [`EncryptedBucket::list_versions`](crate::EncryptedBucket::list_versions). Empty means not asked for.
+/// For [`EncryptedBucket::list_versions`](crate::EncryptedBucket::list_versions). Empty fields are not sent.
 #[derive(Clone, Debug, Default)]
 pub struct ListVersionsOptions {
-    /// Only keys that begin so.
+    /// Only keys with this prefix.
     pub prefix: String,
     /// Keys that are the same up to this text after the prefix are listed once.
     pub delimiter: String,
@@ -99,10 +100,10 @@ pub struct ListVersionsOptions {
     pub max_keys: Option<u32>,
 }
 
-/// For [`EncryptedBucket::list_uploads`](crate::EncryptedBucket::list_uploads). Empty means not asked for.
+/// For [`EncryptedBucket::list_uploads`](crate::EncryptedBucket::list_uploads). Empty fields are not sent.
 #[derive(Clone, Debug, Default)]
 pub struct ListUploadsOptions {
-    /// Only uploads of keys that begin so.
+    /// Only uploads of keys with this prefix.
     pub prefix: String,
     /// Where the page begins: `next` of the page before.
     pub after: Option<UploadMarker>,
@@ -110,7 +111,7 @@ pub struct ListUploadsOptions {
     pub max_uploads: Option<u32>,
 }
 
-/// For [`EncryptedBucket::delete_many`](crate::EncryptedBucket::delete_many): an object, or one version of it.
+/// For [`EncryptedBucket::delete_many`](crate::EncryptedBucket::delete_many): an object, or one of its versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteItem {
     /// Its key.
@@ -128,7 +129,7 @@ impl<T: Into<String>> From<T> for DeleteItem {
 /// The object that is copied: a key of the same bucket, or more exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopySource {
-    /// Its bucket, in the same region; the target's unless said.
+    /// Source bucket, in the same region. Default: the target's bucket.
     pub bucket: Option<String>,
     /// Its key.
     pub key: String,
@@ -145,15 +146,15 @@ impl From<&str> for CopySource {
 /// For [`EncryptedBucket::copy`](crate::EncryptedBucket::copy).
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
-    /// What becomes of the headers beside the envelope.
+    /// Changes of the headers beside the envelope.
     pub headers: HeaderChange,
-    /// The target bucket's unless said; that of the object when it is copied onto itself.
+    /// Default: the target bucket's; for a copy onto itself, the object's.
     pub storage_class: Option<StorageClass>,
-    /// The target bucket's unless said, also when an object is copied onto itself.
+    /// Default: the target bucket's, also for a copy onto itself.
     pub acl: Option<Acl>,
-    /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) when there is an object of the target key. Buckets with versions ignore it.
+    /// Fail with [`ErrorKind::Exists`](crate::ErrorKind::Exists) if the target exists. Ignored in versioned buckets.
     pub forbid_overwrite: bool,
-    /// Copy an object also to where its binding says that it does not belong; the copy is then read with
-    /// [`ReadPolicy::with_moved`] alone.
+    /// Copy an object even to a location that contradicts its binding. Reading the copy then needs
+    /// [`ReadPolicy::with_moved`].
     pub allow_moved: bool,
 }

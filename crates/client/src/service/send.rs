@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
-use osseal_wire::SessionCredentials;
 use osseal_wire::oss::reply::{REQUEST_ID, ReplyError};
 use osseal_wire::oss::request::{Call, Request};
 use osseal_wire::oss::xml::{MAX_DOCUMENT, XmlError};
 use osseal_wire::oss::{Credentials, ServiceError, SignError, Subject, presign_v4, sign_v1, sign_v4};
+use osseal_wire::session_credentials::SessionCredentials;
 use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Failure};
@@ -145,7 +145,10 @@ impl Store {
     }
 
     /// Credentials that are valid now, for a request that has to be signed.
-    async fn credentials(&self, outgoing: &OutgoingRequest) -> Result<Option<Arc<SessionCredentials>>, Failure> {
+    async fn credentials(
+        &self,
+        outgoing: &OutgoingRequest,
+    ) -> Result<Option<Arc<SessionCredentials>>, Failure> {
         match (outgoing, &self.0.credentials) {
             (OutgoingRequest::ToSign(_), Some(credentials)) => Ok(Some(credentials.current().await?)),
             _ => Ok(None),

@@ -1,4 +1,4 @@
-//! What takes knowledge of the system: owners, modes, links.
+//! System-specific file properties: owners, modes, links.
 
 #[cfg(not(unix))]
 pub(crate) use silent::*;
@@ -57,7 +57,7 @@ mod unix {
     }
 }
 
-/// Elsewhere owners and modes are not told, so that nothing is remembered.
+/// Other systems do not report owners and modes, so nothing is recorded there.
 #[cfg(not(unix))]
 mod silent {
     use std::fs::{File, Metadata, OpenOptions};

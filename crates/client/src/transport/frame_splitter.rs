@@ -8,13 +8,13 @@ use http_body::{Body as _, Frame, SizeHint};
 
 use super::{Body, BoxError};
 
-/// A body, and what has been read of it and not handed on.
+/// A body, and bytes that were read from it and not handed on.
 pub(super) struct FrameSplitter {
     body: Body,
     rest: Bytes,
 }
 
-/// What a body gives.
+/// An item of a body.
 pub(super) type Given = Option<Result<Frame<Bytes>, BoxError>>;
 
 impl FrameSplitter {
@@ -22,7 +22,7 @@ impl FrameSplitter {
         FrameSplitter { body, rest: Bytes::new() }
     }
 
-    /// Waits until there are bytes to hand on. Anything else that the body gives is the error.
+    /// Waits for bytes to hand on. Any other item of the body is returned as the error.
     pub(super) fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Given>> {
         while self.rest.is_empty() {
             match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {

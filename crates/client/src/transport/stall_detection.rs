@@ -1,5 +1,5 @@
-//! Bodies that do not get on. Only the time is counted in which the other side has its turn: not the time in which we read a file, wait for leave of a
-//! bandwidth limit, or have no use for what has come.
+//! Detects stalled bodies. Only time in which the peer is expected to act counts: not the time for reading a file, waiting
+//! for a bandwidth limit, or waiting for a consumer.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ const THROUGHPUT_WINDOW: Duration = Duration::from_secs(30);
 /// Bytes that have to come in it: 1 KiB a second.
 const MIN_WINDOW_BYTES: u64 = 30 << 10;
 
-/// Since when it is the network's turn to take more of a request, or to answer it. Clones share it; a transport that holds a body back says so.
+/// When the network was last expected to take bytes or to reply. Clones share it. A transport that delays a body reports it.
 #[derive(Clone, Debug)]
 pub(crate) struct StallDetector(Arc<Mutex<Option<Instant>>>);
 
@@ -30,7 +30,7 @@ impl StallDetector {
         StallDetector(Arc::new(Mutex::new(Some(Instant::now()))))
     }
 
-    /// The network has what there is.
+    /// The network has all available bytes.
     pub(super) fn handed_over(&self) {
         *self.since() = Some(Instant::now());
     }
@@ -62,7 +62,7 @@ pub(crate) fn watch_request(body: Body, stall_detector: StallDetector) -> Body {
     WatchedRequest { frames: FrameSplitter::of(body), stall_detector }.boxed_unsync()
 }
 
-/// A reply whose body breaks off when less than 1 KiB a second comes of it for 30 s. It is watched once, below what holds it back.
+/// Fails the body of a reply that brings less than 1 KiB/s for 30 s. A reply is watched once, below any bandwidth limit.
 pub(crate) fn watch_response(mut reply: http::Response<Body>) -> http::Response<Body> {
     #[derive(Clone)]
     struct Watched;
@@ -118,7 +118,7 @@ struct WatchedResponse {
     body: Body,
     /// Since when the network has its turn.
     since: Option<Instant>,
-    /// How long it has had it, in this window, and what came of it.
+    /// Time for which the network was expected to act in this window, and the bytes it brought.
     waited: Duration,
     came: u64,
     end: Pin<Box<Sleep>>,

@@ -17,15 +17,15 @@ use super::{Body, BoxError, Transport, TransportError};
 
 use crate::runtime::rate_limiter::RateLimiter;
 
-/// What may come at once after a pause.
+/// The burst after a pause.
 const BURST: Duration = Duration::from_millis(50);
-/// FrameSplitter a second at least, so that many connections at a low rate all get on; and the sizes that frames have.
+/// Least number of frames per second, so that many connections progress at a low rate; it bounds the frame size.
 const PIECES: u64 = 64;
 const SMALLEST: u64 = 256;
 const LARGEST: u64 = 64 << 10;
 
-/// A transport whose bodies, of requests and replies together, bring at most so many bytes a second, whatever they are the bodies of: what is sent again
-/// counts again. Heads do not count.
+/// A transport that limits the bytes per second of all bodies, requests and replies together. Retries count again; heads
+/// do not count.
 pub struct Throttled {
     inner: Arc<dyn Transport>,
     rate: Rate,
@@ -74,7 +74,7 @@ fn paced(body: Body, rate: Rate, stall_detector: Option<StallDetector>) -> Body 
 struct Paced {
     frames: FrameSplitter,
     rate: Rate,
-    /// Of a request: whoever waits for its reply is told that it is held back.
+    /// For a request: tells the stall detector that the limit delays the body.
     stall_detector: Option<StallDetector>,
     turn: Option<Pin<Box<Sleep>>>,
 }

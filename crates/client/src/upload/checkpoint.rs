@@ -1,6 +1,6 @@
-//! What is kept of an upload by parts: what it is of, what it was sealed with, and every part that may have left.
+//! The checkpoint of a multipart upload: its source, its envelope, and every part that may have been sent.
 //!
-//! It holds wrapped keys only. What it says is hostile input even when it is authentic: it may be older than the upload.
+//! It holds wrapped keys only. Its content is hostile input even when it is authentic: it may be older than the upload.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::{RecordName, bytes_of};
 use crate::upload::file_source::Stamp;
 
-/// Of what follows; others are not read.
+/// Version of the record format. Other versions are not read.
 const VERSION: u32 = 1;
 
 /// One upload.
@@ -23,7 +23,7 @@ const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Checkpoint {
     version: u32,
-    /// What makes it the upload of this place from this path.
+    /// Identifies the upload: this target from this source path.
     pub(crate) place: UploadLocation,
     /// Device and inode of the lock of the record that it was written to.
     lock: (u64, u64),
@@ -61,7 +61,7 @@ struct KeptPart {
     acknowledged: Option<Acknowledged>,
 }
 
-/// What the service said of a part.
+/// The service's acknowledgement of a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Acknowledged {
@@ -104,7 +104,7 @@ impl Checkpoint {
         (read.version == VERSION).then_some(read)
     }
 
-    /// What [`Checkpoint::parse`] reads.
+    /// The bytes that [`Checkpoint::parse`] reads.
     pub(crate) fn encode(&self) -> std::io::Result<Vec<u8>> {
         Ok(serde_json::to_vec(self)?)
     }
@@ -120,7 +120,7 @@ impl Checkpoint {
         let differences = [
             (self.place != other.place, "the record is of another upload"),
             (self.lock != other.lock, "the record was copied here"),
-            (self.source != other.source, "the source is not what it was"),
+            (self.source != other.source, "the source changed"),
             (self.headers != other.headers, "the object is to have other headers"),
             (
                 (self.data_size, self.part_size) != (other.data_size, other.part_size),
@@ -130,7 +130,7 @@ impl Checkpoint {
         differences.into_iter().find_map(|(differs, why)| differs.then_some(why))
     }
 
-    /// Whether the same put, made now, would go on with this as far as this machine can tell: by lock, source, and what was sent.
+    /// Whether the same put would resume this upload now, judged by lock, source, and the parts sent.
     pub(crate) fn is_ready(&self, lock: (u64, u64), source: Option<Stamp>) -> bool {
         let is_begun = self.upload_id.is_some() && self.has_parts();
         is_begun && self.lock == lock && source == Some(self.source)
@@ -167,14 +167,14 @@ impl Checkpoint {
         true
     }
 
-    /// Notes what the service said of a part that has left.
+    /// Records the service's acknowledgement of a part.
     pub(crate) fn acknowledge(&mut self, number: u32, said: Acknowledged) {
         if let Some(part) = self.parts.get_mut(&number) {
             part.acknowledged = Some(said);
         }
     }
 
-    /// Forgets what the service said of parts that it does not have any more.
+    /// Drops the acknowledgements of parts that the service no longer holds.
     pub(crate) fn forget_acknowledgements(&mut self, past: &[Past]) {
         for (number, _, said) in past {
             if let Some(part) = self.parts.get_mut(number) {
@@ -195,8 +195,8 @@ impl Checkpoint {
         Metadata(pairs.map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect())
     }
 
-    /// What became of the parts, if what the store lists is of this upload and no newer than this: every part it has was recorded, has the size
-    /// that it should have, and is what was acknowledged.
+    /// Compares the store's list of parts with this checkpoint. Every listed part must be recorded, have the
+    /// expected size, and match its acknowledgement; otherwise the list belongs to another upload or is newer.
     pub(crate) fn reconcile(&self, listed: &[PartEntry]) -> Result<Vec<Past>, &'static str> {
         let plan = self.plan();
         let length = |number: u32| {

@@ -1,10 +1,10 @@
-//! The record of an upload as it goes on: a part leaves after it is on the disk that it may have.
+//! Writes the checkpoint of an upload. A part is sent only after the disk records that it may have been sent.
 //!
 //! ```text
-//!   part      read ─ source compared ─ sealed ─ digest noted ─┐                 ┌─ sent ─ acknowledgement noted
-//!   record                                       encoded, written, synced: of all parts noted so far
+//!   part      read ─ source compared ─ sealed ─ digest recorded ─┐              ┌─ sent ─ acknowledgement recorded
+//!   record                       encoded, written, synced: all parts recorded so far
 //! ```
-//! Parts that are noted while the record is being written share the next one. Acknowledgements wait for the next digest, or the end.
+//! Parts that are recorded during a write share the next one. Acknowledgements wait for the next digest or the end.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -19,8 +19,8 @@ use crate::upload::checkpoint::{Acknowledged, Checkpoint};
 use crate::upload::file_source::{OpenSource, blocking, changed};
 use crate::upload::report::NO_SUCH_UPLOAD;
 
-/// A record in use. Clones share it. When the last one is dropped, what was noted last is written, unless no part has left: then nothing stays but what a
-/// previous process kept.
+/// A checkpoint in use. Clones share it. Dropping the last one writes the latest state, unless no part was
+/// sent: then only the record of a previous process stays.
 #[derive(Clone)]
 pub(crate) struct CheckpointWriter(Arc<Inner>);
 
@@ -28,9 +28,9 @@ struct Inner {
     record: Record,
     path: PathBuf,
     notes: Mutex<Notes>,
-    /// How many of the notes the record has; held while it is written, so that none overtakes a newer one.
+    /// How many updates the record holds. Locked during a write, so that no write overtakes a newer one.
     written: Mutex<Written>,
-    /// Whether the source, or what comes of it, is not what it was.
+    /// Whether the source, or its sealed form, changed since the upload started.
     is_stale: AtomicBool,
 }
 
@@ -53,7 +53,7 @@ impl CheckpointWriter {
         CheckpointWriter(Arc::new(Inner { record, path, notes, written, is_stale }))
     }
 
-    /// Replaces what was kept: an upload begins, or goes on. It is on the disk when this returns.
+    /// Replaces the record when an upload starts or resumes. The disk holds it when this returns.
     pub(crate) async fn begin(&self, checkpoint: Checkpoint) -> Result<(), Failure> {
         self.0.is_stale.store(false, Ordering::Release);
         self.0.note(|kept| *kept = checkpoint);
@@ -79,14 +79,14 @@ impl CheckpointWriter {
                 self.0.is_stale.store(true, Ordering::Release);
             }
         })?;
-        // What is on the disk of a previous process needs no writing, nor waiting.
+        // A part that a previous process recorded is on the disk already: no write, no wait.
         if self.0.note_part(part.number, &digest) {
             self.save().await?;
         }
         Ok(part)
     }
 
-    /// Fails if the source is not what it was when the upload began.
+    /// Fails if the source changed since the upload started.
     pub(crate) async fn expect_same(&self, file: &OpenSource) -> Result<(), Failure> {
         if file.is_same().await? {
             return Ok(());
@@ -95,7 +95,7 @@ impl CheckpointWriter {
         Err(changed())
     }
 
-    /// Notes what the service said of a part.
+    /// Records the service's acknowledgement of a part.
     pub(crate) fn acknowledge(&self, number: u32, said: Acknowledged) {
         self.0.note(|checkpoint| checkpoint.acknowledge(number, said));
     }
@@ -105,12 +105,12 @@ impl CheckpointWriter {
         self.0.notes().checkpoint.has_parts()
     }
 
-    /// Whether the source, or what is sealed of it, turned out to be another one than before.
+    /// Whether the source, or its sealed form, differs from the recorded one.
     pub(crate) fn is_stale(&self) -> bool {
         self.0.is_stale.load(Ordering::Acquire)
     }
 
-    /// Whether the upload may be gone on with after a failure.
+    /// Whether the upload may be resumed after a failure.
     pub(crate) fn keeps(&self, failure: &Failure) -> bool {
         // One that the service no longer has may be an object; the next process finds it by the record.
         let is_gone = failure.code == NO_SUCH_UPLOAD && !failure.may_be_done;
@@ -118,7 +118,7 @@ impl CheckpointWriter {
         is_passing && !is_gone && !self.is_stale() && self.has_parts()
     }
 
-    /// Writes what has been noted.
+    /// Writes the latest state to the disk.
     pub(crate) async fn save(&self) -> Result<(), Failure> {
         let inner = self.0.clone();
         blocking(move || {
@@ -126,7 +126,7 @@ impl CheckpointWriter {
                 source: Some(error.into()),
                 ..Failure::new(
                     ErrorKind::Local,
-                    format!("what of the upload has left cannot be recorded in {}", inner.path.display()),
+                    format!("the progress of the upload cannot be recorded in {}", inner.path.display()),
                 )
             })
         })
@@ -155,7 +155,7 @@ impl Inner {
         notes.count += 1;
     }
 
-    /// Notes that a part is about to leave; `false` when the record of a previous process says so.
+    /// Records that a part is about to be sent. `false`: the record of a previous process has it.
     fn note_part(&self, number: u32, digest: &osseal_core::PartDigest) -> bool {
         let mut notes = self.notes();
         let is_new = notes.checkpoint.add(number, digest);
@@ -164,7 +164,7 @@ impl Inner {
     }
 
     fn save(&self) -> std::io::Result<()> {
-        // A writer that broke down says nothing of what is on the disk: it is written again.
+        // A writer that panicked leaves the state of the disk unknown: write again.
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let Written::Up(there) = *written else { return Err(std::io::ErrorKind::NotFound.into()) };
         let (content, count) = {
@@ -205,7 +205,7 @@ impl Drop for Inner {
         if !has_parts {
             self.forget();
         } else if let Err(error) = self.save() {
-            tracing::warn!(path = %self.path.display(), %error, "what was sent last is not recorded");
+            tracing::warn!(path = %self.path.display(), %error, "the last parts are not recorded");
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) async fn new_resumable_content_key(
     Ok(NewContentKey { sealer: content.sealer(Some(plain_len)), envelope: Some(envelope) })
 }
 
-/// What is bound to the content of an object.
+/// The context that is bound to an object's content.
 pub(crate) fn bound(
     bucket: &Arc<BucketContext>,
     key: &str,

@@ -1,4 +1,4 @@
-//! Files that are read, and written, at positions: by several tasks at a time, without a position that they would share.
+//! Files that several tasks read and write at positions, without a shared file position.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Failure};
 use crate::runtime::join::{self, stopped};
-use crate::upload::source_error::{ended_early, goes_on, length_in_memory, unreadable};
+use crate::upload::source_error::{ended_early, is_longer, length_in_memory, unreadable};
 
 /// A file with the length that was declared of it.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct OpenSource {
     stamp: Stamp,
 }
 
-/// By what a change of a file is noticed, also by another process. Times are seconds and nanoseconds since 1970.
+/// Detects a change of a file, also by another process. Times are seconds and nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Stamp {
@@ -44,7 +44,7 @@ impl Stamp {
         Stamp::read(&file.metadata()?)
     }
 
-    /// Of what lies at a path, links followed.
+    /// The stamp of the file at a path; links are followed.
     pub(crate) fn at(path: &Path) -> io::Result<Stamp> {
         Stamp::read(&path.metadata()?)
     }
@@ -113,7 +113,7 @@ impl OpenSource {
         blocking(move || source.read(range, capacity)).await
     }
 
-    /// All bytes of what is one request, and that there are no more.
+    /// Reads the whole file for a single request, and checks that it ends there.
     pub(crate) async fn read_whole(self, capacity: u64) -> Result<BytesMut, Failure> {
         blocking(move || {
             let plain = self.source.read(0..self.source.length, capacity)?;
@@ -139,7 +139,7 @@ impl OpenSource {
         match read_exact_at(file, &mut [0], *length) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(error) => return Err(unreadable(error)),
-            Ok(()) => return Err(goes_on()),
+            Ok(()) => return Err(is_longer()),
         }
         if Stamp::of(file).map_err(unreadable)? == self.stamp { Ok(()) } else { Err(changed()) }
     }
@@ -164,12 +164,12 @@ impl FileSource {
     }
 }
 
-/// Sealed bytes of an object of unknown length, from its first byte on. The file has no name and disappears with the process, however that ends.
+/// Sealed bytes of an object of unknown length. The file has no name, so it disappears with the process.
 #[derive(Clone)]
 pub(crate) struct Spool(Arc<File>);
 
 impl Spool {
-    /// A file in `folder` that nobody else can open.
+    /// Creates a file in `folder` that no other process can open.
     pub(crate) async fn create(folder: std::path::PathBuf) -> Result<Spool, Failure> {
         blocking(move || {
             let failed = |error| spool_failed(&format!("cannot be made in {}", folder.display()), error);
@@ -204,7 +204,7 @@ fn spool_failed(what: &str, error: io::Error) -> Failure {
     Failure { source: Some(error.into()), ..Failure::new(ErrorKind::Local, message) }
 }
 
-/// Runs what waits for disks where it keeps nobody else waiting.
+/// Runs blocking file operations on a thread where they delay no other task.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -231,7 +231,7 @@ fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
 }
 
-/// Where files have one position for all, whoever moves it uses it alone.
+/// Systems without positioned reads share one file position, so seek and read happen under a lock.
 #[cfg(not(unix))]
 static POSITION: std::sync::Mutex<()> = std::sync::Mutex::new(());
 

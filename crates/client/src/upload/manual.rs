@@ -17,15 +17,16 @@ use crate::upload::progress::ResumableProgress;
 use crate::upload::report::PutReport;
 use crate::upload::source_error::length_in_memory;
 
-/// An encrypted object that is uploaded part by part, in any order and any number of parts at a time.
+/// An encrypted multipart upload that the application drives: parts in any order, any number at a time.
 ///
-/// Most programs want [`EncryptedBucket::put`], which does the same with bounded memory. This is for those whose parts come from several places: the number of parts and
-/// the length of each are fixed when the upload begins.
+/// Most programs want [`EncryptedBucket::put`](crate::EncryptedBucket::put), which does the same in bounded
+/// memory. Use this when parts come from several sources. The number of parts and the length of each are
+/// fixed when the upload starts.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// # use std::sync::Arc;
-/// # use osseal::{AesKey, Credentials, Arc<BucketContext>, Endpoint, GetOptions, Keyring, MaterialDescription, NamedKey, PutOptions, Store};
+/// # use osseal::{AesKey, Credentials, EncryptedBucket, Endpoint, GetOptions, Keyring, MaterialDescription, NamedKey, PutOptions, Store};
 /// # let service = osseal_server::Service::builder().credentials(vec![Credentials::new("id", "secret")]).build();
 /// # let server = osseal::transport::InProcess::new(move |request| service.call(request));
 /// # let store = Store::builder(Endpoint::parse("http://127.0.0.1")?, "cn-hangzhou").credentials(Credentials::new("id", "secret"));
@@ -38,7 +39,7 @@ use crate::upload::source_error::length_in_memory;
 /// let upload = bucket.begin_upload("big", 300_000, 7 * 16_400, PutOptions::default()).await?;
 /// for number in (1..=upload.parts()).rev() {
 ///     let part = plain[upload.plain_range(number)?.start as usize..upload.plain_range(number)?.end as usize].to_vec();
-///     // Once for each part; what it gives can be sent any number of times.
+///     // Seal each part once; the sealed part can be sent any number of times.
 ///     let sealed = upload.seal_part(number, part)?;
 ///     while let Err(error) = upload.send_part(&sealed).await {
 ///         assert!(error.is_retryable());
@@ -51,8 +52,8 @@ use crate::upload::source_error::length_in_memory;
 /// # }).unwrap();
 /// ```
 ///
-/// Dropping it, like [`MultipartUpload::abort`], leaves neither object nor parts. What it holds in memory is what the application gives it; it takes nothing from
-/// the bucket's [`MemoryBudget`](crate::MemoryBudget).
+/// Dropping it aborts the upload, as [`MultipartUpload::abort`] does: neither object nor parts stay. Buffers
+/// belong to the application and do not count towards the [`MemoryBudget`](crate::MemoryBudget).
 pub struct MultipartUpload {
     active: ActiveUpload,
     slots: Mutex<PartSlots>,
@@ -127,15 +128,15 @@ async fn begin_parts(
 }
 
 impl MultipartUpload {
-    /// How many parts there are. Of a sealed object the last one may have no plaintext, and is sealed and sent like the others.
+    /// Number of parts. The last part of a sealed object may have no plaintext; seal and send it like the others.
     pub fn parts(&self) -> u32 {
         self.active.upload.parts()
     }
 
-    /// Where the plaintext of a part lies in the object's: what [`MultipartUpload::seal_part`] takes.
+    /// The plaintext range of a part: the bytes that [`MultipartUpload::seal_part`] takes.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: there is no such part.
+    /// [`ErrorKind::Usage`]: no part has this number.
     pub fn plain_range(&self, number: u32) -> Result<Range<u64>, Error> {
         let range = self.slots().plain_range(number);
         range.map_err(|error| Failure::from(error).at(self.scene("upload a part of")))
@@ -146,18 +147,20 @@ impl MultipartUpload {
         &self.active.upload.id
     }
 
-    /// Seals a part, each once: it runs on the calling thread. Nothing is sent.
+    /// Seals a part, once, on the calling thread. Sends nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: there is no such part, it has another length, or it was sealed before. Then it can still be sealed, unless it was.
+    /// [`ErrorKind::Usage`]: no part has this number, the length is wrong, or the part was sealed before. After
+    /// a wrong length the part can still be sealed.
     pub fn seal_part(&self, number: u32, plain: impl Into<Bytes>) -> Result<UploadPart, Error> {
         self.seal(number, plain.into()).map_err(|failure| failure.at(self.scene("upload a part of")))
     }
 
-    /// Sends a sealed part, with the store's retries. When that has failed it can be sent again; sending it once more does no harm.
+    /// Sends a sealed part, with the store's retries. A part may be sent again, after an error or not.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: the part was sealed for another upload. [`ErrorKind::Integrity`]: the service's CRC64 is not ours.
+    /// [`ErrorKind::Usage`]: the part was sealed for another upload. [`ErrorKind::Integrity`]: the service's
+    /// CRC64 differs from the one computed here.
     pub async fn send_part(&self, part: &UploadPart) -> Result<(), Error> {
         let upload = &self.active.upload;
         let sent = async {
@@ -170,8 +173,8 @@ impl MultipartUpload {
         sent.await.map_err(|failure| failure.at(self.scene("upload a part of")))
     }
 
-    /// Seals a part and sends it. After an error of sending the part is gone, and with it the upload: where that is not enough there are
-    /// [`MultipartUpload::seal_part`] and [`MultipartUpload::send_part`].
+    /// Seals a part and sends it. If sending fails the sealed part is lost, and with it the upload; to send a
+    /// part again, use [`MultipartUpload::seal_part`] and [`MultipartUpload::send_part`].
     ///
     /// # Errors
     /// Those of both.
@@ -185,21 +188,21 @@ impl MultipartUpload {
         self.active.upload.missing()
     }
 
-    /// Makes the object of its parts. Nothing is on its way any more then: whatever sends a part borrows the upload.
+    /// Completes the upload: its parts become the object.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] when parts are missing. Whatever the error, no unfinished upload is left, unless the error names it, and no object, unless the
-    /// error says that there may be one.
+    /// [`ErrorKind::Usage`]: parts are missing. After any error no unfinished upload is left unless the error
+    /// names it. No object is stored unless the outcome is unknown.
     pub async fn complete(self) -> Result<PutReport, Error> {
         let upload = self.active.upload.clone();
         let outcome = self.active.complete().await;
         outcome.map_err(|failure| failure.at(scene(upload.spec(), "complete the upload of")))
     }
 
-    /// Drops the upload and all its parts.
+    /// Aborts the upload: the service drops its parts.
     ///
     /// # Errors
-    /// What the service refused with, and the identifier of the upload, which is left then.
+    /// The service's refusal, with the identifier of the upload that is left.
     pub async fn abort(mut self) -> Result<(), Error> {
         let outcome = self.active.abort().await.map(drop);
         outcome.map_err(|mut failure| {

@@ -1,4 +1,4 @@
-//! One upload by parts: the calls that it takes, and what is left of it when it does not end well, which is nothing.
+//! One multipart upload: its calls, and its abort when it fails.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,11 +18,11 @@ use crate::service::send::Payload;
 use crate::upload::checkpoint::Acknowledged;
 use crate::upload::checkpoint_writer::CheckpointWriter;
 use crate::upload::progress::ResumableProgress;
-use crate::upload::report::{NO_SUCH_UPLOAD, PutReport, damaged, perhaps_stored, report};
+use crate::upload::report::{NO_SUCH_UPLOAD, PutReport, checksum_mismatch, report, with_unknown_outcome};
 use crate::upload::send_sealed::{find_ours, store_bytes};
 use crate::upload::upload_listing::page_of_uploads;
 
-/// What is to be uploaded, before the service knows of it.
+/// The specification of an upload, before the service knows of it.
 pub(crate) struct UploadSpec {
     pub(crate) bucket: Arc<BucketContext>,
     pub(crate) key: String,
@@ -43,14 +43,14 @@ pub(crate) struct Upload {
     pub(crate) id: String,
     /// The envelope's headers, which every part repeats.
     headers: Metadata,
-    /// What the service has, by part.
+    /// The parts that the service holds, by index.
     sent: Mutex<Vec<Option<Acknowledged>>>,
     /// Where another process finds out how far it is, if one is to.
     writer: Option<CheckpointWriter>,
 }
 
 impl UploadSpec {
-    /// Begins the upload. Whoever drops this before it is done leaves nothing either.
+    /// Initiates the upload. Dropping the future aborts it.
     pub(crate) async fn begin(self, writer: Option<CheckpointWriter>) -> Result<ActiveUpload, Failure> {
         let headers = self.envelope_headers();
         let object = PutObject {
@@ -73,7 +73,7 @@ impl UploadSpec {
         Ok(self.active(id, headers, writer))
     }
 
-    /// Goes on with an upload that a previous process began: these parts the service has.
+    /// Resumes an upload that a previous process initiated. The service holds the acknowledged parts.
     pub(crate) fn resume(
         self,
         id: String,
@@ -100,7 +100,7 @@ impl UploadSpec {
     }
 }
 
-/// An upload whose identifier is not known yet: it is waited for even when nobody wants it any more.
+/// An Initiate request in flight. The reply is awaited even after a drop, to abort the upload it names.
 struct PendingInitiate {
     bucket: Arc<BucketContext>,
     key: String,
@@ -143,7 +143,7 @@ async fn initiate(
         Ok::<_, Failure>((result.upload_id()?.to_owned(), is_doubtful))
     };
     let active = active.await;
-    // An attempt whose reply was lost, was cut short or made no sense may have active an upload that nobody knows.
+    // An attempt with a lost, cut or malformed reply may have started an upload whose id is unknown here.
     let doubtful = match &active {
         Ok((_, is_doubtful)) => *is_doubtful,
         Err(failure) => failure.may_be_done,
@@ -161,7 +161,7 @@ async fn initiate(
     active.map(|(id, _)| id)
 }
 
-/// Aborts the uploads of an envelope, which nobody else has, but one.
+/// Aborts all uploads that carry this envelope, except one. Only this put has the envelope.
 pub(crate) async fn abort_others(
     bucket: &Arc<BucketContext>,
     key: &str,
@@ -207,7 +207,7 @@ impl Upload {
         self.writer.as_ref()
     }
 
-    /// How many parts there are.
+    /// Number of parts.
     pub(crate) fn parts(&self) -> u32 {
         u32::try_from(self.spec.plan.parts()).unwrap_or(u32::MAX)
     }
@@ -225,7 +225,7 @@ impl Upload {
             crc64: Some(part.crc64),
         });
         let reply = store_bytes(bucket, key, &call, &part.bytes, part.crc64, None).await;
-        // Whatever became of a part, it is no object.
+        // A part is not an object: its fate does not make the outcome of the put unknown.
         let reply = reply.map_err(|failure| Failure { may_be_done: false, ..failure })?;
         let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
         if let Some(writer) = &self.writer {
@@ -288,8 +288,8 @@ impl Upload {
         Ok(PutReply { etag: if result.etag.is_empty() { reply.etag } else { result.etag }, ..reply })
     }
 
-    /// Whether the object is there although completing it failed: the reply of an earlier attempt was lost, or makes no sense, or the request was delivered
-    /// twice.
+    /// Whether the object exists although completing it failed: an earlier attempt succeeded and its reply was lost
+    /// or malformed, or the request was delivered twice.
     async fn completed_before(&self, failure: &Failure) -> Result<Option<PutReply>, CompletionUnknown> {
         let is_in_the_way = failure.kind == ErrorKind::Exists;
         if !failure.may_be_done && failure.code != NO_SUCH_UPLOAD && !is_in_the_way {
@@ -297,7 +297,7 @@ impl Upload {
         }
         let UploadSpec { bucket, key, envelope, .. } = &self.spec;
         match find_ours(bucket, key, envelope.as_ref()).await {
-            // Without an envelope there is nothing to tell it by.
+            // Without an envelope nothing distinguishes this object from another.
             Ok(None) if envelope.is_none() && !is_in_the_way => Err(CompletionUnknown),
             found => found.map_err(|_| CompletionUnknown),
         }
@@ -307,10 +307,10 @@ impl Upload {
 /// The store does not say whether an upload was completed.
 struct CompletionUnknown;
 
-/// An upload that is aborted when this is dropped before its end, after everything that sends for it has stopped; one that another process can go on with stays.
+/// An upload in progress. Dropping it stops its tasks and then aborts it, unless another process can resume it.
 pub(crate) struct ActiveUpload {
     pub(crate) upload: Arc<Upload>,
-    /// What sends parts.
+    /// The tasks that send parts.
     pub(crate) tasks: JoinSet<Result<(), Failure>>,
     is_over: bool,
 }
@@ -333,14 +333,14 @@ impl ActiveUpload {
             Err(failure) => {
                 let may_be_done = match upload.completed_before(&failure).await {
                     Ok(Some(reply)) => return self.completed(reply),
-                    // What is there was looked at after the service had let go of the upload, or before: then it may have been completed since.
+                    // HEAD may have run before the service completed the upload, so the object may exist by now.
                     Ok(None) => failure.may_be_done && failure.code != NO_SUCH_UPLOAD,
                     Err(CompletionUnknown) => true,
                 };
                 let (failure, is_dropped) = self.give_up(Failure { may_be_done, ..failure }).await;
                 let is_open = may_be_done && !is_dropped;
                 let failure = Failure { may_be_done: is_open, ..failure };
-                return Err(if is_open { perhaps_stored(failure) } else { failure });
+                return Err(if is_open { with_unknown_outcome(failure) } else { failure });
             }
         };
         self.completed(reply)
@@ -351,13 +351,13 @@ impl ActiveUpload {
         self.is_over = true;
         let crc64 = upload.crc64();
         if reply.crc64.is_some_and(|theirs| theirs != crc64) {
-            return Err(damaged("the whole object"));
+            return Err(checksum_mismatch("the whole object"));
         }
         let UploadSpec { bucket, plan, plain_total, .. } = upload.spec();
         report(bucket, *plain_total, plan.data_size, upload.parts(), crc64, reply)
     }
 
-    /// Drops the upload and its parts, unless it may be gone on with. If even that fails, the error says which upload is left.
+    /// Aborts the upload unless it can be resumed. If that fails too, the error names the upload that is left.
     pub(crate) async fn abort_after(self, failure: Failure) -> Failure {
         self.give_up(failure).await.0
     }
@@ -381,7 +381,7 @@ impl ActiveUpload {
         }
     }
 
-    /// Stops what sends parts, and then drops the upload. `false` when the service did not have it.
+    /// Stops the tasks that send parts, then aborts the upload. `false`: the service did not know it.
     pub(crate) async fn abort(&mut self) -> Result<bool, Failure> {
         self.tasks.shutdown().await;
         let UploadSpec { bucket, key, .. } = self.upload.spec();

@@ -22,7 +22,8 @@ pub(crate) enum Replayable {
     File(OpenSource),
 }
 
-/// Puts by parts what can be read a second time: if the service forgets the upload, another one with another data key follows, once.
+/// Puts a source that can be read again in parts. If the service loses the upload, restarts once with another
+/// data key.
 pub(crate) async fn put_parts_again(
     bucket: &Arc<BucketContext>,
     key: &str,

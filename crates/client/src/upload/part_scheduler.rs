@@ -1,11 +1,11 @@
-//! Parts of one object, several at a time: read in order or where they lie, each sealed and sent by a task of its own.
+//! Schedules the parts of one object: several are in flight, each sealed and sent by its own task.
 //!
 //! ```text
-//!   reader   permit ─ read ─┐                         one part ahead of those on their way
-//!   file             permit ┼─► task { read where it lies; seal; send; give the permit back }     up to `jobs` of them
+//!   reader   permit ─ read ─┐                         reads one part ahead
+//!   file             permit ┼─► task { read at its position; seal; send; release the permit }     up to `jobs` tasks
 //!   bytes            permit ┘
 //! ```
-//! A failure is met while the next part is read. The first one stops all tasks.
+//! A task's failure interrupts the reading of the next part. The first failure stops all tasks.
 
 use std::sync::Arc;
 

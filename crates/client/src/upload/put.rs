@@ -15,7 +15,7 @@ use crate::upload::multipart_put::{Replayable, put_parts, put_parts_again};
 use crate::upload::object_metadata::{metadata_from_options, with_envelope};
 use crate::upload::part_scheduler::Parts;
 use crate::upload::progress::ResumableProgress;
-use crate::upload::report::{PutReport, perhaps_stored, report};
+use crate::upload::report::{PutReport, report, with_unknown_outcome};
 use crate::upload::resume::put_resumable;
 use crate::upload::send_sealed::store_bytes;
 use crate::upload::source::{self, PutBody, Source};
@@ -74,7 +74,7 @@ async fn put_body(
         }
         Source::UnknownLength { mut reader, spool } => {
             let held = bucket.memory.take(room(bucket, threshold)?).await;
-            // One byte more than fits says whether it goes on.
+            // One byte beyond the threshold shows that the source is longer.
             let most = length_in_memory(threshold.saturating_add(1))?;
             let mut first = BytesMut::new();
             source::fill(&mut reader, &mut first, most).await?;
@@ -128,7 +128,7 @@ async fn put_single(
     });
     let reply = store_bytes(bucket, key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await;
     let reply =
-        reply.map_err(|failure| if failure.may_be_done { perhaps_stored(failure) } else { failure })?;
+        reply.map_err(|failure| if failure.may_be_done { with_unknown_outcome(failure) } else { failure })?;
     ResumableProgress::new(options).add(length);
     report(bucket, length, stored, 1, sealed.crc64, reply)
 }

@@ -12,7 +12,7 @@ use crate::runtime::spans;
 /// The service's answer about an upload that has ended, or never was.
 pub(crate) const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
 
-/// What was stored.
+/// The stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutReport {
     /// Plaintext bytes.
@@ -54,16 +54,16 @@ pub(crate) fn report(
     Ok(PutReport { plain_size, stored_size, parts, suite, key_name, etag, crc64, version_id, request_id })
 }
 
-/// A failure after which nobody knows whether the object is there.
-pub(crate) fn perhaps_stored(mut failure: Failure) -> Failure {
-    const WORDS: &str = "; the object may have been stored all the same";
+/// Marks a failure after which the object may be stored.
+pub(crate) fn with_unknown_outcome(mut failure: Failure) -> Failure {
+    const WORDS: &str = "; the object may have been stored";
     if !failure.message.ends_with(WORDS) {
         failure.message += WORDS;
     }
     Failure { may_be_done: true, ..failure }
 }
 
-pub(crate) fn damaged(what: &str) -> Failure {
-    let message = format!("the service's CRC64 of {what} is not ours; remove the object or put it again");
+pub(crate) fn checksum_mismatch(what: &str) -> Failure {
+    let message = format!("the service's CRC64 of {what} is not ours; delete the object or put it again");
     Failure::new(ErrorKind::Integrity, message)
 }

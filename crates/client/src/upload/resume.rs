@@ -1,11 +1,11 @@
-//! Puts of files that go on in another process, or begin again with another data key, and never do anything between.
+//! Resumable puts of files: either resume the upload of a previous process, or restart with another data key.
 //!
 //! ```text
-//!   record taken ─┬─ none, or not of this ──────────────────────────────┐
-//!                 └─ key unwrapped ─ parts listed ─┬─ no contradiction ─┼─► the parts that are missing ─ complete ─ record removed
-//!                                                  └─ any ─ aborted ────┴─► another data key, record written, active ─ all parts …
+//!   record locked ─┬─ none, or another source ───────────────────────────┐
+//!                  └─ key unwrapped ─ parts listed ─┬─ consistent ───────┼─► send missing parts ─ complete ─ remove record
+//!                                                   └─ any ─ abort ──────┴─► new data key, write record, initiate ─ send all parts …
 //! ```
-//! Wrapped key, salt and sizes are those of the record. Of the store nothing is believed but that it has parts.
+//! Wrapped key, salt and sizes come from the record. From the store only the list of parts is believed.
 
 use std::sync::Arc;
 
@@ -48,9 +48,9 @@ struct ResumableUpload<'a> {
     progress: ResumableProgress,
 }
 
-/// What a previous process left.
+/// The result of looking for the upload of a previous process.
 enum PreviousAttempt {
-    /// An upload that goes on.
+    /// The upload resumes.
     Resumed(ActiveUpload, Box<Parts>),
     /// An object: it was complete before.
     Done(Box<PutReport>),
@@ -70,7 +70,7 @@ pub(crate) fn upload_record(
 ) -> Result<PathBuf, Error> {
     let place = upload_place(bucket, key, path);
     let place = place.map_err(|error| {
-        Failure { source: Some(error.into()), ..Failure::new(ErrorKind::Local, "there is no such source") }
+        Failure { source: Some(error.into()), ..Failure::new(ErrorKind::Local, "the source does not exist") }
             .at(bucket.scene("put", Some(key)))
     })?;
     Ok(state.file(place.name(), "record"))
@@ -89,7 +89,7 @@ fn upload_place(
     })
 }
 
-/// Puts a file by parts, and goes on with what a previous process left of that.
+/// Puts a file in parts, and resumes the upload of a previous process if one is recorded.
 pub(crate) async fn put_resumable(
     bucket: &Arc<BucketContext>,
     key: &str,
@@ -112,7 +112,7 @@ pub(crate) async fn put_resumable(
         Ok((record, content.and_then(|content| Checkpoint::parse(&content)), lock))
     })
     .await?;
-    // A previous one stays what is kept until something takes its place.
+    // The record of a previous upload stays until this upload replaces it.
     let nothing = || Checkpoint::new(place.clone(), lock, file.stamp(), &metadata, None, plan);
     let writer = CheckpointWriter::new(record, path, previous.clone().unwrap_or_else(nothing));
     let progress = ResumableProgress::new(options);
@@ -167,7 +167,7 @@ impl ResumableUpload<'_> {
                     PreviousAttempt::Done(report) => return Ok(*report),
                     PreviousAttempt::Unusable(why) => {
                         tracing::warn!(key = self.key, why, "starting over with another data key");
-                        self.drop_former(&checkpoint).await;
+                        self.abort_previous(&checkpoint).await;
                         None
                     }
                 },
@@ -188,7 +188,7 @@ impl ResumableUpload<'_> {
             };
             let Err(failure) = ended else { return ended };
             let is_over = self.writer.is_stale() || failure.code == NO_SUCH_UPLOAD;
-            // What may be an object is not put again.
+            // If the outcome is unknown the object may exist: a restart would store it twice.
             if !is_over || failure.may_be_done || attempts >= MAX_ATTEMPTS {
                 return Err(failure);
             }
@@ -210,7 +210,7 @@ impl ResumableUpload<'_> {
         Ok((active, parts))
     }
 
-    /// What a previous process left, if it is of this put, the key opens, and the store does not contradict.
+    /// Resumes the previous upload if it belongs to this put, its key unwraps, and the store does not contradict it.
     async fn resume(&self, previous: &Checkpoint, file: &OpenSource) -> Result<PreviousAttempt, Failure> {
         if let Some(why) = previous.differs(&self.checkpoint(file, None)) {
             return Ok(PreviousAttempt::Unusable(why));
@@ -227,7 +227,7 @@ impl ResumableUpload<'_> {
                 return self.find_done(previous, envelope, file).await;
             }
             Err(failure) if failure.kind.is_passing() => return Err(failure),
-            Err(_) => return Ok(PreviousAttempt::Unusable("the store does not say what it has")),
+            Err(_) => return Ok(PreviousAttempt::Unusable("the store does not list the parts")),
         };
         if !is_ours {
             return Ok(PreviousAttempt::Unusable("the store speaks of another upload"));
@@ -240,7 +240,7 @@ impl ResumableUpload<'_> {
         let content = match self.bucket.keyring()?.resume(place, &envelope).await.map_err(Failure::from) {
             Ok(content) => content,
             Err(failure) if failure.kind.is_passing() => return Err(failure),
-            Err(_) => return Ok(PreviousAttempt::Unusable("the key does not open what was kept")),
+            Err(_) => return Ok(PreviousAttempt::Unusable("the key does not unwrap the recorded data key")),
         };
         let states = past.iter().map(|(number, part, _)| (*number, *part));
         let Ok(slots) = dangerous::resumed_parts(content, self.plan, states) else {
@@ -280,9 +280,9 @@ impl ResumableUpload<'_> {
         Ok(PreviousAttempt::Done(Box::new(report)))
     }
 
-    /// Aborts what a previous process began.
-    async fn drop_former(&self, previous: &Checkpoint) {
-        // Its own place, which is ours unless somebody put the record there.
+    /// Aborts the upload of a previous process.
+    async fn abort_previous(&self, previous: &Checkpoint) {
+        // A record that names another target was planted here: its upload is not ours to abort.
         if previous.place != self.place {
             return;
         }
@@ -300,12 +300,12 @@ impl ResumableUpload<'_> {
         }
     }
 
-    /// What is kept of this put when it begins.
+    /// The first checkpoint of this put.
     fn checkpoint(&self, file: &OpenSource, envelope: Option<&Envelope>) -> Checkpoint {
         Checkpoint::new(self.place.clone(), self.lock, file.stamp(), &self.metadata, envelope, self.plan)
     }
 
-    /// Whether an object that is put now would get an envelope like this: suite, key, and what is bound.
+    /// Whether a new object would get an envelope like this one: same suite, key and bound context.
     fn would_write(&self, envelope: &Envelope) -> bool {
         let Ok(bound) = bound(self.bucket, self.key, self.options) else { return false };
         let first = self.bucket.keyring().ok().and_then(|keyring| keyring.keys().first());

@@ -1,4 +1,5 @@
-//! Sends sealed bytes until the service holds exactly them, and recognises an object that an earlier attempt stored.
+//! Sends sealed bytes until the service holds exactly them, and recognises an object that an earlier attempt
+//! stored.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use osseal_wire::oss::request::Call;
 use crate::error::{ErrorKind, Failure};
 use crate::object::context::BucketContext;
 use crate::service::send::Payload;
-use crate::upload::report::damaged;
+use crate::upload::report::checksum_mismatch;
 
 /// Sends sealed bytes until the service has them as they are.
 pub(crate) async fn store_bytes(
@@ -27,7 +28,7 @@ pub(crate) async fn store_bytes(
             Ok(reply) => PutReply::from_head(&reply.headers)?,
             Err(failure) => match stored_before(bucket, key, envelope, failure).await {
                 Err(second) if is_last && matches!(call, Call::PutObject(_)) => {
-                    let first = damaged("what was stored");
+                    let first = checksum_mismatch("the stored bytes");
                     let message = format!("{}; sending it again failed: {}", first.message, second.message);
                     return Err(Failure { message, ..first });
                 }
@@ -41,10 +42,10 @@ pub(crate) async fn store_bytes(
             tracing::warn!(key, "the service's CRC64 is not ours; sending the same bytes again");
         }
     }
-    Err(damaged("what was stored"))
+    Err(checksum_mismatch("the stored bytes"))
 }
 
-/// If an earlier delivery stored it, and its reply was lost or wrong, the object that is in the way is ours.
+/// If an earlier delivery succeeded and its reply was lost, the existing object is ours: the put succeeded.
 async fn stored_before(
     bucket: &Arc<BucketContext>,
     key: &str,
@@ -56,13 +57,13 @@ async fn stored_before(
     }
     match find_ours(bucket, key, envelope).await {
         Ok(Some(reply)) => Ok(reply),
-        // It is somebody else's.
+        // Another writer stored it.
         Ok(None) if envelope.is_some() => Err(Failure { may_be_done: false, ..failure }),
         _ => Err(failure),
     }
 }
 
-/// The reply that a call would have got whose work turns out to be done: the object there has our envelope, which nobody else has.
+/// The reply of a lost attempt: the stored object carries our envelope, which no other writer has.
 pub(crate) async fn find_ours(
     bucket: &Arc<BucketContext>,
     key: &str,
@@ -86,7 +87,7 @@ pub(crate) async fn find_ours(
         Ok(_) => Ok(None),
         // None at all, or one that was not written like ours.
         Err(failure) if matches!(failure.kind, NotFound | NotEncrypted | Foreign) => Ok(None),
-        // Who may not look does not know.
+        // A refused HEAD (no permission to read) leaves the outcome unknown.
         Err(failure) => Err(failure),
     }
 }

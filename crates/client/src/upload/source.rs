@@ -1,4 +1,4 @@
-//! What is to be put: bytes, a file, or a reader.
+//! [`PutBody`]: the source of a put: bytes, a file, or a reader.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::error::Failure;
 use crate::state::StateDir;
 use crate::upload::file_source::FileSource;
-use crate::upload::source_error::{ended_early, goes_on, length_in_memory, unreadable};
+use crate::upload::source_error::{ended_early, is_longer, length_in_memory, unreadable};
 
 /// Bytes asked of a reader at once.
 pub(crate) const READ_BYTES: usize = 256 << 10;
@@ -31,7 +31,7 @@ pub(crate) enum Source {
     },
 }
 
-/// Where it is kept how far an upload is, and what file it is of.
+/// The state directory that records the progress of an upload, and the path of its source.
 pub(crate) struct ResumeTarget {
     pub(crate) state: StateDir,
     pub(crate) path: PathBuf,
@@ -46,17 +46,21 @@ impl PutBody {
         PutBody(Source::Reader { reader: Box::new(reader), length })
     }
 
-    /// A regular file that has exactly `length` bytes, from its beginning, wherever it stands. More or fewer is an error, and so is a file whose size or times change
-    /// while it is read; then nothing is stored. Parts are read where they lie, several at a time, and read again where an upload has to begin
-    /// again.
+    /// A regular file of exactly `length` bytes, read from its start wherever its position is.
+    ///
+    /// A shorter or longer file is an error, and so is a file whose size or times change during the put; then
+    /// nothing is stored. Parts are read at their positions in parallel, and read again if the upload restarts.
     pub fn file(file: std::fs::File, length: u64) -> PutBody {
         PutBody(Source::File(FileSource { file, length }))
     }
 
-    /// Lets another process finish what this one does not: where the file is put by parts, `state` keeps what has been sent, and the next put of the file at `path`
-    /// under the same key goes on from there if the file is what it was by device, inode, size and times. Wrapped keys are kept and no others, so it takes a key that
-    /// can unwrap what it wraps; without one, and while another process puts the same, the put starts over and keeps nothing. A source that changes
-    /// poll_with_tasks is put from its beginning, with another data key, up to three times. Other bodies than files stay what they are.
+    /// Lets another process resume the upload if this one dies. Applies to files that are put in parts.
+    ///
+    /// `state` records the progress. The next put of the file at `path` under the same key resumes if device,
+    /// inode, size and times of the file are unchanged. Only wrapped keys are recorded, so this needs a key that
+    /// can unwrap; without one, and while another process puts the same file there, the put starts over and
+    /// records nothing. If the source changes during the put, it restarts with another data key, up to three
+    /// times. Other bodies than files are unaffected.
     #[must_use]
     pub fn resumable(self, state: &StateDir, path: impl Into<PathBuf>) -> PutBody {
         PutBody(match self.0 {
@@ -67,15 +71,18 @@ impl PutBody {
         })
     }
 
-    /// A reader that ends when it ends. Beyond the multipart threshold it is sent in one request that cannot be repeated, up to 5 GiB when sealed, unless it is
-    /// [`PutBody::spooled_in`] a folder.
+    /// A reader of unknown length. Beyond the multipart threshold it is sent in one request that cannot be
+    /// retried, up to 5 GiB of stored bytes, unless it is [`PutBody::spooled_in`] a folder.
     pub fn unknown_length(reader: impl AsyncRead + Send + Unpin + 'static) -> PutBody {
         PutBody(Source::UnknownLength { reader: Box::new(reader), spool: None })
     }
 
-    /// Keeps the sealed bytes of a body of unknown length in a file without a name in `folder`, which needs as much room as the object. From it a request that
-    /// failed is repeated, and what is larger than one request may carry is sent in parts. The file holds no plaintext and is gone when the put has ended. Bodies of known
-    /// length need none and make none.
+    /// Spools the sealed bytes of a body of unknown length to an unnamed file in `folder`, which needs as much
+    /// space as the object.
+    ///
+    /// If the request fails, or the source is longer than one request may carry (5 GiB), the spooled bytes are
+    /// uploaded as parts. The spool holds no plaintext and disappears when the put ends. Bodies of known length
+    /// need no spool and make none.
     #[must_use]
     pub fn spooled_in(self, folder: impl Into<PathBuf>) -> PutBody {
         PutBody(match self.0 {
@@ -140,7 +147,7 @@ pub(crate) async fn read_exactly(
     Ok(buffer)
 }
 
-/// Reads on until `buffer` has `most` bytes; it has fewer only at the end. What has been read stays in the buffer when this is dropped.
+/// Reads until `buffer` has `most` bytes or the reader ends. Cancel safe: bytes read stay in the buffer.
 pub(crate) async fn fill(reader: &mut BoxReader, buffer: &mut BytesMut, most: usize) -> Result<(), Failure> {
     while buffer.len() < most {
         let room = most - buffer.len();
@@ -156,6 +163,6 @@ pub(crate) async fn fill(reader: &mut BoxReader, buffer: &mut BytesMut, most: us
 pub(crate) async fn expect_end(reader: &mut BoxReader) -> Result<(), Failure> {
     match reader.read(&mut [0]).await.map_err(unreadable)? {
         0 => Ok(()),
-        _ => Err(goes_on()),
+        _ => Err(is_longer()),
     }
 }

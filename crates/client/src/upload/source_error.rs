@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorKind, Failure};
 
-/// A length as this machine counts what it holds.
+/// Converts a length to the size type of this machine.
 pub(crate) fn length_in_memory(length: u64) -> Result<usize, Failure> {
     usize::try_from(length)
         .map_err(|_| Failure::new(ErrorKind::Usage, "more bytes than this machine can hold at once"))
@@ -14,8 +14,8 @@ pub(crate) fn ended_early(missing: u64) -> Failure {
     Failure::new(ErrorKind::Source, message)
 }
 
-pub(crate) fn goes_on() -> Failure {
-    let message = "the source goes on after the length that was declared; nothing was stored";
+pub(crate) fn is_longer() -> Failure {
+    let message = "the source is longer than declared; nothing was stored";
     Failure::new(ErrorKind::Source, message)
 }
 

@@ -1,12 +1,14 @@
-//! Put of what is longer than one part when nobody knows how long: one request that lasts as long as the source, with a spool to fall back on.
+//! Puts a source of unknown length beyond one part: a single request that lasts as long as the source, with a spool
+//! as fallback.
 //!
 //! ```text
-//!   source ─► seal ─► spool ─► request            ends within what one request may carry: stored
-//!                       │         └ fails, or the source goes on past it
-//!   source ─► seal ─► spool ─► to its end
+//!   source ─► seal ─► spool ─► request            the source ends within the limit of one request: stored
+//!                       │         └ fails, or the source is longer
+//!   source ─► seal ─► spool ─► until the source ends
 //!                       └► parts of the same sealed bytes
 //! ```
-//! Parts of a spool are the same bytes under the same key as the request that broke off, so nothing is sealed twice; the envelope is the same but for the sizes.
+//! The parts of a spool are the same bytes under the same key as the failed request, so no byte is sealed twice. The
+//! envelope differs in its sizes only.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,11 +32,11 @@ use crate::upload::multipart::UploadSpec;
 use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
 use crate::upload::progress::ResumableProgress;
-use crate::upload::report::{PutReport, damaged, perhaps_stored, report};
+use crate::upload::report::{PutReport, checksum_mismatch, report, with_unknown_outcome};
 use crate::upload::send_sealed::find_ours;
 use crate::upload::source::{self, BoxReader, READ_BYTES};
 
-/// Seals a source as it is read. Whoever drops one of its futures can go on with another.
+/// Seals a source as it is read. Cancel safe: a dropped future loses no data.
 struct SealingSource {
     reader: BoxReader,
     sealing: SealStream,
@@ -99,7 +101,7 @@ pub(crate) async fn put_stream(
     let sent = sent.and_then(|reply| Ok(PutReply::from_head(&reply.headers)?));
     let mut streaming = streaming.lock().await;
     streaming.is_closed = true;
-    // What was read ahead has been sealed.
+    // The bytes read ahead are sealed now.
     drop(held);
     let stop = streaming.stop.take();
     let sealing_source = &mut streaming.sealing_source;
@@ -115,22 +117,22 @@ pub(crate) async fn put_stream(
         }
         (None, Ok(_)) => {
             is_damaged = true;
-            Some(damaged("what was stored"))
+            Some(checksum_mismatch("the stored bytes"))
         }
-        // What is known by now, of credentials or the clock, serves the parts.
+        // The failure may have renewed credentials or corrected the clock; the parts benefit.
         (None, Err(failure))
             if failure.is_transient() || failure.is_token_expired() || failure.is_skewed() =>
         {
             Some(failure)
         }
         (None, Err(failure)) if sealing_source.is_over && failure.may_be_done => {
-            return Err(perhaps_stored(failure));
+            return Err(with_unknown_outcome(failure));
         }
         (Some(StreamEnd::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
     };
     let Some(spool) = sealing_source.spool.clone() else {
         return Err(match failure {
-            Some(failure) if sealing_source.is_over && failure.may_be_done => perhaps_stored(failure),
+            Some(failure) if sealing_source.is_over && failure.may_be_done => with_unknown_outcome(failure),
             other => other.unwrap_or_else(too_long),
         });
     };
@@ -143,7 +145,7 @@ pub(crate) async fn put_stream(
     while sealing_source.next().await?.is_some() {}
     let (plain, crc64) = (sealing_source.sealing.plain(), sealing_source.sealing.crc64());
     if is_open
-        && let Some(reply) = find_ours(bucket, key, envelope.as_ref()).await.map_err(perhaps_stored)?
+        && let Some(reply) = find_ours(bucket, key, envelope.as_ref()).await.map_err(with_unknown_outcome)?
         && reply.crc64.is_none_or(|theirs| theirs == crc64)
     {
         return report(bucket, plain, sealing_source.sealing.stored(), 1, crc64, reply);
@@ -151,7 +153,7 @@ pub(crate) async fn put_stream(
     let progress = streaming.progress.clone();
     drop(streaming);
     let put = put_spool(bucket, key, spool, (plain, crc64), metadata, envelope, options, progress).await;
-    put.map_err(|failure| if is_open { perhaps_stored(failure) } else { failure })
+    put.map_err(|failure| if is_open { with_unknown_outcome(failure) } else { failure })
 }
 
 #[expect(clippy::too_many_arguments, reason = "all that is known of a put whose source has ended")]
@@ -203,7 +205,7 @@ impl StreamingBody {
             Err(stop) => {
                 let message = match &stop {
                     StreamEnd::Failed(failure) => failure.message.clone(),
-                    StreamEnd::Full => "the source goes on past what one request may carry".to_owned(),
+                    StreamEnd::Full => "the source is longer than one request may carry".to_owned(),
                 };
                 self.stop = Some(stop);
                 Err(message.into())
@@ -223,7 +225,7 @@ impl StreamingBody {
 }
 
 impl SealingSource {
-    /// Reads what is sealed next, unless that has been read.
+    /// Reads the next bytes to seal, unless they are buffered.
     async fn read(&mut self) -> Result<(), Failure> {
         if self.sealed.is_none() && !self.is_over {
             source::fill(&mut self.reader, &mut self.plain, READ_BYTES).await?;
@@ -231,7 +233,7 @@ impl SealingSource {
         Ok(())
     }
 
-    /// The next sealed bytes, which are in the spool then if there is one; none at the end.
+    /// The next sealed bytes, after the spool (if any) holds them. `None` at the end of the source.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             self.read().await?;

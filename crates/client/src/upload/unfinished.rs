@@ -1,7 +1,8 @@
-//! Uploads by parts that were active and have not come to their end: those that the store lists, what this machine keeps of them, and how they are given up.
+//! Unfinished multipart uploads: those that the store lists, their local records, and how they are aborted.
 //!
-//! The store is asked first and the records are read afterwards. So an upload that was listed while a process of this machine is at work on it, and keeps what it
-//! takes to go on, has a record that is locked; before its first part has left, the record does not name the upload yet, and stands for all of its key.
+//! The store is listed first and the records are read afterwards. An upload that a process of this machine is working
+//! on therefore has a locked record. Before its first part is sent the record does not name the upload, and stands for
+//! all uploads of its key.
 
 use std::sync::Arc;
 
@@ -23,22 +24,23 @@ use crate::upload::multipart::abort_others;
 use crate::upload::report::NO_SUCH_UPLOAD;
 use crate::upload::upload_listing::{page_of_uploads, parts_of};
 
-/// An upload by parts that is not complete. What the service has of it takes up space, and is paid for, until it is completed or aborted.
+/// A multipart upload that is not complete. Its parts occupy billed storage until it is completed or aborted.
 #[derive(Clone, Debug)]
 pub struct UnfinishedUpload {
     /// The key that it is to be stored under.
     pub key: String,
     /// The service's name for it; none of one whose beginning was not heard to be answered.
     pub upload_id: Option<String>,
-    /// When it was active, ISO 8601 as the service wrote it; none of one that the service does not list, any more or at all.
+    /// When it was initiated, ISO 8601 as the service reports it. `None` if the service does not list it.
     pub initiated: Option<String>,
-    /// What this machine keeps of it.
+    /// Its local record.
     pub kept: Option<LocalUploadRecord>,
-    /// What is to be expected of it.
+    /// Whether it can be resumed.
     pub status: ResumeStatus,
 }
 
-/// What the state directory has of an upload, for the next [resumable](crate::PutBody::resumable) put of the same file under the same key.
+/// The local record of an upload, for the next [resumable](crate::PutBody::resumable) put of the same file under the
+/// same key.
 #[derive(Clone, Debug)]
 pub struct LocalUploadRecord {
     /// Where the store is.
@@ -53,29 +55,31 @@ pub struct LocalUploadRecord {
     pub upload_id: Option<String>,
     /// When something of it was recorded last.
     pub recorded: Timestamp,
-    /// How many parts there are to be.
+    /// Number of parts of the complete upload.
     pub parts: u64,
     /// Stored bytes of all parts.
     pub stored_size: u64,
     /// The parts that the service has acknowledged, as far as that is recorded.
     pub sent: UploadedParts,
-    /// What is to be expected of it, as far as this machine can tell.
+    /// Whether it can be resumed, as far as this machine knows.
     pub status: ResumeStatus,
     state: StateDir,
     name: RecordName,
 }
 
-/// What becomes of an unfinished upload.
+/// Whether an unfinished upload can be resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResumeStatus {
-    /// This machine keeps nothing of it: it is another machine's, another program's, or one that was to keep nothing. It may be under way.
+    /// No local record: another machine or program started it, or it was started without a record. It may be in
+    /// progress.
     Unknown,
     /// A process of this machine is at work on it.
     InUse,
-    /// The same put goes on with it, if keys, headers and sizes are to be the same.
+    /// The same put resumes it, if keys, headers and sizes are the same.
     Resumes,
-    /// The same put begins again: the file is another one or gone, nothing was sent, the service does not list the upload, or the record was copied here.
+    /// The same put starts over: the file changed or is gone, nothing was sent, the service does not list the upload, or
+    /// the record was copied here.
     StartsOver,
 }
 
@@ -89,10 +93,11 @@ pub struct UploadedParts {
 }
 
 impl StateDir {
-    /// What is kept of unfinished uploads, to whatever store, by endpoint, bucket, key and source. Records that cannot be read count as absent.
+    /// Returns the local records of unfinished uploads to any store, by endpoint, bucket, key and source. Unreadable
+    /// records are skipped.
     ///
     /// # Errors
-    /// When the directory cannot be read.
+    /// The directory cannot be read.
     pub fn uploads(&self) -> io::Result<Vec<LocalUploadRecord>> {
         let read = self.names()?.into_iter().map(|name| LocalUploadRecord::read(self, name));
         let mut uploads = read.filter_map(Result::transpose).collect::<io::Result<Vec<_>>>()?;
@@ -141,7 +146,7 @@ impl LocalUploadRecord {
         }))
     }
 
-    /// The record and what it says now, for this process alone; none while another one uses it.
+    /// Locks the record and reads it. `None`: another process holds it.
     async fn take(&self) -> Result<Option<(Record, Option<Checkpoint>)>, Failure> {
         let (state, name) = (self.state.clone(), self.name);
         let taken = move || {
@@ -213,7 +218,7 @@ async fn gather(
     }
     let Some(state) = state else { return Ok(matched(listed, Vec::new())) };
     let mut kept = blocking(move || state.uploads().map_err(unreadable)).await?;
-    // The same bucket has several addresses: what is running through another one is running.
+    // A bucket has several addresses: an upload that runs through another one is running.
     let is_running = |kept: &LocalUploadRecord| {
         let is_listed = |listed: &ListedUpload| {
             listed.key == kept.key && kept.upload_id.as_ref().is_none_or(|id| *id == listed.upload_id)
@@ -250,7 +255,7 @@ async fn give_up(bucket: &Arc<BucketContext>, upload: &UnfinishedUpload) -> Resu
         return Err(Failure::new(ErrorKind::Usage, message));
     }
     let Some((record, now)) = kept.take().await? else { return Ok(false) };
-    // Since it was listed it may have come to its end, or active again.
+    // Since the listing it may have been completed, or started again.
     let is_same = now.as_ref().is_none_or(|now| now.upload_id == upload.upload_id);
     match (&upload.upload_id, now) {
         (Some(id), _) => abort(bucket, &upload.key, id).await?,
@@ -264,7 +269,7 @@ async fn give_up(bucket: &Arc<BucketContext>, upload: &UnfinishedUpload) -> Resu
     Ok(true)
 }
 
-/// What belongs together, by key and upload.
+/// Joins listed uploads with local records, by key and upload id.
 fn matched(listed: Vec<ListedUpload>, kept: Vec<LocalUploadRecord>) -> Vec<UnfinishedUpload> {
     let is_nameless =
         |kept: &&LocalUploadRecord| kept.status == ResumeStatus::InUse && kept.upload_id.is_none();
@@ -311,6 +316,6 @@ fn matched(listed: Vec<ListedUpload>, kept: Vec<LocalUploadRecord>) -> Vec<Unfin
 fn unreadable(error: io::Error) -> Failure {
     Failure {
         source: Some(error.into()),
-        ..Failure::new(ErrorKind::Local, "what the state directory has of uploads cannot be used")
+        ..Failure::new(ErrorKind::Local, "the upload records in the state directory cannot be used")
     }
 }

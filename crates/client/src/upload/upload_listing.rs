@@ -15,7 +15,7 @@ use crate::upload::checkpoint::Checkpoint;
 /// Parts in a page of the service; as many pages as that makes, and some.
 const MAX_PAGES: u32 = 100;
 
-/// The parts that the store says it has of an upload, and whether all it says is of this envelope, if it is to be of one.
+/// Lists the parts of an upload. The flag says whether every page carries the envelope of the checkpoint, if one is given.
 pub(crate) async fn parts_of(
     bucket: &Arc<BucketContext>,
     key: &str,
@@ -42,7 +42,7 @@ pub(crate) async fn parts_of(
         }
         marker = page.next_part_number_marker;
     }
-    Err(ReplyError::Listing { reason: "it goes on and on" }.into())
+    Err(ReplyError::Listing { reason: "it has more pages than an upload can fill" }.into())
 }
 
 pub(crate) async fn page_of_uploads(

@@ -256,7 +256,7 @@ async fn x12_outcomes_are_reported_for_each_object() {
     let refused = outcomes[1].result.as_ref().unwrap_err();
     assert_eq!((refused.key(), refused.code()), (Some("b"), "AccessDenied"));
     assert!(refused.to_string().contains("n\u{fffd}o"), "{refused}");
-    assert!(outcomes[2].result.as_ref().unwrap_err().to_string().contains("does not say what became"));
+    assert!(outcomes[2].result.as_ref().unwrap_err().to_string().contains("does not mention the object"));
     for document in [
         "<DeleteResult><Deleted><Key>a</Key></Deleted><Deleted><Key>other</Key></Deleted></DeleteResult>",
         "<DeleteResult><Deleted><Key>a</Key>",

@@ -179,7 +179,7 @@ async fn p03_files_have_the_length_that_was_declared_and_do_not_change() {
         let words = if there < declared {
             format!("ended {} bytes before", declared - there)
         } else {
-            "goes on after".into()
+            "longer than declared".into()
         };
         assert!(error.to_string().contains(&words), "{error}");
         assert!(world.is_empty().await, "{declared} {there}");
