@@ -20,26 +20,15 @@ mod fetch;
 mod file;
 mod ossutil;
 mod process;
+mod provided;
 mod shared;
+mod source;
 mod token_service;
 mod uri;
-mod variables;
 
-use futures_util::future::BoxFuture;
-
-pub use chain::{CredentialChain, CredentialSource, Outcome, Provided, SourceReport, UnknownSource};
+pub use chain::{CredentialChain, CredentialSource, Outcome, SourceReport, UnknownSource};
 pub use environment::Environment;
 pub use error::{CredentialsError, CredentialsErrorKind};
 pub use osseal_wire::session_credentials::SessionCredentials;
+pub use provided::{ProvideCredentials, Provided};
 pub use shared::SharedCredentials;
-
-/// A source of credentials.
-///
-/// [`SharedCredentials`] caches the result, retries, and makes one call at a time; an implementation does neither.
-pub trait ProvideCredentials: Send + Sync {
-    /// Gets credentials.
-    ///
-    /// # Errors
-    /// [`CredentialsError`]; its kind says whether a retry may help.
-    fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>>;
-}

@@ -13,10 +13,12 @@ mod builder;
 mod cache;
 mod client;
 mod key;
+mod limits;
 mod replay_detector;
 
-pub use builder::{KmsBuilder, KmsLimits};
+pub use builder::KmsBuilder;
 pub use cache::CachePolicy;
 pub use client::{Kms, KmsCounts};
 pub use key::{KmsCheck, KmsKey, KmsKeyBuilder};
+pub use limits::KmsLimits;
 pub use osseal_wire::kms::{ContextError, endpoint};

@@ -32,8 +32,9 @@ pub use object::options::{
 pub use runtime::clock::Clock;
 pub use runtime::memory_budget::MemoryBudget;
 pub use runtime::retry::RetryPolicy;
+pub use service::signature::SignatureVersion;
 pub use service::store::{BucketEntry, Store};
-pub use service::store_builder::{SignatureVersion, StoreBuilder};
+pub use service::store_builder::StoreBuilder;
 pub use state::{StateDir, StateError};
 pub use upload::manual::{MultipartUpload, UploadPart};
 pub use upload::progress::ResumableProgress;

@@ -7,12 +7,14 @@ use std::path::Path;
 use osseal_wire::oss::{Credentials, printable};
 use serde::Deserialize;
 
-use super::chain::{Provided, SourceContext};
-use super::ecs::{self, EcsRoleSpec};
-use super::environment::names;
-use super::error::CredentialsError;
-use super::token_service::{self, Identity, RoleSpec};
-use super::{SessionCredentials, file, process};
+use crate::credentials::ecs::{self, EcsRoleSpec};
+use crate::credentials::environment::names;
+use crate::credentials::error::CredentialsError;
+use crate::credentials::provided::Provided;
+use crate::credentials::source::SourceContext;
+use crate::credentials::token_service::{self, Identity, RoleSpec};
+use crate::credentials::{file, process};
+use osseal_wire::session_credentials::SessionCredentials;
 
 const PATH: &str = ".aliyun/config.json";
 const DEFAULT: &str = "default";

@@ -7,10 +7,14 @@ use std::sync::{Arc, OnceLock};
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
-use super::environment::Environment;
-use super::error::{CredentialsError, CredentialsErrorKind};
-use super::fetch::HttpClient;
-use super::{ProvideCredentials, SessionCredentials, aliyun, ecs, ossutil, token_service, uri, variables};
+use crate::credentials::environment::{self, Environment};
+use crate::credentials::error::{CredentialsError, CredentialsErrorKind};
+use crate::credentials::fetch::HttpClient;
+use crate::credentials::provided::ProvideCredentials;
+use crate::credentials::provided::Provided;
+use crate::credentials::source::SourceContext;
+use crate::credentials::{aliyun, ecs, ossutil, token_service, uri};
+use osseal_wire::session_credentials::SessionCredentials;
 
 use crate::runtime::clock::Clock;
 use crate::transport::{Https, Transport, TransportError};
@@ -83,22 +87,6 @@ pub struct CredentialChain {
     context: SourceContext,
     sources: Vec<CredentialSource>,
     chosen: OnceLock<CredentialSource>,
-}
-
-/// Everything that sources depend on: environment, HTTP and clock.
-pub(super) struct SourceContext {
-    pub(super) environment: Environment,
-    pub(super) http: HttpClient,
-    pub(super) clock: Clock,
-}
-
-/// Credentials that a source provided.
-#[derive(Clone, Debug)]
-pub struct Provided {
-    /// The credentials.
-    pub grant: SessionCredentials,
-    /// Where exactly they are from: a variable, a file with its profile, a role.
-    pub detail: String,
 }
 
 /// The outcome of one source.
@@ -182,7 +170,7 @@ impl CredentialChain {
     async fn ask(&self, source: CredentialSource) -> Result<Provided, CredentialsError> {
         let context = &self.context;
         match source {
-            CredentialSource::Environment => variables::find(&context.environment),
+            CredentialSource::Environment => environment::find(&context.environment),
             CredentialSource::Oidc => token_service::find(context).await,
             CredentialSource::Aliyun => aliyun::find(context).await,
             CredentialSource::Ossutil => ossutil::find(context).await,

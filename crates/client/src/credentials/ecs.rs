@@ -9,11 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri};
 
-use super::SessionCredentials;
-use super::chain::{Provided, SourceContext};
-use super::environment::names;
-use super::error::CredentialsError;
-use super::fetch::request;
+use crate::credentials::environment::names;
+use crate::credentials::error::CredentialsError;
+use crate::credentials::fetch::request;
+use crate::credentials::provided::Provided;
+use crate::credentials::source::SourceContext;
+use osseal_wire::session_credentials::SessionCredentials;
 
 /// The address of the metadata service, the same on every instance.
 pub(super) const HOST: &str = "100.100.100.200";

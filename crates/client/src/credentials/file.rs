@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
-use super::error::CredentialsError;
+use crate::credentials::error::CredentialsError;
 
 /// Largest file.
 const MAX: u64 = 1 << 20;

@@ -13,11 +13,13 @@ use std::collections::HashMap;
 use configparser::ini::Ini;
 use osseal_wire::oss::Credentials;
 
-use super::chain::{Provided, SourceContext};
-use super::ecs::{self, EcsRoleSpec};
-use super::error::CredentialsError;
-use super::token_service::{self, RoleSpec};
-use super::{SessionCredentials, aliyun, file};
+use crate::credentials::ecs::{self, EcsRoleSpec};
+use crate::credentials::error::CredentialsError;
+use crate::credentials::provided::Provided;
+use crate::credentials::source::SourceContext;
+use crate::credentials::token_service::{self, RoleSpec};
+use crate::credentials::{aliyun, file};
+use osseal_wire::session_credentials::SessionCredentials;
 
 const PATH: &str = ".ossutilconfig";
 /// Sections of version 2 before the one of version 1.

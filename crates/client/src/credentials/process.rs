@@ -10,8 +10,8 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use super::SessionCredentials;
-use super::error::CredentialsError;
+use crate::credentials::error::CredentialsError;
+use osseal_wire::session_credentials::SessionCredentials;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Most bytes of output.

@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use osseal_wire::oss::Credentials;
 use secrecy::ExposeSecret;
 
-use super::{CredentialsError, CredentialsErrorKind, ProvideCredentials, SessionCredentials};
+use crate::credentials::error::CredentialsError;
+use crate::credentials::error::CredentialsErrorKind;
+use crate::credentials::provided::ProvideCredentials;
+use osseal_wire::session_credentials::SessionCredentials;
 
 use crate::runtime::clock::Clock;
 use crate::runtime::retry::{RetryAction, RetryPolicy, RetryableCall, retry};

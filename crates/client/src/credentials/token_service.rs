@@ -10,11 +10,12 @@ use osseal_wire::oss::{Credentials, SignError};
 use osseal_wire::session_credentials::refusal_code;
 use osseal_wire::sts::{self, Role};
 
-use super::SessionCredentials;
-use super::chain::{Provided, SourceContext};
-use super::environment::names;
-use super::error::CredentialsError;
-use super::file;
+use crate::credentials::environment::names;
+use crate::credentials::error::CredentialsError;
+use crate::credentials::file;
+use crate::credentials::provided::Provided;
+use crate::credentials::source::SourceContext;
+use osseal_wire::session_credentials::SessionCredentials;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Default session name, which audit logs show.

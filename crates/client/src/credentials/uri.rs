@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use http::{Method, StatusCode, Uri};
 
-use super::chain::{Provided, SourceContext};
-use super::environment::names;
-use super::error::CredentialsError;
-use super::fetch::request;
-use super::{SessionCredentials, ecs};
+use crate::credentials::ecs;
+use crate::credentials::environment::names;
+use crate::credentials::error::CredentialsError;
+use crate::credentials::fetch::request;
+use crate::credentials::provided::Provided;
+use crate::credentials::source::SourceContext;
+use osseal_wire::session_credentials::SessionCredentials;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -18,7 +18,7 @@ use osseal_wire::session_credentials::SessionCredentials;
 use tokio::time::{Instant, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::builder::KmsLimits;
+use super::limits::KmsLimits;
 
 use crate::credentials::{CredentialsError, CredentialsErrorKind, SharedCredentials};
 use crate::runtime::clock::Clock;

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use crate::error::{ErrorKind, Failure};
 use crate::runtime::retry::{RetryAction, RetryableCall, retry};
 use crate::runtime::spans;
+use crate::service::signature::SignatureVersion;
 use crate::service::store::Store;
-use crate::service::store_builder::SignatureVersion;
 use crate::transport::{self, Body, StallDetector, TransportError, read_up_to};
 
 /// Longest time in which the network takes no byte of a request and gives no reply, in addition to the time that

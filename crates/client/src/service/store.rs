@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Scene};
 use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::ClockSkew;
 use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
-use crate::service::store_builder::SignatureVersion;
+use crate::service::signature::SignatureVersion;
 use crate::transport::Transport;
 
 /// An account at one endpoint. Clones share connections, the retry tokens and the clock correction.

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Failure, Scene};
 use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::ClockSkew;
 use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
+use crate::service::signature::SignatureVersion;
 use crate::service::store::{Inner, Store};
 use crate::transport::{Https, Transport};
 
@@ -26,17 +27,6 @@ pub struct StoreBuilder {
     retry: RetryPolicy,
     clock: Clock,
     allow_plain_http: bool,
-}
-
-/// How requests are signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SignatureVersion {
-    /// HMAC-SHA1 over part of the request; for stores that know no other.
-    V1,
-    /// HMAC-SHA256 over all that matters, for one day and region.
-    #[default]
-    V4,
 }
 
 impl Store {

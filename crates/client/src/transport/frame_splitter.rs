@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 
-use super::{Body, BoxError};
+use crate::transport::interface::{Body, BoxError};
 
 /// A body, and bytes that were read from it and not handed on.
 pub(super) struct FrameSplitter {

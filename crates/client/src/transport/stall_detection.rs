@@ -11,8 +11,8 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::frame_splitter::FrameSplitter;
-use super::{Body, BoxError};
+use crate::transport::frame_splitter::FrameSplitter;
+use crate::transport::interface::{Body, BoxError};
 
 /// Bytes that are handed to the network at once.
 const FRAME_BYTES: usize = 256 << 10;

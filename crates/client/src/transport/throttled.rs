@@ -11,9 +11,9 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Sleep, sleep_until};
 
-use super::frame_splitter::FrameSplitter;
-use super::stall_detection::{StallDetector, watch_response};
-use super::{Body, BoxError, Transport, TransportError};
+use crate::transport::frame_splitter::FrameSplitter;
+use crate::transport::interface::{Body, BoxError, Transport, TransportError};
+use crate::transport::stall_detection::{StallDetector, watch_response};
 
 use crate::runtime::rate_limiter::RateLimiter;
 
