@@ -10,14 +10,13 @@ mod signer;
 mod sync;
 mod transfer;
 mod uploads;
-pub(crate) mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::exit;
+use crate::ui::error;
 
 pub(crate) use copy::Copy;
 pub(crate) use limits::Limits;
@@ -27,13 +26,14 @@ pub(crate) use refusal::parse;
 pub(crate) use sealing::{Opening, Sealing};
 pub(crate) use signer::{Signer, Signing};
 pub(crate) use sync::Sync;
+pub(crate) use transfer::Tuning;
 pub(crate) use uploads::{AbortUploads, ListUploads, Uploads};
 
 /// Client-side encryption for Alibaba Cloud OSS.
 ///
 /// Objects are encrypted before they leave and decrypted after they arrive; the store sees neither plaintext nor keys.
 #[derive(Debug, Parser)]
-#[command(name = "osseal", version, after_help = exit::TABLE, max_term_width = 100)]
+#[command(name = "osseal", version, after_help = error::TABLE, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) globals: Globals,

@@ -18,9 +18,9 @@ mod sync;
 mod uploads;
 
 use crate::args::{Command, command};
-use crate::exit::{Exit, Failure};
-use crate::output::Output;
-use crate::session::Context;
+use crate::client::session::Context;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
 
 /// Runs one, for no longer than it may take.
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {

@@ -1,10 +1,8 @@
 //! The configuration file: where it is found and what it says.
 
 mod check;
-mod key;
-mod kms_key;
+pub(crate) mod endpoint;
 mod locate;
-mod rules;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
@@ -14,17 +12,16 @@ use osseal::credentials::CredentialSource;
 use osseal::{Addressing, Bind, EndpointKind, Suite};
 use serde::Deserialize;
 
-use crate::args::values;
-use crate::exit::Failure;
-use crate::smallfile;
+use crate::account::Account;
+use crate::fs::small_file;
+use crate::keys::{Base, KeyEntry, LoadedKey};
+use crate::rules::{self, Pairs, Read, Rules};
+use crate::ui::error::Failure;
+use crate::units;
 
 use check::nearest;
-use key::Base;
-pub(crate) use key::{KeyEntry, Kind, LoadedKey, Material, Unlocking, padding_of, rsa};
-pub(crate) use kms_key::{Account, Services};
 pub(crate) use locate::user_file;
 use locate::{Found, locate};
-pub(crate) use rules::{Pairs, Read, Rules};
 
 /// Largest configuration file.
 const MAX: usize = 1 << 20;
@@ -62,18 +59,18 @@ pub(crate) struct Profile {
     pub(crate) bucket: BTreeMap<String, Rules>,
     pub(crate) addressing: Option<Style>,
     /// Which endpoint of the region, when none is named.
-    #[serde(default, deserialize_with = "parsed")]
+    #[serde(default, deserialize_with = "units::parsed")]
     pub(crate) network: Option<EndpointKind>,
     /// Transfers at the same time.
     pub(crate) jobs: Option<NonZeroU8>,
     /// What transfers may hold together, bytes.
-    #[serde(default, deserialize_with = "size")]
+    #[serde(default, deserialize_with = "units::size_field")]
     pub(crate) memory: Option<u64>,
     /// Bytes a second over all connections.
-    #[serde(default, deserialize_with = "rate")]
+    #[serde(default, deserialize_with = "units::rate_field")]
     pub(crate) bandwidth: Option<u64>,
     /// The one source of credentials.
-    #[serde(default, deserialize_with = "parsed")]
+    #[serde(default, deserialize_with = "units::parsed")]
     pub(crate) credentials: Option<CredentialSource>,
 }
 
@@ -111,7 +108,7 @@ impl Config {
 
     fn read(found: &Found) -> Result<Config, Failure> {
         let path = &found.path;
-        let bytes = smallfile::read(path, "configuration", MAX)?;
+        let bytes = small_file::read(path, "configuration", MAX)?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| Failure::usage(format!("the configuration {} is not UTF-8", path.display())))?;
         check::names(text, found)?;
@@ -207,29 +204,4 @@ impl From<Style> for Addressing {
 
 fn listing<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// A number of bytes, written as on the command line.
-fn bytes<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-    read: fn(&str) -> Result<u64, String>,
-) -> Result<Option<u64>, D::Error> {
-    read(&String::deserialize(deserializer)?).map(Some).map_err(serde::de::Error::custom)
-}
-
-fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    bytes(deserializer, values::size)
-}
-
-fn rate<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    bytes(deserializer, values::rate)
-}
-
-/// A name that its type reads.
-fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use osseal::Credentials;
 use osseal::credentials::Environment;
 
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 pub(crate) const CONFIG: &str = "OSSEAL_CONFIG";
 pub(crate) const PROFILE: &str = "OSSEAL_PROFILE";

@@ -1,41 +1,29 @@
 //! `osseal`: client-side encryption for Alibaba Cloud OSS, from the command line.
 
+mod account;
 mod args;
-mod batch;
+mod client;
 mod cmd;
 mod config;
-mod confine;
-mod confirm;
-mod download;
 mod environment;
-mod exit;
-mod folders;
+mod fs;
 mod keys;
-mod listing;
-mod local;
-mod logs;
-mod output;
-mod passphrase;
-mod place;
-mod progress;
-mod recent;
-mod secretfile;
-mod select;
-mod session;
+mod logging;
+mod rules;
 mod signals;
-mod smallfile;
-mod source;
 mod target;
-mod walk;
+mod transfer;
+mod ui;
+mod units;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::args::Args;
-use crate::exit::Failure;
-use crate::session::Context;
+use crate::client::session::Context;
 use crate::signals::Signals;
+use crate::ui::error::Failure;
 
 /// Longest that the end waits for an interrupted upload to be aborted.
 const GRACE: Duration = Duration::from_secs(5);
@@ -62,7 +50,7 @@ fn main() -> ExitCode {
 
 /// Runs the command until it ends or is interrupted; what it leaves behind is cleaned up either way, unless somebody insists.
 async fn run(args: Args) -> Result<(), Failure> {
-    logs::begin(&args.globals.printing)?;
+    logging::begin(&args.globals.printing)?;
     let context = Arc::new(Context::new(args.globals));
     let mut signals = Signals::catch()?;
     let (has_own_end, way_on) = (args.command.handles_signals(), args.command.way_on());

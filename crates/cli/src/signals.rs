@@ -1,6 +1,6 @@
 //! Ctrl-C and requests to end.
 
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 /// Both signals, caught from here on.
 #[cfg(unix)]

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::exit::Failure;
-use crate::output::{Output, printable};
-use crate::smallfile;
+use crate::fs::small_file;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 /// In front of the name of a file that holds a presigned URL.
 const URL_FILE: &str = "url-file:";
@@ -76,9 +77,9 @@ impl SignedUrl {
     /// Reads a URL from a file with one line, or from standard input.
     fn read(path: &str) -> Result<SignedUrl, Failure> {
         let text = if path == "-" {
-            smallfile::read_stdin("URL", MAX_URL)?
+            small_file::read_stdin("URL", MAX_URL)?
         } else {
-            smallfile::read(Path::new(path), "URL file", MAX_URL)?
+            small_file::read(Path::new(path), "URL file", MAX_URL)?
         };
         let url = std::str::from_utf8(&text).map(str::trim).unwrap_or_default();
         let is_url = ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));

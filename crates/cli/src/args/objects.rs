@@ -8,14 +8,14 @@ use osseal::ByteRange;
 
 use super::sealing::Opening;
 use super::transfer::{Headers, Many};
-use super::values;
+use crate::units;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Cat {
     /// The object, oss://bucket/key, or a presigned URL (url-file:FILE reads one from a file, url-file:- from standard input)
     pub(crate) object: OsString,
     /// Plaintext bytes FIRST-LAST (both included), FIRST- (to the end) or -COUNT (the last ones)
-    #[arg(long, value_name = "RANGE", value_parser = values::range, allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGE", value_parser = units::range, allow_hyphen_values = true)]
     pub(crate) range: Option<ByteRange>,
     /// Version of the object
     #[arg(long, value_name = "ID")]
@@ -29,7 +29,7 @@ pub(crate) struct Presign {
     /// The object, oss://bucket/key
     pub(crate) object: OsString,
     /// How long the URL is good, such as 90s, 15m, 12h or 7d, which is the longest
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = values::duration)]
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = units::duration)]
     pub(crate) expires_duration: Duration,
     /// Version of the object
     #[arg(long, value_name = "ID")]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::passphrase::Source;
+use crate::keys::passphrase::Source;
 
 /// Where a passphrase comes from.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::Args;
-use crate::exit::{self, Failure};
+use crate::ui::error::{self, Failure};
 
 /// Longest piece of an argument that an error repeats, in characters.
 const SHOWN: usize = 400;
@@ -45,7 +45,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     }
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         drop(error.print());
-        return Err(ExitCode::from(exit::Exit::Usage as u8));
+        return Err(ExitCode::from(error::Exit::Usage as u8));
     }
     Err(refusal(&error).report())
 }

@@ -3,9 +3,9 @@
 use clap::builder::TypedValueParser as _;
 use osseal::{Bind, Suite};
 
-use super::values::{self, Pair};
-use crate::config::{Read, Rules};
-use crate::exit::Failure;
+use crate::rules::{Read, Rules};
+use crate::ui::error::Failure;
+use crate::units::{self, Pair};
 
 /// What is written, when it is not to be the profile's.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -15,7 +15,7 @@ pub(crate) struct Sealing {
     #[arg(long, value_name = "SUITE", value_parser = clap::builder::PossibleValuesParser::new(Suite::ALL.map(Suite::name)).map(|name| Suite::from_name(&name).unwrap_or(Suite::Sealed)))]
     pub(crate) suite: Option<Suite>,
     /// A pair to bind to the content, not secret; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = values::pair)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = units::pair)]
     pub(crate) context: Vec<Pair>,
     /// How much of the object's place to bind to the content: none, key or bucket-key [default: the profile's, then none]
     #[arg(long, value_name = "HOW", value_parser = clap::builder::PossibleValuesParser::new(Bind::ALL.map(Bind::name)).map(|name| Bind::from_name(&name).unwrap_or_default()))]
@@ -30,7 +30,7 @@ pub(crate) struct Sealing {
 #[command(next_help_heading = "Decryption")]
 pub(crate) struct Opening {
     /// Read only objects that have this pair bound to their content; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = values::pair)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = units::pair)]
     pub(crate) require_context: Vec<Pair>,
     /// Read also objects of AES/CTR, in which nobody notices changes
     #[arg(long)]

@@ -9,9 +9,9 @@ use osseal::credentials::{
     CredentialsError, CredentialsErrorKind, Environment, ProvideCredentials, SessionCredentials,
 };
 
-use crate::exit::Failure;
-use crate::output::printable;
-use crate::passphrase;
+use crate::keys::passphrase;
+use crate::ui::error::Failure;
+use crate::ui::text::printable;
 
 /// An access key among the arguments.
 #[derive(Debug, clap::Args)]

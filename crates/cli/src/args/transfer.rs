@@ -3,20 +3,21 @@
 use std::num::NonZeroU16;
 
 use clap::builder::TypedValueParser as _;
-use osseal::{Acl, CopyOptions, HeaderChange, ObjectHeaders, PutOptions, StorageClass};
+use osseal::{
+    Acl, CopyOptions, EncryptedBucketBuilder, HeaderChange, ObjectHeaders, PutOptions, StorageClass,
+};
 
 use super::sealing::{Opening, Sealing};
-use super::values::{self, Pair};
-use crate::session::Tuning;
+use crate::units::{self, Pair};
 
 /// How content is moved, and as what.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Transfer {
     /// Bytes of a part of a multipart upload or of a large download, such as 8MiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
     pub(crate) part_size: Option<u64>,
     /// Upload in parts above this size, such as 100MiB
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
     pub(crate) multipart_threshold: Option<u64>,
     #[command(flatten)]
     pub(crate) headers: Headers,
@@ -40,6 +41,30 @@ impl Transfer {
             multipart_threshold: self.multipart_threshold,
             jobs: NonZeroU16::new(jobs),
         }
+    }
+}
+
+/// Sizes of transfers, when they are not to be the library's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tuning {
+    pub(crate) part_size: Option<u64>,
+    pub(crate) multipart_threshold: Option<u64>,
+    /// Parts of one object at a time.
+    pub(crate) jobs: Option<NonZeroU16>,
+}
+
+impl Tuning {
+    pub(crate) fn of(self, mut builder: EncryptedBucketBuilder) -> EncryptedBucketBuilder {
+        if let Some(size) = self.part_size {
+            builder = builder.part_size(size);
+        }
+        if let Some(size) = self.multipart_threshold {
+            builder = builder.multipart_threshold(size);
+        }
+        if let Some(jobs) = self.jobs {
+            builder = builder.jobs(jobs);
+        }
+        builder
     }
 }
 
@@ -80,10 +105,10 @@ pub(crate) struct Headers {
     #[arg(long, value_name = "DATE")]
     pub(crate) expires: Option<String>,
     /// A pair of metadata; may be repeated
-    #[arg(long, visible_alias = "metadata", value_name = "NAME=VALUE", value_parser = values::pair)]
+    #[arg(long, visible_alias = "metadata", value_name = "NAME=VALUE", value_parser = units::pair)]
     pub(crate) meta: Vec<Pair>,
     /// A tag; may be repeated
-    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = values::pair)]
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = units::pair)]
     pub(crate) tags: Vec<Pair>,
     /// Storage class: Standard, IA, Archive, ColdArchive, DeepColdArchive
     #[arg(long, value_name = "CLASS", value_parser = clap::builder::StringValueParser::new().try_map(|text| text.parse::<StorageClass>()))]

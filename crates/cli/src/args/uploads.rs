@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::values;
+use crate::units;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Uploads {
@@ -39,7 +39,7 @@ pub(crate) struct AbortUploads {
     #[arg(long)]
     pub(crate) all: bool,
     /// Only uploads that were begun longer ago, such as 12h or 7d
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
     pub(crate) older_than: Option<Duration>,
     /// Also uploads that a process of this machine is at work on; it begins again
     #[arg(long)]

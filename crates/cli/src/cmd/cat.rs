@@ -4,10 +4,11 @@ use osseal::GetOptions;
 use tokio::io::AsyncWriteExt;
 
 use crate::args::Cat;
-use crate::exit::Failure;
-use crate::session::{Context, Tuning};
-use crate::source::Source;
+use crate::args::Tuning;
+use crate::client::session::Context;
 use crate::target::{ObjectUrl, Place};
+use crate::transfer::source::Source;
+use crate::ui::error::Failure;
 
 pub(crate) async fn run(context: &Context, args: Cat) -> Result<(), Failure> {
     let source = if let Place::Url(url) = Place::parse(&args.object)? {

@@ -8,15 +8,18 @@ use osseal::credentials::{CredentialsErrorKind, Outcome, Provided, SessionCreden
 use osseal::transport::Https;
 use serde_json::{Value, json};
 
+use crate::account::credentials::chain;
 use crate::args::{ConfigCommand, Signing};
+use crate::client::session::Context;
+use crate::config::endpoint::Place;
 use crate::config::{self, Profile};
 use crate::environment;
-use crate::exit::{Exit, Failure, NO_CREDENTIALS};
-use crate::keys::{folder_of, write_private};
-use crate::local::make_folder;
-use crate::output::{Output, printable};
-use crate::place::Place;
-use crate::session::{Context, chain};
+use crate::fs::dirs::folder_of;
+use crate::fs::dirs::make_folder;
+use crate::fs::new_file::write_private;
+use crate::ui::error::{Exit, Failure, NO_CREDENTIALS};
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 const SAMPLE: &str = include_str!("sample.toml");
 /// Characters of an access key id that are shown at each end.
@@ -144,7 +147,7 @@ impl Shown {
             return Ok(());
         }
         let transport = Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?;
-        let findings = chain(profile, Arc::new(transport)).diagnose().await;
+        let findings = chain(profile.credentials, Arc::new(transport)).diagnose().await;
         let found = findings.iter().find_map(|finding| match &finding.outcome {
             Outcome::Provided(found) => Some((finding.source.name(), found)),
             _ => None,

@@ -6,11 +6,12 @@ use osseal_server::conformance::{self, Finding, NotRun, Report, Target, Verdict}
 use serde_json::json;
 
 use crate::args::Conformance;
+use crate::client::session::Context;
 use crate::environment;
-use crate::exit::{Exit, Failure};
-use crate::output::{Output, printable};
-use crate::session::Context;
 use crate::signals::Signals;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 pub(crate) async fn run(context: &Context, args: Conformance) -> Result<(), Failure> {
     let output = context.output();

@@ -7,11 +7,12 @@ use osseal::{GetOptions, PutReport, Suite};
 use serde_json::json;
 
 use crate::args::Copy;
+use crate::args::Tuning;
+use crate::client::session::Context;
 use crate::cmd::cat;
-use crate::exit::Failure;
-use crate::session::{Context, Tuning};
-use crate::source::Source;
 use crate::target::{ObjectUrl, Place};
+use crate::transfer::source::Source;
+use crate::ui::error::Failure;
 
 pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
     let (source, target) = (Place::parse(&args.source)?, Place::parse(&args.target)?);

@@ -13,9 +13,10 @@ use osseal::{
     PutOptions, RsaKey, RsaPadding, Suite, WrapKey,
 };
 
-use crate::exit::{Exit, Failure};
-use crate::keys;
-use crate::output::{Output, printable, size};
+use crate::keys::generate;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
+use crate::ui::text::{printable, size};
 
 use plain::Plain;
 use shelf::Shelf;
@@ -71,7 +72,7 @@ fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
 
 /// An encrypted bucket on the shelf, with a key of this moment.
 async fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
-    let pem = keys::rsa(keys::BITS)?;
+    let pem = generate::rsa(generate::BITS)?;
     let key = RsaKey::from_pem(pem.as_bytes(), RsaPadding::OaepSha256)
         .map_err(|error| Failure::local("the RSA key cannot be used", error))?;
     let key = std::sync::Arc::new(key);

@@ -9,13 +9,15 @@ use std::path::Path;
 use osseal::{MaterialDescription, RsaPadding, Suite};
 use serde_json::json;
 
+use crate::account::Account;
 use crate::args::Keys;
-use crate::config::{self, Account, Kind, LoadedKey, Material, Unlocking};
-use crate::exit::Failure;
-use crate::local;
-use crate::output::{Output, printable};
-use crate::secretfile::Guard;
-use crate::session::{Context, Use};
+use crate::client::embedded;
+use crate::client::session::{Context, Use};
+use crate::fs::secret_file::Guard;
+use crate::keys::{self, Kind, LoadedKey, Material, Unlocking};
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 pub(crate) async fn run(context: &Context, command: Keys) -> Result<(), Failure> {
     match command {
@@ -132,7 +134,7 @@ fn list(context: &Context) -> Result<(), Failure> {
 
 fn public(context: &Context, key: &OsStr, unlocking: &Unlocking) -> Result<(), Failure> {
     let named = match (context.local()?, key.to_str()) {
-        (Some(local), Some(local::NAME)) => {
+        (Some(local), Some(embedded::NAME)) => {
             let _store = local.store()?;
             local.keys(Suite::Sealed)?.into_iter().next()
         }
@@ -152,7 +154,7 @@ fn public(context: &Context, key: &OsStr, unlocking: &Unlocking) -> Result<(), F
             return Err(Failure::usage(format!("{} is neither a key nor a file", Path::new(key).display()))
                 .hint("give the name of a key in the configuration, or an RSA key file"));
         }
-        None => config::rsa(Path::new(key), RsaPadding::Pkcs1, false, unlocking)?,
+        None => keys::rsa(Path::new(key), RsaPadding::Pkcs1, false, unlocking)?,
     };
     let Material::Rsa(key) = material else {
         return Err(Failure::usage("neither an AES key nor a KMS key has a public half"));

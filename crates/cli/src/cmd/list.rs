@@ -7,10 +7,11 @@ use osseal::{EncryptedBucket, HeadOptions, ListOptions, ListedObject, ObjectPage
 use serde_json::json;
 
 use crate::args::List;
-use crate::exit::Failure;
-use crate::output::{Output, printable};
-use crate::session::{Context, Session};
+use crate::client::session::{Context, Session};
 use crate::target::ObjectUrl;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 pub(crate) async fn run(context: &Context, args: List) -> Result<(), Failure> {
     let url = args.place.as_deref().map(ObjectUrl::parse_os).transpose()?;

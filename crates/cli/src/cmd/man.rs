@@ -3,8 +3,8 @@
 use clap_mangen::Man;
 
 use crate::args::{self, command};
-use crate::exit::Failure;
-use crate::output::Output;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
 
 pub(super) fn run(args: &args::Man) -> Result<(), Failure> {
     let failed = |error| Failure::local("the manual pages could not be written", error);

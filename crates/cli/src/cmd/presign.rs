@@ -4,10 +4,10 @@ use osseal::PresignOptions;
 use serde_json::json;
 
 use crate::args::Presign;
-use crate::exit::Failure;
-use crate::output::Output;
-use crate::session::Context;
+use crate::client::session::Context;
 use crate::target::ObjectUrl;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
 
 pub(super) async fn run(context: &Context, args: Presign) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(&args.object)?.with_key()?;

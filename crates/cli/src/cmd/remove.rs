@@ -5,14 +5,14 @@ use osseal::{DeleteOutcome, DeleteReport, EncryptedBucket};
 use serde_json::json;
 
 use crate::args::Remove;
-use crate::batch::{Done, Tally};
-use crate::confirm;
-use crate::exit::Failure;
-use crate::listing;
-use crate::output::Output;
-use crate::select::Selection;
-use crate::session::Context;
+use crate::client::session::Context;
 use crate::target::ObjectUrl;
+use crate::transfer::batch::{Done, Tally};
+use crate::transfer::filter::Selection;
+use crate::transfer::listing;
+use crate::ui::confirm;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
 
 /// Objects that one request removes.
 const REQUEST: usize = 1000;

@@ -11,12 +11,12 @@ use osseal_server::quirks::{Etag, Quirks};
 use tokio::net::TcpListener;
 
 use crate::args::{EtagKind, Serve};
+use crate::client::embedded;
+use crate::client::session::Context;
 use crate::environment;
-use crate::exit::{Exit, Failure};
-use crate::local;
-use crate::output::Output;
-use crate::session::Context;
 use crate::signals::Signals;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
 
 /// Random bytes of a made-up secret.
 const SECRET_BYTES: usize = 20;
@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     if context.local()?.is_some() {
         return Err(Failure::usage("serve has no --local").hint("serve --dir DIR keeps objects in a folder"));
     }
-    let region = environment::text(environment::REGION)?.unwrap_or_else(|| local::REGION.to_owned());
+    let region = environment::text(environment::REGION)?.unwrap_or_else(|| embedded::REGION.to_owned());
     let credentials = match environment::credentials()? {
         Some(credentials) => credentials,
         None => made_up()?,
@@ -83,7 +83,7 @@ fn key_service(
 ) -> Result<KmsService, Failure> {
     let mut builder = KmsService::builder().credentials(vec![credentials]).region(region);
     if let Some(folder) = folder {
-        builder = local::with_keys(builder, folder)?;
+        builder = embedded::with_keys(builder, folder)?;
     }
     let service = builder.build();
     let failed = |error| Failure::local("the keys of the key service cannot be kept", error);

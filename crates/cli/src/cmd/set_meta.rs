@@ -4,9 +4,9 @@ use osseal::{CopyOptions, HeaderChange};
 use serde_json::json;
 
 use crate::args::SetMeta;
-use crate::exit::Failure;
-use crate::session::Context;
+use crate::client::session::Context;
 use crate::target::ObjectUrl;
+use crate::ui::error::Failure;
 
 pub(super) async fn run(context: &Context, args: SetMeta) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(&args.object)?.with_key()?;

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 
 use serde_json::json;
 
-use crate::exit::Failure;
-use crate::session::Context;
+use crate::client::session::Context;
 use crate::target::ObjectUrl;
+use crate::ui::error::Failure;
 
 pub(super) async fn make_bucket(context: &Context, bucket: &OsStr) -> Result<(), Failure> {
     let bucket = ObjectUrl::parse_os(bucket)?.bucket_alone()?;

@@ -7,11 +7,12 @@ use osseal::{Authenticity, Binding, EncryptedBucket, GetOptions, HeadOptions, Ob
 use serde_json::json;
 
 use crate::args::{Stat, Verify};
-use crate::exit::Failure;
-use crate::output::{Output, printable};
-use crate::progress::Bar;
-use crate::session::Context;
+use crate::client::session::Context;
 use crate::target::ObjectUrl;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
+use crate::ui::progress::Bar;
+use crate::ui::text::printable;
 
 pub(crate) async fn run(context: &Context, args: Stat) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(&args.object)?.with_key()?;

@@ -12,13 +12,15 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::json;
 
 use crate::args::Sync;
-use crate::batch::Tally;
-use crate::confirm;
-use crate::exit::{Exit, Failure};
-use crate::output::{Output, printable, size};
-use crate::select::Selection;
-use crate::session::{Context, Tuning};
+use crate::args::Tuning;
+use crate::client::session::Context;
 use crate::target::Place;
+use crate::transfer::batch::Tally;
+use crate::transfer::filter::Selection;
+use crate::ui::confirm;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
+use crate::ui::text::{printable, size};
 
 pub(super) async fn run(context: &Context, args: &Sync) -> Result<(), Failure> {
     let (source, target) = (Place::parse(&args.source)?, Place::parse(&args.target)?);

@@ -6,8 +6,8 @@ mod list;
 use osseal::ResumeStatus;
 
 use crate::args::Uploads;
-use crate::exit::Failure;
-use crate::session::Context;
+use crate::client::session::Context;
+use crate::ui::error::Failure;
 
 pub(super) async fn run(context: &Context, args: Uploads) -> Result<(), Failure> {
     match args {

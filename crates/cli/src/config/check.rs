@@ -6,8 +6,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::Found;
-use crate::exit::Failure;
+use super::locate::Found;
+use crate::ui::error::Failure;
 
 const SECTIONS: [&str; 2] = ["profile", "key"];
 const PROFILE: [&str; 16] = [

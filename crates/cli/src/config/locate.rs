@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 
 use crate::environment;
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 /// The file in the working directory.
 const LOCAL: &str = "osseal.toml";

@@ -8,15 +8,15 @@ use serde_json::json;
 
 use super::{reading, stored, tuning};
 use crate::args::Copy;
-use crate::download::{Download, Written};
-use crate::exit::Failure;
-use crate::folders;
-use crate::output::size;
-use crate::progress::Bar;
-use crate::recent;
-use crate::session::Context;
-use crate::source::Source;
+use crate::client::session::Context;
+use crate::fs::dirs;
 use crate::target::{ObjectUrl, Place, SignedUrl};
+use crate::transfer::atomic_file::{Download, Written};
+use crate::transfer::mtime;
+use crate::transfer::source::Source;
+use crate::ui::error::Failure;
+use crate::ui::progress::Bar;
+use crate::ui::text::size;
 
 pub(super) async fn up(
     context: &Context,
@@ -38,7 +38,7 @@ pub(super) async fn up(
     let bucket =
         context.session()?.writing_bucket(&target.bucket, &args.transfer.sealing, tuning(context, args)?)?;
     if let (true, Some((_, path))) = (args.update, &source)
-        && recent::file(path)? <= recent::object(&bucket, &target.key).await?
+        && mtime::file(path)? <= mtime::object(&bucket, &target.key).await?
     {
         return left(context, &target);
     }
@@ -65,7 +65,7 @@ pub(super) async fn up(
 /// What is piped in, sealed bytes kept on the disk meanwhile: so it may have any size, and a request that fails is repeated.
 fn standard_input() -> PutBody {
     let body = PutBody::unknown_length(tokio::io::stdin());
-    match folders::spool() {
+    match dirs::spool() {
         Some(folder) => body.spooled_in(folder),
         None => body,
     }
@@ -117,7 +117,7 @@ pub(super) async fn down(
     let file = Download::create(target, || source.file_name(), !args.forbid_overwrite)?;
     let bucket =
         context.session()?.tuned_bucket(&source.bucket, &args.transfer.opening, tuning(context, args)?)?;
-    if args.update && recent::object(&bucket, &source.key).await? <= recent::file(file.target())? {
+    if args.update && mtime::object(&bucket, &source.key).await? <= mtime::file(file.target())? {
         return left(context, source);
     }
     let from = Source::Object { bucket, key: source.key.clone() };
@@ -189,7 +189,7 @@ pub(super) async fn across(
     let bucket = session.copied_bucket(&target.bucket, &args.transfer.opening)?;
     if args.update {
         let from = session.closed_bucket(&source.bucket)?;
-        if recent::object(&from, &source.key).await? <= recent::object(&bucket, &target.key).await? {
+        if mtime::object(&from, &source.key).await? <= mtime::object(&bucket, &target.key).await? {
             return left(context, &target);
         }
     }

@@ -10,18 +10,18 @@ use serde_json::json;
 
 use super::{reading, single, stored, tuning};
 use crate::args::Copy;
-use crate::batch::{self, Done};
-use crate::confine::{self, Claims};
-use crate::download::Download;
-use crate::exit::{Exit, Failure};
-use crate::listing;
-use crate::output::size;
-use crate::progress::Bar;
-use crate::recent;
-use crate::select::Selection;
-use crate::session::Context;
+use crate::client::session::Context;
 use crate::target::ObjectUrl;
-use crate::walk::{self, Found};
+use crate::transfer::atomic_file::Download;
+use crate::transfer::batch::{self, Done};
+use crate::transfer::filter::Selection;
+use crate::transfer::listing;
+use crate::transfer::mtime;
+use crate::transfer::safe_path::{self, Claims};
+use crate::transfer::walk::{self, Found};
+use crate::ui::error::{Exit, Failure};
+use crate::ui::progress::Bar;
+use crate::ui::text::size;
 
 pub(super) async fn up(
     context: &Context,
@@ -34,7 +34,7 @@ pub(super) async fn up(
     let files = walk(source, selection)?;
     let bucket =
         context.session()?.writing_bucket(&target.bucket, &args.transfer.sealing, tuning(context, args)?)?;
-    let existing = if args.update { recent::objects(&bucket, &target.key).await? } else { BTreeMap::new() };
+    let existing = if args.update { mtime::objects(&bucket, &target.key).await? } else { BTreeMap::new() };
     let total =
         files.iter().flatten().filter_map(|file| file.path.metadata().ok()).map(|found| found.len()).sum();
     let bar = Bar::new(output, !args.transfer.no_progress, Some(total));
@@ -42,7 +42,7 @@ pub(super) async fn up(
     let may_resume = !args.transfer.no_resume;
     let tally = batch::run(context.jobs(args.many.jobs)?, batch::known(files), |file| async move {
         let to = target.join(&file.name);
-        let here = if args.update { recent::file(&file.path)? } else { None };
+        let here = if args.update { mtime::file(&file.path)? } else { None };
         if args.update && here <= existing.get(&to.key).copied() {
             return Ok(Done::Skipped);
         }
@@ -109,8 +109,8 @@ async fn fetch(
     name: &str,
     bar: &Bar,
 ) -> Result<Option<(PathBuf, u64)>, Failure> {
-    let path = confine::make_folders(root, &confine::relative(name)?)?;
-    if args.update && Some(recent::listed(listed)?) <= recent::file(&path)? {
+    let path = safe_path::make_folders(root, &safe_path::relative(name)?)?;
+    if args.update && Some(mtime::listed(listed)?) <= mtime::file(&path)? {
         return Ok(None);
     }
     let file = Download::create_file(&path, !args.forbid_overwrite)?;
@@ -137,12 +137,12 @@ pub(super) async fn across(
     );
     let objects = chosen(&from, &source, &selection).await?;
     let existing: BTreeMap<String, Timestamp> =
-        if args.update { recent::objects(&to, &target.key).await? } else { BTreeMap::new() };
+        if args.update { mtime::objects(&to, &target.key).await? } else { BTreeMap::new() };
     let (to, existing, source, target) = (&to, &existing, &source, &target);
     let tally =
         batch::run(context.jobs(args.many.jobs)?, batch::known(objects), |(object, name)| async move {
             let (from, goal) = (ObjectUrl { key: object.key.clone(), ..source.clone() }, target.join(&name));
-            if args.update && Some(recent::listed(&object)?) <= existing.get(&goal.key).copied() {
+            if args.update && Some(mtime::listed(&object)?) <= existing.get(&goal.key).copied() {
                 return Ok(Done::Skipped);
             }
             let bytes = single::copy(to, &from, &goal.key, args).await?;

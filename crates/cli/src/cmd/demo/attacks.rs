@@ -2,7 +2,7 @@
 
 use osseal::{EncryptedBucket, GetOptions, PutOptions};
 
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 use super::plain::Plain;
 use super::shelf::{Raw, Shelf};

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 /// Lines of the text that is made up when no file is named.
 const LINES: u32 = 20_000;

@@ -8,8 +8,8 @@ use osseal::Store;
 use osseal_server::backend::memory::Memory;
 use osseal_server::{Body, Service};
 
-use crate::exit::{Exit, Failure};
-use crate::local;
+use crate::client::embedded;
+use crate::ui::error::{Exit, Failure};
 
 /// A store in memory: one door that checks signatures, and one at the back for those who run it.
 pub(super) struct Shelf {
@@ -33,17 +33,18 @@ pub(super) struct Raw {
 impl Shelf {
     pub(super) fn new() -> Shelf {
         let memory = Arc::new(Memory::new());
-        let builder =
-            || Service::builder().backend(memory.clone()).quirks(local::embedded()).region(local::REGION);
+        let builder = || {
+            Service::builder().backend(memory.clone()).quirks(embedded::embedded()).region(embedded::REGION)
+        };
         Shelf {
-            front: builder().credentials(vec![local::credentials()]).build(),
+            front: builder().credentials(vec![embedded::credentials()]).build(),
             back: builder().anonymous().build(),
         }
     }
 
     /// A client at the front door.
     pub(super) fn client(&self) -> Result<Store, Failure> {
-        local::in_process(self.front.clone())
+        embedded::in_process(self.front.clone())
     }
 
     /// The user metadata and the first bytes of an object, as they are stored.

@@ -5,10 +5,11 @@ use osseal::{KeyError, KmsKey, Secret, Suite, UnwrapKey, UnwrapRequest, WrapKey,
 use serde_json::json;
 
 use super::{Wanted, rows};
-use crate::config::Material;
-use crate::exit::{Exit, Failure};
-use crate::output::{Output, printable};
-use crate::session::Context;
+use crate::client::session::Context;
+use crate::keys::Material;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let (mut failed, mut first, mut exit) = (Vec::new(), None, None);

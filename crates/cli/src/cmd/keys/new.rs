@@ -5,11 +5,12 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::args::{KeyKind, NewKey};
-use crate::exit::{Exit, Failure};
-use crate::keys;
-use crate::passphrase::{self, Passphrase, Source};
-use crate::secretfile::Guard;
-use crate::session::Context;
+use crate::client::session::Context;
+use crate::fs::new_file;
+use crate::fs::secret_file::Guard;
+use crate::keys::generate;
+use crate::keys::passphrase::{self, Passphrase, Source};
+use crate::ui::error::{Exit, Failure};
 
 pub(super) async fn run(context: &Context, args: NewKey) -> Result<(), Failure> {
     let NewKey { kind, file, bits, passphrase, passphrase_prompt } = args;
@@ -65,7 +66,7 @@ fn kms(context: &Context) -> Result<(), Failure> {
 }
 
 fn aes(context: &Context, file: &Path) -> Result<(), Failure> {
-    keys::write_private(file, &keys::aes()?)?;
+    new_file::write_private(file, &generate::aes()?)?;
     let report = json!({ "kind": "aes", "bits": 256, "file": file.to_string_lossy() });
     context.output().report(
         &report,
@@ -79,29 +80,29 @@ async fn rsa(
     bits: Option<&str>,
     passphrase: NewPassphrase,
 ) -> Result<(), Failure> {
-    let bits = bits.and_then(|bits| bits.parse().ok()).unwrap_or(keys::BITS);
-    for path in [file, &keys::public_path(file)] {
+    let bits = bits.and_then(|bits| bits.parse().ok()).unwrap_or(generate::BITS);
+    for path in [file, &generate::public_path(file)] {
         if path.symlink_metadata().is_ok() {
             return Err(Failure::new(Exit::Local, format!("{} exists, and is never replaced", path.display()))
                 .hint("the private half and its public half go into two files; choose another name, or move the file away"));
         }
     }
-    let beside = keys::public_path(file);
+    let beside = generate::public_path(file);
     let passphrase = passphrase.read()?;
     let is_protected = passphrase.is_some();
     // Large ones take seconds, in which an interruption has to be heard.
     let made = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
-        let private = keys::rsa(bits)?;
-        let public = keys::public_half(&private)?;
+        let private = generate::rsa(bits)?;
+        let public = generate::public_half(&private)?;
         match passphrase {
-            Some(passphrase) => Ok((keys::protect(&private, &passphrase)?, public)),
+            Some(passphrase) => Ok((generate::protect(&private, &passphrase)?, public)),
             None => Ok((private, public)),
         }
     });
     let made = made.await.map_err(|error| Failure::local("the RSA key could not be made", error));
     let (private, public) = made??;
-    keys::write_private(file, &private)?;
-    keys::write_public(&beside, &public)?;
+    new_file::write_private(file, &private)?;
+    new_file::write_public(&beside, &public)?;
     let report = json!({
         "kind": "rsa", "bits": bits, "file": file.to_string_lossy(), "public": beside.to_string_lossy(),
         "protected": is_protected

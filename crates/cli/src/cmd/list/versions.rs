@@ -4,10 +4,11 @@ use osseal::{ListVersionsOptions, ListedVersion};
 use serde_json::json;
 
 use crate::args::List;
-use crate::exit::Failure;
-use crate::output::{Output, printable};
-use crate::session::Session;
+use crate::client::session::Session;
 use crate::target::ObjectUrl;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 pub(super) async fn list(
     session: &Session,

@@ -19,18 +19,19 @@ use super::pairs::{Pair, pairs};
 use super::same::{self, Look};
 use super::{Surplus, would_copy, would_delete};
 use crate::args::Sync;
-use crate::batch::{self, Done};
+use crate::client::session::Context;
 use crate::cmd::copy::single;
-use crate::confine::{self, Claims};
-use crate::download::Download;
-use crate::exit::{Exit, Failure};
-use crate::listing;
-use crate::output::{Output, size};
-use crate::progress::Bar;
-use crate::recent;
-use crate::session::Context;
 use crate::target::ObjectUrl;
-use crate::walk::{self, Found, Item};
+use crate::transfer::atomic_file::Download;
+use crate::transfer::batch::{self, Done};
+use crate::transfer::listing;
+use crate::transfer::mtime;
+use crate::transfer::safe_path::{self, Claims};
+use crate::transfer::walk::{self, Found, Item};
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
+use crate::ui::progress::Bar;
+use crate::ui::text::size;
 
 /// What all objects have in common.
 struct Down<'a> {
@@ -135,7 +136,7 @@ fn of_target(item: Item) -> Option<Found> {
 impl Down<'_> {
     /// Writes an object into its file, unless that is like it.
     async fn write(&self, name: &str, file: Option<Found>, object: &ListedObject) -> Result<Done, Failure> {
-        let below = confine::relative(name)?;
+        let below = safe_path::relative(name)?;
         if let Some(file) = file
             && self.is_same(&file.path, object).await?
         {
@@ -147,7 +148,7 @@ impl Down<'_> {
             would_copy(self.output, "write", &from, &target.display(), object.stored_size)?;
             return Ok(Done::Moved(object.stored_size));
         }
-        let path = confine::make_folders(self.target, &below)?;
+        let path = safe_path::make_folders(self.target, &below)?;
         let file = Download::create_file(&path, true)?;
         self.bar.grow(object.stored_size);
         let bar = self.bar.file(name, object.stored_size);
@@ -172,7 +173,7 @@ impl Down<'_> {
             return same::content(&self.bucket, &object.key, path).await;
         }
         // Replies have whole seconds, whatever listings have. A file that was changed in that second has a fraction of it.
-        let stored = recent::listed(object)?.as_second();
+        let stored = mtime::listed(object)?.as_second();
         Ok(look.modified.as_second() == stored && look.modified.subsec_nanosecond() == 0)
     }
 }
@@ -233,10 +234,10 @@ fn delete(args: &Sync, output: Output, root: &Path, name: &str) -> Result<(), Fa
 /// Where a file lies that a walk has met, if no link has come into its way since.
 fn plain_path(root: &Path, name: &str) -> Result<PathBuf, Failure> {
     let mut path = root.to_owned();
-    for part in &confine::relative(name)? {
+    for part in &safe_path::relative(name)? {
         path.push(part);
         if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
-            return Err(confine::link(&path));
+            return Err(safe_path::link(&path));
         }
     }
     Ok(path)

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use futures_util::stream::{self, Peekable, Stream, StreamExt};
 use osseal::ListedObject;
 
-use crate::exit::{Exit, Failure};
-use crate::walk::Found;
+use crate::transfer::walk::Found;
+use crate::ui::error::{Exit, Failure};
 
 /// What there is of one name; at least one of the two.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use osseal::{EncryptedBucket, GetOptions, Suite};
 use tokio::io::AsyncReadExt;
 
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 /// What a file looks like from outside. A file that was written meanwhile looks otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,17 +10,18 @@ use super::pairs::{Pair, pairs};
 use super::same::{self, Look};
 use super::{Surplus, would_copy, would_delete};
 use crate::args::Sync;
-use crate::batch::{self, Done};
+use crate::client::session::Context;
 use crate::cmd::copy::{single, stored};
 use crate::cmd::remove;
-use crate::exit::{Exit, Failure};
-use crate::listing;
-use crate::output::{Output, size};
-use crate::progress::Bar;
-use crate::recent;
-use crate::session::Context;
 use crate::target::ObjectUrl;
-use crate::walk;
+use crate::transfer::batch::{self, Done};
+use crate::transfer::listing;
+use crate::transfer::mtime;
+use crate::transfer::walk;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
+use crate::ui::progress::Bar;
+use crate::ui::text::size;
 
 /// How often a file is stored that is written while it is read.
 const ATTEMPTS: u32 = 3;
@@ -151,7 +152,7 @@ impl Up<'_> {
         if self.args.checksum {
             return same::content(&self.bucket, &object.key, path).await;
         }
-        Ok(look.modified <= recent::listed(object)?)
+        Ok(look.modified <= mtime::listed(object)?)
     }
 }
 

@@ -7,13 +7,14 @@ use osseal::{EncryptedBucket, ResumeStatus, StateDir, UnfinishedUpload};
 use serde_json::json;
 
 use crate::args::AbortUploads;
-use crate::batch::{self, Done};
-use crate::confirm;
-use crate::exit::{Exit, Failure};
-use crate::folders;
-use crate::output::{Output, printable};
-use crate::session::Context;
+use crate::client::session::Context;
+use crate::fs::dirs;
 use crate::target::ObjectUrl;
+use crate::transfer::batch::{self, Done};
+use crate::ui::confirm;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 pub(super) async fn run(context: &Context, args: &AbortUploads) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(&args.place)?;
@@ -46,7 +47,7 @@ pub(super) async fn run(context: &Context, args: &AbortUploads) -> Result<(), Fa
 
 /// What this machine keeps. Unless it is known, a process of this machine may be at work on anything.
 fn state(args: &AbortUploads) -> Result<Option<StateDir>, Failure> {
-    match folders::former_state() {
+    match dirs::former_state() {
         Err(failure) if args.in_use => {
             Output::warn(format_args!("nothing that is kept here is forgotten: {failure}"));
             Ok(None)

@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::word;
 use crate::args::ListUploads;
-use crate::exit::Failure;
-use crate::folders;
-use crate::output::{Output, printable};
-use crate::session::Context;
+use crate::client::session::Context;
+use crate::fs::dirs;
 use crate::target::ObjectUrl;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
+use crate::ui::text::printable;
 
 pub(super) async fn run(context: &Context, args: &ListUploads) -> Result<(), Failure> {
     let url = args.place.as_deref().map(ObjectUrl::parse_os).transpose()?;
@@ -23,7 +24,7 @@ pub(super) async fn run(context: &Context, args: &ListUploads) -> Result<(), Fai
 
 /// What this machine keeps, to whatever store.
 fn kept(output: Output) -> Result<(), Failure> {
-    let Some(state) = folders::former_state()? else { return Ok(()) };
+    let Some(state) = dirs::former_state()? else { return Ok(()) };
     let uploads = state
         .uploads()
         .map_err(|error| Failure::local("what this machine keeps of transfers cannot be read", error))?;
@@ -45,7 +46,7 @@ fn kept(output: Output) -> Result<(), Failure> {
 /// What the store lists and this machine keeps of uploads to it.
 async fn below(context: &Context, args: &ListUploads, url: &ObjectUrl) -> Result<(), Failure> {
     // The store's list is worth something by itself.
-    let state = folders::former_state().unwrap_or_else(|failure| {
+    let state = dirs::former_state().unwrap_or_else(|failure| {
         Output::warn(format_args!("which of them this machine can go on with is not known: {failure}"));
         None
     });

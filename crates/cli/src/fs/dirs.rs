@@ -1,15 +1,15 @@
 //! Folders of the user's in which something outlives a command, or is kept aside while it runs.
 
+use std::fs::File;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
 use osseal::StateDir;
 
 use crate::environment;
-use crate::exit::Failure;
-use crate::local;
-use crate::output::Output;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
 
 /// The folder where transfers are remembered; none, with a warning, when there can be none.
 pub(crate) fn state() -> Option<StateDir> {
@@ -53,7 +53,7 @@ pub(crate) fn spool() -> Option<PathBuf> {
         return None;
     };
     let folder = folders.cache_dir().join("osseal");
-    let made = local::make_folder(&folder);
+    let made = make_folder(&folder);
     made.inspect_err(|failure| warn(&failure.to_string())).ok().map(|()| folder)
 }
 
@@ -63,4 +63,28 @@ fn told(error: &dyn std::error::Error) -> String {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }
+}
+
+/// Makes a folder that only its owner can look into.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .map_err(|error| Failure::local(format!("cannot make the folder {}", folder.display()), error))
+}
+
+/// The folder that a path lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a rename survive a crash, where the system lets folders be synced.
+pub(crate) fn sync_folder(folder: &Path) {
+    drop(File::open(folder).and_then(|folder| folder.sync_all()));
 }

@@ -17,10 +17,12 @@ use osseal_server::backend::disk::OpenError;
 use osseal_server::kms::{KmsService, KmsServiceBuilder};
 use osseal_server::quirks::{Etag, Quirks};
 
-use crate::config::{self, LoadedKey, Material, Unlocking};
-use crate::exit::{Exit, Failure};
-use crate::keys;
-use crate::secretfile::Guard;
+use crate::fs::dirs::make_folder;
+use crate::fs::new_file;
+use crate::fs::secret_file::Guard;
+use crate::keys::generate;
+use crate::keys::{self, LoadedKey, Material, Unlocking};
+use crate::ui::error::{Exit, Failure};
 
 /// Who signs towards a store that is in this process.
 const WHO: &str = "local";
@@ -113,13 +115,13 @@ impl Local {
     fn key_files(&self, suite: Suite) -> Result<Vec<LoadedKey>, Failure> {
         let path = self.folder.join(KEY_FILE);
         if path.symlink_metadata().is_err() {
-            keys::write_private(&path, &keys::rsa(keys::BITS)?)?;
+            new_file::write_private(&path, &generate::rsa(generate::BITS)?)?;
         }
         let others = Suite::ALL.into_iter().filter(|other| *other != suite);
         std::iter::once(suite)
             .chain(others)
             .map(|suite| {
-                let material = config::rsa(&path, config::padding_of(suite), true, &Unlocking::NONE)?;
+                let material = keys::rsa(&path, keys::padding_of(suite), true, &Unlocking::NONE)?;
                 let description = [("purpose", "local")].into_iter().collect();
                 let name = if suite.is_authenticated() {
                     NAME.to_owned()
@@ -179,15 +181,4 @@ pub(crate) fn embedded() -> Quirks {
 /// Credentials made up for a store in this process.
 pub(crate) fn credentials() -> Credentials {
     Credentials::new(WHO, "no secret: the store is in this process")
-}
-
-/// Makes a folder that only its owner can look into.
-pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(folder)
-        .map_err(|error| Failure::local(format!("cannot make the folder {}", folder.display()), error))
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use osseal::ErrorKind;
 
-use crate::output::printable;
-use crate::progress;
+use crate::ui::terminal;
+use crate::ui::text::printable;
 
 /// Exit codes. `TABLE` says the same to people, and so does `docs/cli.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Failure {
             if let Some(hint) = &self.hint {
                 _ = writeln!(text, "  hint: {}", printable(hint));
             }
-            drop(progress::aside(|| std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())));
+            drop(terminal::aside(|| std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())));
         }
     }
 }

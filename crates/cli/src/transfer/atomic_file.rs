@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use osseal::{PartialFile, StateDir};
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::confine;
-use crate::exit::{Exit, Failure};
-use crate::keys::{folder_of, sync_folder};
-use crate::output::Output;
+use super::safe_path;
+use crate::fs::dirs::{folder_of, sync_folder};
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
 
 /// How the names of files begin that are not whole yet.
 pub(crate) const UNFINISHED: &str = ".osseal-";
@@ -45,7 +45,7 @@ impl Download {
         let replaced = match target.symlink_metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Failure::local(format!("cannot write {}", target.display()), error)),
-            Ok(found) if found.is_symlink() => return Err(confine::link(target)),
+            Ok(found) if found.is_symlink() => return Err(safe_path::link(target)),
             Ok(found) => Some(replaceable(target, found)?),
         };
         Download::begin(target.to_owned(), replaced.as_ref(), may_replace)

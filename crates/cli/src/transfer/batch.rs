@@ -7,8 +7,9 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, Stream, StreamExt};
 use serde_json::json;
 
-use crate::exit::{Exit, Failure};
-use crate::output::{Output, size};
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
+use crate::ui::text::size;
 
 /// What became of one piece.
 pub(crate) enum Done {

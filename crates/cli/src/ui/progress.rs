@@ -10,7 +10,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use osseal::Progress;
 use serde_json::json;
 
-use crate::output::{Output, printable, size};
+use crate::ui::output::Output;
+use crate::ui::terminal::SHOWN;
+use crate::ui::text::{printable, size};
 
 /// Lines of single files below the one of them all.
 const LINES: usize = 4;
@@ -24,18 +26,6 @@ const EVERY: Duration = Duration::from_secs(10);
 const EVENTS: Duration = Duration::from_secs(1);
 /// Time between two drawings while nothing moves.
 const TICK: Duration = Duration::from_millis(500);
-
-/// The bars that are on the screen.
-static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
-
-/// Writes to standard error while the bars, if there are any, are out of the way.
-pub(crate) fn aside<T>(write: impl FnOnce() -> T) -> T {
-    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match shown {
-        Some(lines) => lines.suspend(write),
-        None => write(),
-    }
-}
 
 /// A transfer, or all of a command. What is shown of it disappears when it is dropped.
 pub(crate) struct Bar {
@@ -253,6 +243,7 @@ mod tests {
     use indicatif::InMemoryTerm;
 
     use super::*;
+    use crate::ui::terminal::aside;
 
     const MIB: usize = 1 << 20;
 

@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 /// Patterns over names relative to the folder or prefix that is copied. `*` and `?` match `/` too, as in ossutil.
 #[derive(Clone, Debug)]

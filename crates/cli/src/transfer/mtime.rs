@@ -6,8 +6,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use osseal::{EncryptedBucket, ListOptions, ListedObject};
 
-use crate::exit::{Exit, Failure};
-use crate::listing;
+use crate::transfer::listing;
+use crate::ui::error::{Exit, Failure};
 
 pub(crate) fn file(path: &Path) -> Result<Option<Timestamp>, Failure> {
     let failed = |error| Failure::local(format!("cannot read the time of {}", path.display()), error);

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use crate::environment;
-use crate::exit::Failure;
-use crate::secretfile::Guard;
-use crate::smallfile;
+use crate::fs::secret_file::Guard;
+use crate::fs::small_file;
+use crate::ui::error::Failure;
 
 /// Wiped when dropped.
 pub(crate) type Passphrase = Zeroizing<String>;
@@ -41,7 +41,7 @@ impl Source {
     pub(crate) fn read(&self, guard: Guard) -> Result<Passphrase, Failure> {
         match self {
             Source::Stdin => {
-                text(&smallfile::read_stdin("passphrase", MAX)?, "the passphrase on standard input")
+                text(&small_file::read_stdin("passphrase", MAX)?, "the passphrase on standard input")
             }
             Source::File(path) => {
                 let bytes = guard.read(path, "passphrase file", MAX)?;
@@ -117,7 +117,7 @@ fn printed_by(command: &[OsString]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let (sender, receiver) = mpsc::channel();
     if let Some(pipe) = child.stdout.take() {
         // Nobody listens any more when the command was given up.
-        std::thread::spawn(move || drop(sender.send(smallfile::bounded(pipe, MAX))));
+        std::thread::spawn(move || drop(sender.send(small_file::bounded(pipe, MAX))));
     }
     let late = || broken("did not end within 60 s and was stopped");
     let output = match receiver.recv_timeout(PATIENCE) {

@@ -1,68 +1,22 @@
 //! `[key.NAME]` of the kind `kms`: a key that the key service keeps.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use osseal::credentials::CredentialSource;
 use osseal::kms::{Kms, endpoint};
-use osseal::transport::{Https, Throttled, Transport};
-use osseal::{Endpoint, EndpointKind, KeyId, KmsKey, SharedCredentials};
+use osseal::transport::Https;
+use osseal::{Endpoint, EndpointKind, KeyId, KmsKey};
 
-use super::key::{Base, KeyEntry, MAX_KEY_FILE};
-use crate::exit::Failure;
-use crate::passphrase::Source;
-use crate::secretfile::Guard;
-use crate::session;
-use crate::smallfile;
-
-/// What keys of the key service share with the store.
-pub(crate) struct Account {
-    /// That of flags, environment, profile or endpoint.
-    pub(crate) region: Option<String>,
-    pub(crate) network: EndpointKind,
-    pub(crate) credentials: SharedCredentials,
-    pub(crate) transport: Arc<dyn Transport>,
-    /// That transport, where bandwidth is limited: another one is limited together with it.
-    pub(crate) throttled: Option<Arc<Throttled>>,
-    pub(crate) allow_plain_http: bool,
-    /// Whether somebody may be asked for passphrases of key files.
-    pub(crate) may_ask: bool,
-    pub(crate) services: Services,
-}
-
-/// Key services in use. Keys that are reached in the same way share one, and with it what limits and repeats calls.
-#[derive(Default)]
-pub(crate) struct Services(Mutex<HashMap<Way, Kms>>);
-
-/// How a key service is reached.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Way {
-    endpoint: String,
-    ca: Option<PathBuf>,
-    credentials: Option<CredentialSource>,
-}
-
-impl Services {
-    /// The one that is reached so, opened when it is first needed.
-    fn of(&self, way: Way, open: impl FnOnce() -> Result<Kms, Failure>) -> Result<Kms, Failure> {
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(way) {
-            Entry::Occupied(known) => Ok(known.get().clone()),
-            Entry::Vacant(place) => Ok(place.insert(open()?).clone()),
-        }
-    }
-}
-
-impl Account {
-    /// Another transport, under the limit of bandwidth if there is one.
-    fn beside(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-        match &self.throttled {
-            Some(throttled) => Arc::new(throttled.beside(transport)),
-            None => transport,
-        }
-    }
-}
+use super::key_section::{Base, KeyEntry};
+use super::loaded_key::MAX_KEY_FILE;
+use crate::account::credentials::only;
+use crate::account::{Account, Way};
+use crate::fs::secret_file::Guard;
+use crate::fs::small_file;
+use crate::keys::passphrase::Source;
+use crate::ui::error::Failure;
 
 /// What a section says that other kinds of keys do not have.
 pub(super) struct KmsSection<'a> {
@@ -101,14 +55,14 @@ impl KmsSection<'_> {
     fn service(&self, endpoint: Endpoint, ca: Option<&Path>, account: &Account) -> Result<Kms, Failure> {
         let transport = match ca {
             Some(ca) => {
-                let pem = smallfile::read(ca, "certificate file", MAX_KEY_FILE)?;
+                let pem = small_file::read(ca, "certificate file", MAX_KEY_FILE)?;
                 let https = Https::trusting(&pem).map_err(|error| refused("ca cannot be used", &error))?;
                 account.beside(Arc::new(https))
             }
             None => account.transport.clone(),
         };
         let credentials = match self.credentials {
-            Some(source) => session::only(source, account.transport.clone()),
+            Some(source) => only(source, account.transport.clone()),
             None => account.credentials.clone(),
         };
         let kms = Kms::builder(endpoint).credentials(credentials).transport(transport);
@@ -177,33 +131,4 @@ impl KeyEntry {
 
 fn refused(what: &str, error: &dyn std::error::Error) -> Failure {
     Failure::usage(what).caused_by(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use osseal::Credentials;
-
-    use super::*;
-
-    #[test]
-    fn keys_that_are_reached_in_the_same_way_share_a_service() {
-        let (services, mut opened) = (Services::default(), 0);
-        let mut open = |endpoint: &str, ca: Option<&str>, credentials: Option<CredentialSource>| {
-            let way = Way { endpoint: endpoint.to_owned(), ca: ca.map(PathBuf::from), credentials };
-            let kms = services.of(way, || {
-                opened += 1;
-                let endpoint = Endpoint::parse(endpoint).expect("an endpoint");
-                Ok(Kms::builder(endpoint).credentials(Credentials::new("id", "secret")).build()?)
-            });
-            kms.expect("a service");
-            opened
-        };
-        assert_eq!(open("https://one", None, None), 1);
-        assert_eq!(open("https://one", None, None), 1, "another key there");
-        assert_eq!(open("https://two", None, None), 2);
-        assert_eq!(open("https://one", Some("a.pem"), None), 3);
-        assert_eq!(open("https://one", Some("b.pem"), None), 4);
-        assert_eq!(open("https://one", None, Some(CredentialSource::Ecs)), 5);
-        assert_eq!(open("https://one", Some("a.pem"), None), 5);
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use crate::exit::{Exit, Failure};
+use crate::ui::error::{Exit, Failure};
 
 /// How the name of a file begins that is made to find out whether case matters; a walk leaves such files out.
 const PROBE: &str = ".osseal-case-";

@@ -8,10 +8,10 @@ use futures_util::stream::{self, Stream};
 use tokio::sync::mpsc;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::download::UNFINISHED;
-use crate::exit::{Exit, Failure};
-use crate::output::Output;
-use crate::select::Selection;
+use crate::transfer::atomic_file::UNFINISHED;
+use crate::transfer::filter::Selection;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::output::Output;
 
 /// Files that a walk may be ahead of who reads them.
 const AHEAD: usize = 256;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::exit::Failure;
-use crate::smallfile;
+use crate::fs::small_file;
+use crate::ui::error::Failure;
 
 /// How somebody says that others may use a file.
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +58,9 @@ impl Guard {
         }
     }
 
-    /// Reads a file with a secret, as [`smallfile::read`] does.
+    /// Reads a file with a secret, as [`small_file::read`] does.
     pub(crate) fn read(self, path: &Path, what: &str, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let (bytes, metadata) = smallfile::open(path, what, most)?;
+        let (bytes, metadata) = small_file::open(path, what, most)?;
         self.check(path, what, &metadata)?;
         Ok(bytes)
     }

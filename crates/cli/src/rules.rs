@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use osseal::{Bind, EncryptionContext, ReadPolicy, Suite, dangerous};
 use serde::Deserialize;
 
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 /// What a section says. What a bucket's section leaves out is as in the profile's.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -109,7 +109,7 @@ pub(crate) fn context<'a>(
     Ok(context)
 }
 
-pub(super) fn suite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Suite>, D::Error> {
+pub(crate) fn suite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Suite>, D::Error> {
     let name = String::deserialize(deserializer)?;
     Suite::from_name(&name).map(Some).ok_or_else(|| {
         let known = Suite::ALL.map(Suite::name).join(", ");
@@ -117,7 +117,7 @@ pub(super) fn suite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result
     })
 }
 
-pub(super) fn bind<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Bind>, D::Error> {
+pub(crate) fn bind<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Bind>, D::Error> {
     let name = String::deserialize(deserializer)?;
     Bind::from_name(&name).map(Some).ok_or_else(|| {
         let known = Bind::ALL.map(Bind::name).join(", ");

@@ -3,9 +3,10 @@
 use osseal::{Download, EncryptedBucket, GetOptions, PresignedReader};
 
 use crate::args::Opening;
-use crate::exit::Failure;
-use crate::session::{Context, Tuning};
+use crate::args::Tuning;
+use crate::client::session::Context;
 use crate::target::{ObjectUrl, SignedUrl};
+use crate::ui::error::Failure;
 
 /// Something that can be read, with the keys for it.
 pub(crate) enum Source {

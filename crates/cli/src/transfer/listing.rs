@@ -5,9 +5,9 @@ use std::future::ready;
 use futures_util::stream::{self, Stream, TryStreamExt};
 use osseal::{EncryptedBucket, ListOptions, ListedObject};
 
-use crate::exit::{Exit, Failure};
-use crate::select::Selection;
 use crate::target::ObjectUrl;
+use crate::transfer::filter::Selection;
+use crate::ui::error::{Exit, Failure};
 
 /// The objects in the order of their keys, as they are needed. An error ends it.
 pub(crate) fn below<'a>(

@@ -6,10 +6,10 @@ use std::fmt;
 
 use osseal::{Addressing, Endpoint, EndpointKind};
 
+use super::{Config, Profile};
 use crate::args::Globals;
-use crate::config::{Config, Profile};
 use crate::environment;
-use crate::exit::Failure;
+use crate::ui::error::Failure;
 
 /// The service's own domain.
 const DOMAIN: &str = ".aliyuncs.com";

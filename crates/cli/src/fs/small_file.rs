@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::exit::{Exit, Failure};
+use crate::ui::error::{Exit, Failure};
 
 /// Reads a regular file of at most `most` bytes; the bytes are wiped when dropped. `what` is for people.
 pub(crate) fn read(path: &Path, what: &str, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -53,7 +53,7 @@ pub(crate) fn bounded(source: impl Read, most: usize) -> std::io::Result<Zeroizi
 fn check(bytes: Zeroizing<Vec<u8>>, most: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     match bytes.len() {
         0 => Err("is empty".to_owned()),
-        length if length > most => Err(format!("is larger than {}", crate::output::size(most as u64))),
+        length if length > most => Err(format!("is larger than {}", crate::ui::text::size(most as u64))),
         _ => Ok(bytes),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use crate::exit::{Exit, Failure};
-use crate::output::printable;
+use crate::ui::error::{Exit, Failure};
+use crate::ui::text::printable;
 
 /// Refuses unless somebody can be asked whether to delete `what`.
 pub(crate) fn expect_somebody(what: &str) -> Result<(), Failure> {

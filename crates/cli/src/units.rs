@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use osseal::ByteRange;
+use serde::Deserialize;
 
 /// NAME=VALUE.
 pub(crate) type Pair = (String, String);
@@ -41,7 +42,7 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
 }
 
 /// A time that is not over before it begins.
-pub(super) fn patience(text: &str) -> Result<Duration, String> {
+pub(crate) fn patience(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("a command takes some time".into()),
         time => Ok(time),
@@ -49,7 +50,7 @@ pub(super) fn patience(text: &str) -> Result<Duration, String> {
 }
 
 /// Whole seconds, minutes, hours or days.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let seconds = match unit {
@@ -65,7 +66,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// FIRST-LAST with both ends included, FIRST- or -COUNT.
-pub(super) fn range(text: &str) -> Result<ByteRange, String> {
+pub(crate) fn range(text: &str) -> Result<ByteRange, String> {
     let number = |digits: &str| match digits.parse::<u64>() {
         Ok(number) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(number),
         _ if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
@@ -88,11 +89,36 @@ pub(super) fn range(text: &str) -> Result<ByteRange, String> {
 }
 
 /// NAME=VALUE; whether the store takes the name is the store's rule.
-pub(super) fn pair(text: &str) -> Result<Pair, String> {
+pub(crate) fn pair(text: &str) -> Result<Pair, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("metadata is written NAME=VALUE".into()),
     }
+}
+
+/// A number of bytes, written as on the command line.
+fn bytes<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+    read: fn(&str) -> Result<u64, String>,
+) -> Result<Option<u64>, D::Error> {
+    read(&String::deserialize(deserializer)?).map(Some).map_err(serde::de::Error::custom)
+}
+
+pub(crate) fn size_field<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    bytes(deserializer, size)
+}
+
+pub(crate) fn rate_field<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    bytes(deserializer, rate)
+}
+
+/// A name that its type reads.
+pub(crate) fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -1,24 +1,27 @@
 //! From flags, environment and file to a store and a keyring.
 
-use std::num::{NonZeroU8, NonZeroU16};
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use osseal::credentials::{CredentialChain, CredentialSource, Environment};
 use osseal::transport::{Https, Throttled, Transport};
 use osseal::{
     EncryptedBucket, EncryptedBucketBuilder, Keyring, KeyringError, MemoryBudget, PresignedReader,
     ReadPolicy, SharedCredentials, StateDir, Store, Suite,
 };
 
-use crate::args::{Globals, Opening, Sealing, Signing};
-use crate::config::{Account, Config, KeyEntry, LoadedKey, Profile, Rules, Services};
+use crate::account::credentials::chain;
+use crate::account::{Account, Services};
+use crate::args::{Globals, Opening, Sealing, Signing, Tuning};
+use crate::client::embedded::Local;
+use crate::config::endpoint::{self, Place};
+use crate::config::{Config, Profile};
 use crate::environment;
-use crate::exit::Failure;
-use crate::folders;
-use crate::local::Local;
-use crate::output::Output;
-use crate::place::{self, Place};
+use crate::fs::dirs;
+use crate::keys::{KeyEntry, LoadedKey};
+use crate::rules::Rules;
+use crate::ui::error::Failure;
+use crate::ui::output::Output;
 
 /// Transfers at the same time, unless said.
 const JOBS: u16 = 4;
@@ -34,30 +37,6 @@ pub(crate) struct Context {
     unfinished: Mutex<Vec<PathBuf>>,
     /// Where they are remembered, once somebody has asked for it.
     state: OnceLock<Option<StateDir>>,
-}
-
-/// Sizes of transfers, when they are not to be the library's.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tuning {
-    pub(crate) part_size: Option<u64>,
-    pub(crate) multipart_threshold: Option<u64>,
-    /// Parts of one object at a time.
-    pub(crate) jobs: Option<NonZeroU16>,
-}
-
-impl Tuning {
-    fn of(self, mut builder: EncryptedBucketBuilder) -> EncryptedBucketBuilder {
-        if let Some(size) = self.part_size {
-            builder = builder.part_size(size);
-        }
-        if let Some(size) = self.multipart_threshold {
-            builder = builder.multipart_threshold(size);
-        }
-        if let Some(jobs) = self.jobs {
-            builder = builder.jobs(jobs);
-        }
-        builder
-    }
 }
 
 /// An open store, the keys for it, and what holds in it unless a command says otherwise.
@@ -89,7 +68,7 @@ impl Context {
 
     /// Where transfers are remembered; none, with one warning, when they cannot be.
     pub(crate) fn state(&self) -> Option<&StateDir> {
-        self.state.get_or_init(folders::state).as_ref()
+        self.state.get_or_init(dirs::state).as_ref()
     }
 
     /// Remembers a file that may stay if the command does not come to its end.
@@ -199,10 +178,10 @@ impl Context {
             Some(Signing::Known(credentials)) => credentials.into(),
             Some(Signing::Typed(typist)) if purpose == Use::Signs => typist.ask()?.into(),
             Some(Signing::Typed(typist)) => SharedCredentials::new(typist),
-            None => SharedCredentials::new(chain(profile, transport.clone())),
+            None => SharedCredentials::new(chain(profile.credentials, transport.clone())),
         };
         Ok(Account {
-            region: place::region(&self.globals, profile)?,
+            region: endpoint::region(&self.globals, profile)?,
             network: profile.network.unwrap_or_default(),
             credentials,
             transport,
@@ -234,20 +213,6 @@ impl Use {
         let mut keys = profile.keyring.iter().filter_map(|name| config.keys.get(name));
         if keys.any(KeyEntry::is_signed_for) { Use::Signs } else { Use::Shows }
     }
-}
-
-/// The sources of credentials, or the one that the profile names.
-pub(crate) fn chain(profile: &Profile, transport: Arc<dyn Transport>) -> CredentialChain {
-    let chain = CredentialChain::new(Environment::of_process(), transport);
-    match profile.credentials {
-        Some(source) => chain.only(source),
-        None => chain,
-    }
-}
-
-/// One source of credentials and no other.
-pub(crate) fn only(source: CredentialSource, transport: Arc<dyn Transport>) -> SharedCredentials {
-    SharedCredentials::new(CredentialChain::new(Environment::of_process(), transport).only(source))
 }
 
 impl Session {

@@ -14,8 +14,8 @@ use tracing_subscriber::{Registry, fmt};
 
 use crate::args::{LogFormat, Printing};
 use crate::environment;
-use crate::exit::Failure;
-use crate::progress;
+use crate::ui::error::Failure;
+use crate::ui::terminal;
 
 /// Beginning of the names of this program's crates.
 const OURS: &str = "osseal";
@@ -73,7 +73,7 @@ struct Line;
 
 impl io::Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        progress::aside(|| io::stderr().lock().write_all(line)).unwrap_or_default();
+        terminal::aside(|| io::stderr().lock().write_all(line)).unwrap_or_default();
         Ok(line.len())
     }
 

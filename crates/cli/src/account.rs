@@ -1,0 +1,91 @@
+//! What signs requests, and what keys of the key service share with the store.
+
+pub(crate) mod credentials;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use osseal::credentials::CredentialSource;
+use osseal::kms::Kms;
+use osseal::transport::{Throttled, Transport};
+use osseal::{EndpointKind, SharedCredentials};
+
+use crate::ui::error::Failure;
+
+/// What keys of the key service share with the store.
+pub(crate) struct Account {
+    /// That of flags, environment, profile or endpoint.
+    pub(crate) region: Option<String>,
+    pub(crate) network: EndpointKind,
+    pub(crate) credentials: SharedCredentials,
+    pub(crate) transport: Arc<dyn Transport>,
+    /// That transport, where bandwidth is limited: another one is limited together with it.
+    pub(crate) throttled: Option<Arc<Throttled>>,
+    pub(crate) allow_plain_http: bool,
+    /// Whether somebody may be asked for passphrases of key files.
+    pub(crate) may_ask: bool,
+    pub(crate) services: Services,
+}
+
+/// Key services in use. Keys that are reached in the same way share one, and with it what limits and repeats calls.
+#[derive(Default)]
+pub(crate) struct Services(Mutex<HashMap<Way, Kms>>);
+
+/// How a key service is reached.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Way {
+    pub(crate) endpoint: String,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) credentials: Option<CredentialSource>,
+}
+
+impl Services {
+    /// The one that is reached so, opened when it is first needed.
+    pub(crate) fn of(&self, way: Way, open: impl FnOnce() -> Result<Kms, Failure>) -> Result<Kms, Failure> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(way) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(place) => Ok(place.insert(open()?).clone()),
+        }
+    }
+}
+
+impl Account {
+    /// Another transport, under the limit of bandwidth if there is one.
+    pub(crate) fn beside(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        match &self.throttled {
+            Some(throttled) => Arc::new(throttled.beside(transport)),
+            None => transport,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use osseal::{Credentials, Endpoint};
+
+    use super::*;
+
+    #[test]
+    fn keys_that_are_reached_in_the_same_way_share_a_service() {
+        let (services, mut opened) = (Services::default(), 0);
+        let mut open = |endpoint: &str, ca: Option<&str>, credentials: Option<CredentialSource>| {
+            let way = Way { endpoint: endpoint.to_owned(), ca: ca.map(PathBuf::from), credentials };
+            let kms = services.of(way, || {
+                opened += 1;
+                let endpoint = Endpoint::parse(endpoint).expect("an endpoint");
+                Ok(Kms::builder(endpoint).credentials(Credentials::new("id", "secret")).build()?)
+            });
+            kms.expect("a service");
+            opened
+        };
+        assert_eq!(open("https://one", None, None), 1);
+        assert_eq!(open("https://one", None, None), 1, "another key there");
+        assert_eq!(open("https://two", None, None), 2);
+        assert_eq!(open("https://one", Some("a.pem"), None), 3);
+        assert_eq!(open("https://one", Some("b.pem"), None), 4);
+        assert_eq!(open("https://one", None, Some(CredentialSource::Ecs)), 5);
+        assert_eq!(open("https://one", Some("a.pem"), None), 5);
+    }
+}
