@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use osseal_wire::oss::reply::{PutReply, REQUEST_ID};
 use osseal_wire::oss::request::Call;
 use osseal_wire::oss::xml::MAX_DOCUMENT;
-use osseal_wire::oss::{CopyReply, Credentials, Hosts, Request, ServiceError, http_date};
+use osseal_wire::oss::{BodyKind, CopyReply, Credentials, Hosts, Request, ServiceError, http_date};
 
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, BackendError, Place};
@@ -168,14 +168,14 @@ impl Inner {
     ) -> Result<Outcome, Closed> {
         let authorized = self.authorize(head, request.as_ref().ok()).await;
         let request = match (authorized, request) {
-            (Err(refusal), Ok(request)) if request.call.carries_data() => {
+            (Err(refusal), Ok(request)) if request.call.operation().request_body() == BodyKind::Content => {
                 self.incoming(&request, body, plan.stop_reading()).await.drain().await;
                 return Ok(Err(refusal));
             }
             (Err(refusal), _) | (Ok(()), Err(refusal)) => return Ok(Err(refusal)),
             (Ok(()), Ok(request)) => request,
         };
-        if request.call.carries_data() {
+        if request.call.operation().request_body() == BodyKind::Content {
             let measured =
                 head.headers.contains_key("content-length") || head.headers.contains_key("transfer-encoding");
             if !measured {

@@ -50,7 +50,7 @@ enum OutgoingRequest {
 impl OutgoingRequest {
     fn name(&self) -> &'static str {
         match self {
-            OutgoingRequest::ToSign(request) => request.call.name(),
+            OutgoingRequest::ToSign(request) => request.call.operation().name(),
             OutgoingRequest::Signed(..) => "GetObject",
         }
     }

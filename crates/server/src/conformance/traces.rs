@@ -88,9 +88,9 @@ impl Traces {
         length: u64,
     ) -> Outcome<Reply> {
         self.enter(target, request, length)?;
-        let reply = exchange(target, head, body)
-            .await
-            .map_err(|error| Stop::differs(format!("a reply to {}", request.call.name()), error))?;
+        let reply = exchange(target, head, body).await.map_err(|error| {
+            Stop::differs(format!("a reply to {}", request.call.operation().name()), error)
+        })?;
         self.learn(request, &reply);
         Ok(reply)
     }

@@ -1,17 +1,13 @@
 //! What a server asks of every request: a signature of either version, in headers or in the query.
 
-use aws_lc_rs::constant_time;
 use http::StatusCode;
 use http::request::Parts;
-use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
+use jiff::Timestamp;
 
 use super::credentials::{Credentials, Subject};
 use super::error::ServiceError;
+use super::signature_check::{refuse, refuse_as};
 use super::{escape, presign_v4, sign_v1, sign_v4};
-
-/// Furthest that a client's clock may be from the server's.
-const SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// Checks the signature of a request that a server received. `lookup` finds the credentials of an access key id.
 ///
@@ -61,59 +57,4 @@ pub fn is_signed(head: &Parts) -> bool {
 /// The refusal of a request without a signature to do what takes one.
 pub fn unsigned() -> ServiceError {
     refuse("AccessDenied", "You have no right to access this object because of bucket acl.", "0003-00000001")
-}
-
-/// The credentials of an access key id.
-pub(super) fn known(
-    id: &str,
-    lookup: impl Fn(&str) -> Option<Credentials>,
-) -> Result<Credentials, ServiceError> {
-    lookup(id).ok_or_else(|| {
-        refuse(
-            "InvalidAccessKeyId",
-            "The OSS Access Key Id you provided does not exist in our records.",
-            "0002-00000902",
-        )
-    })
-}
-
-pub(super) fn check_skew(sent: Timestamp, now: Timestamp) -> Result<(), ServiceError> {
-    if now.duration_since(sent).abs() <= SKEW {
-        return Ok(());
-    }
-    let message = "The difference between the request time and the current time is too large.";
-    Err(refuse("RequestTimeTooSkewed", message, "0002-00000504"))
-}
-
-pub(super) fn check_token(sent: Option<&str>, credentials: &Credentials) -> Result<(), ServiceError> {
-    let known = credentials.security_token.as_ref().map(ExposeSecret::expose_secret);
-    let same = match (sent, known) {
-        (None, None) => true,
-        (Some(sent), Some(known)) => {
-            constant_time::verify_slices_are_equal(sent.as_bytes(), known.as_bytes()).is_ok()
-        }
-        _ => false,
-    };
-    let message = "The security token you provided is invalid.";
-    if same { Ok(()) } else { Err(refuse("InvalidSecurityToken", message, "0002-00000217")) }
-}
-
-pub(super) fn check_signature(wanted: &[u8], given: &[u8]) -> Result<(), ServiceError> {
-    constant_time::verify_slices_are_equal(wanted, given).map_err(|_| {
-        let message = "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
-        refuse("SignatureDoesNotMatch", message, "0002-00000040")
-    })
-}
-
-/// A URL that was good until some time ago.
-pub(super) fn expired() -> ServiceError {
-    refuse("AccessDenied", "Request has expired.", "0002-00000069")
-}
-
-pub(super) fn refuse(code: &str, message: &str, ec: &str) -> ServiceError {
-    refuse_as(StatusCode::FORBIDDEN, code, message, ec)
-}
-
-pub(super) fn refuse_as(status: StatusCode, code: &str, message: &str, ec: &str) -> ServiceError {
-    ServiceError::new(status, code, message, ec)
 }

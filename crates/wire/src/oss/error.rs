@@ -11,10 +11,8 @@ use data_encoding::BASE64;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::meta::InvalidHeader;
+use super::header::{DELETE_MARKER, InvalidHeader, NEXT_APPEND_POSITION, REQUEST_ID, VERSION_ID, set};
 use super::range::digits;
-use super::reply::{NEXT_POSITION, REQUEST_ID, set};
-use super::versions::{DELETE_MARKER, DeleteReply, VERSION_ID};
 use super::xml;
 
 /// Longest piece of a message that is kept, in characters.
@@ -126,22 +124,23 @@ impl ErrorDetail {
         if header(DELETE_MARKER) == "true" {
             return Some(ErrorDetail::DeleteMarker(printable(header(VERSION_ID))));
         }
-        digits(header(NEXT_POSITION)).map(ErrorDetail::NextAppendPosition)
+        digits(header(NEXT_APPEND_POSITION)).map(ErrorDetail::NextAppendPosition)
     }
 
     fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
+        let mut headers = HeaderMap::new();
         match self {
-            ErrorDetail::DeleteMarker(version) => DeleteReply {
-                version_id: Some(version.clone()).filter(|version| !version.is_empty()),
-                is_marker: true,
+            ErrorDetail::DeleteMarker(version) => {
+                if !version.is_empty() {
+                    set(&mut headers, VERSION_ID, version)?;
+                }
+                set(&mut headers, DELETE_MARKER, "true")?;
             }
-            .to_headers(),
             ErrorDetail::NextAppendPosition(length) => {
-                let mut headers = HeaderMap::new();
-                set(&mut headers, NEXT_POSITION, &length.to_string())?;
-                Ok(headers)
+                set(&mut headers, NEXT_APPEND_POSITION, &length.to_string())?;
             }
         }
+        Ok(headers)
     }
 }
 

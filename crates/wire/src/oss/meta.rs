@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::error::ServiceError;
+use super::header::InvalidHeader;
 
 /// Beginning of every user metadata name.
 pub const USER_PREFIX: &str = "x-oss-meta-";
@@ -96,14 +97,6 @@ impl Metadata {
         }
         Ok(())
     }
-}
-
-/// A header that HTTP cannot carry.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the header {name:?} has a name or a value that HTTP cannot carry")]
-pub struct InvalidHeader {
-    /// The name.
-    pub name: String,
 }
 
 #[cfg(test)]

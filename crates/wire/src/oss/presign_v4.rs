@@ -8,13 +8,13 @@ use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 
-use super::auth::{check_skew, check_token, expired, known, refuse_as};
 use super::credentials::{Credentials, SignError, Subject};
 use super::error::ServiceError;
 use super::escape;
 use super::sign_v4::{
     ALGORITHM, SIGNATURE, Scope, Signed, UNSIGNED, additional_names, canonical, listed_names,
 };
+use super::signature_check::{check_skew, check_token, expired, known, refuse_as};
 use super::time::{basic_time, parse_basic_time};
 
 /// Longest that a URL may be good, seconds: 7 days.

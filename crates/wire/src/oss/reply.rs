@@ -1,76 +1,21 @@
 //! Heads of replies, read strictly: a doubtful head is an error that names the header, never a guess.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 
-use super::crc64::Crc64;
 use super::error::ServiceError;
 use super::escape;
-use super::meta::{InvalidHeader, Metadata};
-use super::range::{ContentRange, digits};
-use super::versions::VERSION_ID;
-use super::xml::{self, CompleteResult, InitiateResult, XmlError};
+use super::header::{CRC64, InvalidHeader, NEXT_APPEND_POSITION, SYMLINK_TARGET, VERSION_ID, set};
+use super::meta::Metadata;
+use super::range::ContentRange;
+use super::strict_headers::StrictHeaders;
+use super::xml::{self, CompleteResult, InitiateResult};
 
-/// Most bytes of all header names and values of a reply together.
-pub const MAX_HEADERS: usize = 256 << 10;
-/// The header that identifies a request, for the vendor's support.
-pub const REQUEST_ID: &str = "x-oss-request-id";
+pub use super::header::REQUEST_ID;
+pub use super::reply_error::{MAX_HEADERS, ReplyError};
+
 const TAG_COUNT: &str = "x-oss-tagging-count";
-/// Where the next AppendObject begins; also of the refusal of one that began elsewhere.
-pub(crate) const NEXT_POSITION: &str = "x-oss-next-append-position";
-pub(crate) const TARGET: &str = "x-oss-symlink-target";
-/// Longest upload identifier that is believed, in bytes.
+/// Longest upload identifier that is accepted, in bytes.
 const MAX_UPLOAD_ID: usize = 1024;
-
-/// Why a reply is not understood.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplyError {
-    /// A header that the reply needs.
-    #[error("the reply lacks the header {name}")]
-    MissingHeader {
-        /// Its name.
-        name: &'static str,
-    },
-    /// A header that may be there once.
-    #[error("the reply has the header {name} more than once")]
-    RepeatedHeader {
-        /// Its name.
-        name: &'static str,
-    },
-    /// A header whose value breaks its rules.
-    #[error("the reply's header {name} is malformed or contradicts another")]
-    MalformedHeader {
-        /// Its name.
-        name: &'static str,
-    },
-    /// More header bytes than any reply of the service.
-    #[error("the reply has more than {MAX_HEADERS} bytes of headers")]
-    TooManyHeaders,
-    /// A success that the operation does not have.
-    #[error("the reply has the status {status}, which this operation does not answer")]
-    Status {
-        /// The status.
-        status: u16,
-    },
-    /// A document that is not the expected one.
-    #[error(transparent)]
-    Xml(#[from] XmlError),
-    /// A multipart upload without a usable identifier.
-    #[error("the reply has no usable upload id")]
-    UploadId,
-    /// A page of a listing that contradicts the request or itself.
-    #[error("the listing is not to be trusted: {reason}")]
-    Listing {
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// A document that contradicts the request or the protocol.
-    #[error("the reply is not to be trusted: {reason}")]
-    Contents {
-        /// What is wrong.
-        reason: &'static str,
-    },
-}
 
 /// Head of the answer to GetObject and HeadObject.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,13 +74,13 @@ impl ObjectReply {
             range,
             is_partial: status == StatusCode::PARTIAL_CONTENT,
             etag: headers.text("etag")?,
-            crc64: headers.number("x-oss-hash-crc64ecma")?,
+            crc64: headers.number(CRC64)?,
             last_modified: headers.text("last-modified")?,
             object_type: headers.text("x-oss-object-type")?,
             storage_class: headers.text("x-oss-storage-class")?,
             version_id: headers.one(VERSION_ID)?.map(str::to_owned),
             tag_count: headers.number(TAG_COUNT)?,
-            next_append_position: headers.number(NEXT_POSITION)?,
+            next_append_position: headers.number(NEXT_APPEND_POSITION)?,
             request_id: headers.text(REQUEST_ID)?,
             metadata: Metadata::from_headers(headers.0),
         })
@@ -156,13 +101,14 @@ impl ObjectReply {
                 set(&mut headers, name, text)?;
             }
         }
-        for (name, count) in [(TAG_COUNT, self.tag_count), (NEXT_POSITION, self.next_append_position)] {
+        for (name, count) in [(TAG_COUNT, self.tag_count), (NEXT_APPEND_POSITION, self.next_append_position)]
+        {
             if let Some(count) = count {
                 set(&mut headers, name, &count.to_string())?;
             }
         }
         if let Some(crc64) = self.crc64 {
-            set(&mut headers, "x-oss-hash-crc64ecma", &crc64.to_string())?;
+            set(&mut headers, CRC64, &crc64.to_string())?;
         }
         if let Some(version) = &self.version_id {
             set(&mut headers, VERSION_ID, version)?;
@@ -195,9 +141,9 @@ impl PutReply {
         let headers = StrictHeaders::new(headers)?;
         Ok(PutReply {
             etag: headers.text("etag")?,
-            crc64: headers.number("x-oss-hash-crc64ecma")?,
+            crc64: headers.number(CRC64)?,
             version_id: headers.one(VERSION_ID)?.map(str::to_owned),
-            next_append_position: headers.number(NEXT_POSITION)?,
+            next_append_position: headers.number(NEXT_APPEND_POSITION)?,
             request_id: headers.text(REQUEST_ID)?,
         })
     }
@@ -209,13 +155,13 @@ impl PutReply {
             set(&mut headers, "etag", &self.etag)?;
         }
         if let Some(crc64) = self.crc64 {
-            set(&mut headers, "x-oss-hash-crc64ecma", &crc64.to_string())?;
+            set(&mut headers, CRC64, &crc64.to_string())?;
         }
         if let Some(version) = &self.version_id {
             set(&mut headers, VERSION_ID, version)?;
         }
         if let Some(position) = self.next_append_position {
-            set(&mut headers, NEXT_POSITION, &position.to_string())?;
+            set(&mut headers, NEXT_APPEND_POSITION, &position.to_string())?;
         }
         Ok(headers)
     }
@@ -240,9 +186,10 @@ impl SymlinkReply {
     /// Reads a head with a status of success.
     pub fn from_head(headers: &HeaderMap) -> Result<SymlinkReply, ReplyError> {
         let headers = StrictHeaders::new(headers)?;
-        let target = headers.one(TARGET)?.ok_or(ReplyError::MissingHeader { name: TARGET })?;
+        let target =
+            headers.one(SYMLINK_TARGET)?.ok_or(ReplyError::MissingHeader { name: SYMLINK_TARGET })?;
         Ok(SymlinkReply {
-            target: escape::decode(target).ok_or(ReplyError::MalformedHeader { name: TARGET })?,
+            target: escape::decode(target).ok_or(ReplyError::MalformedHeader { name: SYMLINK_TARGET })?,
             etag: headers.text("etag")?,
             last_modified: headers.text("last-modified")?,
             version_id: headers.one(VERSION_ID)?.map(str::to_owned),
@@ -253,7 +200,7 @@ impl SymlinkReply {
     /// The headers that say this, without `x-oss-request-id`.
     pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
         let mut headers = HeaderMap::new();
-        set(&mut headers, TARGET, &escape::path(&self.target))?;
+        set(&mut headers, SYMLINK_TARGET, &escape::path(&self.target))?;
         for (name, text) in [("etag", &self.etag), ("last-modified", &self.last_modified)] {
             if !text.is_empty() {
                 set(&mut headers, name, text)?;
@@ -289,38 +236,4 @@ impl CompleteResult {
     pub fn from_reply(body: &[u8]) -> Result<CompleteResult, ReplyError> {
         CompleteResult::from_xml(body).map_err(ReplyError::Xml)
     }
-}
-
-/// Headers of which each of the service's own may be there once.
-pub(super) struct StrictHeaders<'a>(&'a HeaderMap);
-
-impl<'a> StrictHeaders<'a> {
-    pub(super) fn new(headers: &'a HeaderMap) -> Result<StrictHeaders<'a>, ReplyError> {
-        let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        if size > MAX_HEADERS { Err(ReplyError::TooManyHeaders) } else { Ok(StrictHeaders(headers)) }
-    }
-
-    pub(super) fn one(&self, name: &'static str) -> Result<Option<&'a str>, ReplyError> {
-        let mut values = self.0.get_all(name).iter();
-        let first = values.next();
-        if values.next().is_some() {
-            return Err(ReplyError::RepeatedHeader { name });
-        }
-        first.map(|value| value.to_str().map_err(|_| ReplyError::MalformedHeader { name })).transpose()
-    }
-
-    fn text(&self, name: &'static str) -> Result<String, ReplyError> {
-        Ok(self.one(name)?.unwrap_or_default().to_owned())
-    }
-
-    fn number(&self, name: &'static str) -> Result<Option<u64>, ReplyError> {
-        let parse = if name == "x-oss-hash-crc64ecma" { Crc64::parse } else { digits };
-        self.one(name)?.map(|text| parse(text).ok_or(ReplyError::MalformedHeader { name })).transpose()
-    }
-}
-
-pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), InvalidHeader> {
-    let value = HeaderValue::from_str(value).map_err(|_| InvalidHeader { name: name.into() })?;
-    headers.insert(HeaderName::from_static(name), value);
-    Ok(())
 }

@@ -6,12 +6,16 @@ mod bucket;
 mod build;
 mod parse;
 mod part_copy;
+mod read;
 mod sub_resource;
 mod versions;
+mod write;
 
 use super::Acl;
-use super::meta::{InvalidHeader, Metadata};
+use super::header::InvalidHeader;
+use super::meta::Metadata;
 use super::names::NameError;
+use super::operation::Operation;
 use super::range::RangeSpec;
 use super::xml::CompleteRequest;
 
@@ -127,49 +131,45 @@ pub enum Call {
 }
 
 impl Call {
-    /// The operation's name as the vendor's documentation has it.
-    pub const fn name(&self) -> &'static str {
+    /// The operation, without its arguments.
+    pub const fn operation(&self) -> Operation {
         match self {
-            Call::ListBuckets(_) => "ListBuckets",
-            Call::PutBucket(_) => "PutBucket",
-            Call::DeleteBucket => "DeleteBucket",
-            Call::ListObjects(_) => "ListObjects",
-            Call::PutBucketVersioning(_) => "PutBucketVersioning",
-            Call::GetBucketVersioning => "GetBucketVersioning",
-            Call::ListObjectVersions(_) => "ListObjectVersions",
-            Call::DeleteMultipleObjects(_) => "DeleteMultipleObjects",
-            Call::PutObject(_) => "PutObject",
-            Call::GetObject(_) => "GetObject",
-            Call::HeadObject(_) => "HeadObject",
-            Call::DeleteObject(_) => "DeleteObject",
-            Call::CopyObject(_) => "CopyObject",
-            Call::InitiateMultipartUpload(_) => "InitiateMultipartUpload",
-            Call::UploadPart(_) => "UploadPart",
-            Call::ListParts(_) => "ListParts",
-            Call::CompleteMultipartUpload(_) => "CompleteMultipartUpload",
-            Call::AbortMultipartUpload { .. } => "AbortMultipartUpload",
-            Call::AppendObject(_) => "AppendObject",
-            Call::UploadPartCopy(_) => "UploadPartCopy",
-            Call::ListMultipartUploads(_) => "ListMultipartUploads",
-            Call::GetObjectMeta { .. } => "GetObjectMeta",
-            Call::PutObjectTagging(_) => "PutObjectTagging",
-            Call::GetObjectTagging { .. } => "GetObjectTagging",
-            Call::DeleteObjectTagging { .. } => "DeleteObjectTagging",
-            Call::PutObjectAcl(_) => "PutObjectAcl",
-            Call::GetObjectAcl { .. } => "GetObjectAcl",
-            Call::PutSymlink(_) => "PutSymlink",
-            Call::GetSymlink { .. } => "GetSymlink",
-            Call::PutBucketAcl(_) => "PutBucketAcl",
-            Call::GetBucketAcl => "GetBucketAcl",
-            Call::GetBucketInfo => "GetBucketInfo",
-            Call::GetBucketLocation => "GetBucketLocation",
-            Call::GetBucketStat => "GetBucketStat",
+            Call::ListBuckets(_) => Operation::ListBuckets,
+            Call::PutBucket(_) => Operation::PutBucket,
+            Call::DeleteBucket => Operation::DeleteBucket,
+            Call::ListObjects(list) if list.version_1 => Operation::ListObjects,
+            Call::ListObjects(_) => Operation::ListObjectsV2,
+            Call::PutBucketVersioning(_) => Operation::PutBucketVersioning,
+            Call::GetBucketVersioning => Operation::GetBucketVersioning,
+            Call::ListObjectVersions(_) => Operation::ListObjectVersions,
+            Call::DeleteMultipleObjects(_) => Operation::DeleteMultipleObjects,
+            Call::PutObject(_) => Operation::PutObject,
+            Call::GetObject(_) => Operation::GetObject,
+            Call::HeadObject(_) => Operation::HeadObject,
+            Call::DeleteObject(_) => Operation::DeleteObject,
+            Call::CopyObject(_) => Operation::CopyObject,
+            Call::InitiateMultipartUpload(_) => Operation::InitiateMultipartUpload,
+            Call::UploadPart(_) => Operation::UploadPart,
+            Call::ListParts(_) => Operation::ListParts,
+            Call::CompleteMultipartUpload(_) => Operation::CompleteMultipartUpload,
+            Call::AbortMultipartUpload { .. } => Operation::AbortMultipartUpload,
+            Call::AppendObject(_) => Operation::AppendObject,
+            Call::UploadPartCopy(_) => Operation::UploadPartCopy,
+            Call::ListMultipartUploads(_) => Operation::ListMultipartUploads,
+            Call::GetObjectMeta { .. } => Operation::GetObjectMeta,
+            Call::PutObjectTagging(_) => Operation::PutObjectTagging,
+            Call::GetObjectTagging { .. } => Operation::GetObjectTagging,
+            Call::DeleteObjectTagging { .. } => Operation::DeleteObjectTagging,
+            Call::PutObjectAcl(_) => Operation::PutObjectAcl,
+            Call::GetObjectAcl { .. } => Operation::GetObjectAcl,
+            Call::PutSymlink(_) => Operation::PutSymlink,
+            Call::GetSymlink { .. } => Operation::GetSymlink,
+            Call::PutBucketAcl(_) => Operation::PutBucketAcl,
+            Call::GetBucketAcl => Operation::GetBucketAcl,
+            Call::GetBucketInfo => Operation::GetBucketInfo,
+            Call::GetBucketLocation => Operation::GetBucketLocation,
+            Call::GetBucketStat => Operation::GetBucketStat,
         }
-    }
-
-    /// Whether the request's body is an object's or a part's bytes.
-    pub const fn carries_data(&self) -> bool {
-        matches!(self, Call::PutObject(_) | Call::UploadPart(_) | Call::AppendObject(_))
     }
 }
 

@@ -13,10 +13,10 @@ use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::auth::{check_signature, check_skew, check_token, expired, known, refuse, refuse_as};
 use super::credentials::{Credentials, SignError, Subject};
 use super::error::ServiceError;
 use super::escape;
+use super::signature_check::{check_signature, check_skew, check_token, expired, known, refuse, refuse_as};
 use super::time::{http_date, parse_http_date};
 
 /// Query parameters that are part of what is asked for, and therefore signed: those of the official SDKs.

@@ -14,10 +14,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::auth::{check_signature, check_skew, check_token, known, refuse, refuse_as};
 use super::credentials::{Credentials, SignError, Subject};
 use super::error::ServiceError;
 use super::escape;
+use super::signature_check::{check_signature, check_skew, check_token, known, refuse, refuse_as};
 use super::time::{basic_time, http_date, parse_basic_time};
 
 pub(super) const ALGORITHM: &str = "OSS4-HMAC-SHA256";

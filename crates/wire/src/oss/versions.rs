@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use http::HeaderMap;
 
+use super::header::{DELETE_MARKER, InvalidHeader, VERSION_ID, set};
 use super::listing::decode;
-use super::meta::InvalidHeader;
 use super::range::digits;
-use super::reply::{ReplyError, StrictHeaders, set};
+use super::reply_error::ReplyError;
 use super::request::{ListObjectVersions, Versioning};
+use super::strict_headers::StrictHeaders;
 use super::xml::{
     DeleteRequest, DeleteResult, ListVersionsResult, ObjectName, VersioningConfiguration, VersionsEntry,
 };
@@ -236,8 +237,6 @@ impl CopyReply {
     }
 }
 
-pub(super) const VERSION_ID: &str = "x-oss-version-id";
-pub(super) const DELETE_MARKER: &str = "x-oss-delete-marker";
 const SOURCE_VERSION_ID: &str = "x-oss-copy-source-version-id";
 
 /// What became of one object or version that DeleteMultipleObjects was to remove.

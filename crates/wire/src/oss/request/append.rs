@@ -1,47 +1,35 @@
 //! AppendObject.
 
-use http::Method;
-
-use super::build::{self, Query};
-use super::parse;
-use super::{Attributes, Call, PutObject};
+use super::read::{HeaderReader, QueryReader, argument, missing};
+use super::{Attributes, PutObject};
 use crate::oss::error::ServiceError;
-use crate::oss::meta::InvalidHeader;
 
-/// AppendObject: makes an object that can grow, or makes it grow.
+/// AppendObject: creates an object that can be appended to, or appends to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppendObject {
-    /// Bytes that the object has before; 0 makes it.
+    /// Stored bytes of the object before the request; 0 creates it.
     pub position: u64,
-    /// The body, and the headers of an object that is made.
+    /// The body, and the headers of an object that is created.
     pub object: PutObject,
 }
 
 impl AppendObject {
-    pub(super) fn fill(
-        &self,
-        query: &mut Query,
-        headers: &mut build::Headers,
-    ) -> Result<Method, InvalidHeader> {
-        query.flag("append");
-        query.long("position", self.position);
-        self.object.fill(headers)?;
-        Ok(Method::POST)
-    }
-
-    pub(super) fn parse(headers: &parse::Headers<'_>, query: &parse::Query) -> Result<Call, ServiceError> {
+    pub(super) fn read(
+        headers: &HeaderReader<'_>,
+        query: &QueryReader,
+    ) -> Result<AppendObject, ServiceError> {
         if query.flag("versionId") {
             let ec = "0016-00000504".into();
-            return Err(ServiceError { ec, ..parse::argument("versionId", "does not go with append") });
+            return Err(ServiceError { ec, ..argument("versionId", "does not go with append") });
         }
-        let missing = || ServiceError { ec: "0016-00000501".into(), ..parse::missing("position") };
+        let missing = || ServiceError { ec: "0016-00000501".into(), ..missing("position") };
         let position = query.number("position")?.ok_or_else(missing)?;
-        // What is said about an object after it was made has no effect, not even when it is wrong.
-        let attributes = match Attributes::parse(headers) {
+        // Attributes are set by the request that creates the object; later ones are ignored even if malformed.
+        let attributes = match Attributes::read(headers) {
             Err(_) if position > 0 => Attributes::default(),
             attributes => attributes?,
         };
-        let object = PutObject { attributes, ..parse::body_of(headers)? };
-        Ok(Call::AppendObject(AppendObject { position, object }))
+        let object = PutObject { attributes, ..PutObject::read_without_attributes(headers)? };
+        Ok(AppendObject { position, object })
     }
 }

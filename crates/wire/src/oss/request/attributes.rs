@@ -2,10 +2,11 @@
 
 use http::StatusCode;
 
-use super::build;
-use super::parse::{self, argument};
+use super::read::{HeaderReader, argument};
+use super::write::HeaderWriter;
 use crate::oss::error::ServiceError;
-use crate::oss::meta::{InvalidHeader, Metadata};
+use crate::oss::header::InvalidHeader;
+use crate::oss::meta::Metadata;
 use crate::oss::{Acl, StorageClass, TagError, Tags};
 
 const STORAGE_CLASS: &str = "x-oss-storage-class";
@@ -24,18 +25,18 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    pub(super) fn fill(&self, headers: &mut build::Headers) -> Result<(), InvalidHeader> {
+    pub(super) fn write(&self, headers: &mut HeaderWriter) -> Result<(), InvalidHeader> {
         headers.maybe(STORAGE_CLASS, self.storage_class.map(StorageClass::wire_name))?;
         headers.maybe(OBJECT_ACL, self.acl.map(Acl::wire_name))?;
         headers.maybe(TAGGING, self.tags.as_ref().map(Tags::to_header).as_deref())
     }
 
-    pub(super) fn parse(headers: &parse::Headers<'_>) -> Result<Attributes, ServiceError> {
+    pub(super) fn read(headers: &HeaderReader<'_>) -> Result<Attributes, ServiceError> {
         let class =
             |text: &str| text.parse().map_err(|error| argument(STORAGE_CLASS, &format!("is {error}")));
         Ok(Attributes {
             storage_class: headers.text(STORAGE_CLASS).map(class).transpose()?,
-            acl: acl(headers, OBJECT_ACL)?,
+            acl: read_acl(headers, OBJECT_ACL)?,
             tags: headers
                 .text(TAGGING)
                 .map(|text| Tags::from_header(text).map_err(|e| bad_tags(&e)))
@@ -57,14 +58,14 @@ impl Attributes {
     }
 }
 
-pub(super) fn acl(headers: &parse::Headers<'_>, name: &'static str) -> Result<Option<Acl>, ServiceError> {
+pub(super) fn read_acl(headers: &HeaderReader<'_>, name: &'static str) -> Result<Option<Acl>, ServiceError> {
     let acl = |text: &str| text.parse().map_err(|error| argument(name, &format!("is {error}")));
     headers.text(name).map(acl).transpose()
 }
 
 /// The access control of a bucket, which has no bucket to take it from.
-pub(super) fn bucket_acl(headers: &parse::Headers<'_>) -> Result<Option<Acl>, ServiceError> {
-    match acl(headers, BUCKET_ACL)? {
+pub(super) fn read_bucket_acl(headers: &HeaderReader<'_>) -> Result<Option<Acl>, ServiceError> {
+    match read_acl(headers, BUCKET_ACL)? {
         Some(Acl::Default) => {
             Err(argument(BUCKET_ACL, "is not one of private, public-read, public-read-write"))
         }

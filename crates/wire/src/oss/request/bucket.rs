@@ -1,15 +1,9 @@
-//! Calls about one bucket: its uploads, access control and description.
+//! PutBucket and ListMultipartUploads.
 
-use http::Method;
-use http::request::Parts;
-
-use super::Call;
-use super::attributes::{BUCKET_ACL, bucket_acl};
-use super::build::{self, Query};
-use super::parse::{self, argument, method_not_allowed, missing};
+use super::read::QueryReader;
+use super::write::QueryWriter;
 use crate::oss::Acl;
 use crate::oss::error::ServiceError;
-use crate::oss::meta::InvalidHeader;
 
 /// PutBucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,71 +29,25 @@ pub struct ListMultipartUploads {
     pub url_encoding: bool,
 }
 
-impl PutBucket {
-    pub(super) fn fill(&self, headers: &mut build::Headers) -> Result<Method, InvalidHeader> {
-        headers.maybe(BUCKET_ACL, self.acl.map(Acl::wire_name))?;
-        Ok(Method::PUT)
-    }
-}
-
 impl ListMultipartUploads {
-    pub(super) fn fill(&self, query: &mut Query) -> Method {
-        query.flag("uploads");
+    pub(super) fn write(&self, query: &mut QueryWriter) {
         query.text("prefix", &self.prefix);
         query.text("delimiter", &self.delimiter);
         query.text("key-marker", &self.key_marker);
         query.text("upload-id-marker", &self.upload_id_marker);
-        query.number("max-uploads", self.max_uploads);
+        query.number("max-uploads", self.max_uploads.map(u64::from));
         query.url_encoding(self.url_encoding);
-        Method::GET
     }
 
-    fn parse(query: &parse::Query) -> Result<ListMultipartUploads, ServiceError> {
-        let limit = query.number("max-uploads")?;
-        if limit.is_some_and(|limit: u32| !(1..=1000).contains(&limit)) {
-            return Err(argument("max-uploads", "must be from 1 to 1000"));
-        }
+    pub(super) fn read(query: &QueryReader) -> Result<ListMultipartUploads, ServiceError> {
+        let max_uploads = query.page_size("max-uploads")?;
         Ok(ListMultipartUploads {
             prefix: query.text("prefix"),
             delimiter: query.text("delimiter"),
             key_marker: query.text("key-marker"),
             upload_id_marker: query.text("upload-id-marker"),
-            max_uploads: limit,
-            url_encoding: query.encoding()?,
+            max_uploads,
+            url_encoding: query.url_encoding()?,
         })
     }
-}
-
-pub(super) fn fill_acl(
-    acl: Acl,
-    query: &mut Query,
-    headers: &mut build::Headers,
-) -> Result<Method, InvalidHeader> {
-    query.flag("acl");
-    headers.set(BUCKET_ACL, acl.wire_name())?;
-    Ok(Method::PUT)
-}
-
-/// Reads a call about a sub-resource of a bucket; `None` for calls about the bucket itself.
-pub(super) fn parse(head: &Parts, query: &parse::Query) -> Result<Option<Call>, ServiceError> {
-    let headers = parse::Headers(&head.headers);
-    let asked =
-        ["uploads", "acl", "bucketInfo", "location", "stat"].into_iter().find(|name| query.flag(name));
-    let call = match (&head.method, asked) {
-        (_, None) => return Ok(None),
-        (&Method::GET, Some("uploads")) => Call::ListMultipartUploads(ListMultipartUploads::parse(query)?),
-        (&Method::GET, Some("acl")) => Call::GetBucketAcl,
-        (&Method::PUT, Some("acl")) => {
-            Call::PutBucketAcl(bucket_acl(&headers)?.ok_or_else(|| missing(BUCKET_ACL))?)
-        }
-        (&Method::GET, Some("bucketInfo")) => Call::GetBucketInfo,
-        (&Method::GET, Some("location")) => Call::GetBucketLocation,
-        (&Method::GET, Some("stat")) => Call::GetBucketStat,
-        _ => return Err(method_not_allowed()),
-    };
-    Ok(Some(call))
-}
-
-pub(super) fn put_bucket(head: &Parts) -> Result<Call, ServiceError> {
-    Ok(Call::PutBucket(PutBucket { acl: bucket_acl(&parse::Headers(&head.headers))? }))
 }

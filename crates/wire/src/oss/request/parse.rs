@@ -1,27 +1,28 @@
-//! From HTTP heads to typed requests, with the service's refusals.
-
-use std::str::FromStr;
+//! Parses received requests, with the service's refusals.
 
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 
-use super::build::{CONDITIONS, COPY_CONDITIONS};
-use super::part_copy::{UploadPartCopy, read_source};
+use super::part_copy::read_source;
+use super::read::{HeaderReader, QueryReader, argument, invalid, malformed_xml, method_not_allowed, missing};
 use super::{
-    AppendObject, Attributes, Call, CompleteMultipartUpload, Conditions, CopyObject, DeleteMultipleObjects,
-    DeleteObject, GetObject, InitiateMultipartUpload, ListBuckets, ListObjectVersions, ListObjects,
-    ListParts, PutObject, RESPONSE_HEADERS, Request, UploadPart, bucket, sub_resource, versions,
+    AppendObject, Attributes, Call, CompleteMultipartUpload, CopyObject, DeleteMultipleObjects, DeleteObject,
+    GetObject, InitiateMultipartUpload, ListBuckets, ListMultipartUploads, ListObjectVersions, ListObjects,
+    ListParts, PutBucket, PutObject, PutObjectAcl, PutObjectTagging, PutSymlink, RESPONSE_HEADERS, Request,
+    UploadPart, UploadPartCopy, attributes, versions,
 };
 use crate::oss::endpoint::{bucket_of_host, is_address};
 use crate::oss::error::ServiceError;
 use crate::oss::escape;
+use crate::oss::header::{CONDITIONS, COPY_CONDITIONS, COPY_SOURCE, CRC64, FORBID_OVERWRITE};
 use crate::oss::meta::Metadata;
 use crate::oss::names::MAX_KEY;
-use crate::oss::range::{RangeSpec, digits};
+use crate::oss::operation::{Operation, Resource, Selector};
+use crate::oss::range::RangeSpec;
 use crate::oss::xml::CompleteRequest;
 
-/// The domains under which a server finds buckets: `bucket.domain` is a virtual host. IP addresses, `localhost` and other hosts are
-/// addressed by path.
+/// The domains under which a server finds buckets: `bucket.domain` is a virtual host. IP addresses, `localhost` and
+/// all other hosts are addressed by path. Default: `localhost`.
 #[derive(Clone, Debug)]
 pub struct Hosts(pub Vec<String>);
 
@@ -48,7 +49,10 @@ impl Hosts {
 }
 
 impl Request {
-    /// Reads the bucket and key of a request, which a signature is about, before anything else.
+    /// Reads bucket and key of a request. The signature covers them, so they are needed before the operation.
+    ///
+    /// # Errors
+    /// `InvalidObjectName` for a key that is not UTF-8.
     pub fn subject(head: &Parts, hosts: &Hosts) -> Result<(Option<String>, Option<String>), ServiceError> {
         let host = head.headers.get("host").and_then(|host| host.to_str().ok());
         let host = host.or(head.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
@@ -65,328 +69,261 @@ impl Request {
         })
     }
 
-    /// Reads a request that a server received; `body` is the document of calls that carry one.
+    /// Finds the operation of a received request, without its arguments.
+    ///
+    /// # Errors
+    /// As [`Request::from_http`], apart from the arguments.
+    pub fn operation(head: &Parts, hosts: &Hosts) -> Result<Operation, ServiceError> {
+        Target::read(head, hosts).map(|target| target.operation)
+    }
+
+    /// Reads a received request; `body` is its document, empty for operations without one.
+    ///
+    /// # Errors
+    /// The service's refusals: `InvalidObjectName`, `MethodNotAllowed`, those of the arguments, and `NotImplemented`
+    /// for a query parameter that the operation does not know.
     pub fn from_http(head: &Parts, hosts: &Hosts, body: &[u8]) -> Result<Request, ServiceError> {
+        let Target { bucket, key, query, operation } = Target::read(head, hosts)?;
+        let call = read_call(operation, &head.headers, &query, body)?;
+        query.check_all_read()?;
+        Ok(Request { bucket, key, call })
+    }
+}
+
+/// What a request is about, before its arguments are read.
+struct Target {
+    bucket: Option<String>,
+    key: Option<String>,
+    query: QueryReader,
+    operation: Operation,
+}
+
+impl Target {
+    fn read(head: &Parts, hosts: &Hosts) -> Result<Target, ServiceError> {
         let (bucket, key) = Request::subject(head, hosts)?;
         if let Some(key) = &key
             && (key.len() > MAX_KEY || key.starts_with(['/', '\\']))
         {
             return Err(invalid("InvalidObjectName", "The specified object is not valid."));
         }
-        let query = Query::parse(head.uri.query())?;
-        let call = match (&bucket, &key) {
-            (None, _) => service_call(&head.method, &query),
-            (Some(_), None) => match bucket::parse(head, &query)? {
-                Some(call) => Ok(call),
-                None => bucket_call(head, &query, body),
-            },
-            (Some(_), Some(_)) => match sub_resource::parse(head, &query, body)? {
-                Some(call) => Ok(call),
-                None => object_call(head, &query, body),
-            },
-        }?;
-        query.all_used()?;
-        Ok(Request { bucket, key, call })
+        let query = QueryReader::parse(head.uri.query())?;
+        let resource = match (&bucket, &key) {
+            (None, _) => Resource::Service,
+            (Some(_), None) => Resource::Bucket,
+            (Some(_), Some(_)) => Resource::Object,
+        };
+        let operation = find_operation(resource, &head.method, &query, &HeaderReader(&head.headers))
+            .ok_or_else(method_not_allowed)?;
+        Ok(Target { bucket, key, query, operation })
     }
 }
 
-fn service_call(method: &Method, query: &Query) -> Result<Call, ServiceError> {
-    match *method {
-        Method::GET => Ok(Call::ListBuckets(ListBuckets {
+/// The first operation of the table that the request matches.
+fn find_operation(
+    resource: Resource,
+    method: &Method,
+    query: &QueryReader,
+    headers: &HeaderReader<'_>,
+) -> Option<Operation> {
+    let operations = || Operation::ALL.iter().copied().filter(|operation| operation.resource() == resource);
+    let sub_resource = operations().filter_map(|operation| sub_resource(operation.selector())).find(|name| {
+        // An empty `uploadId` counts as none.
+        if *name == UPLOAD_ID { query.maybe(name).is_some() } else { query.flag(name) }
+    });
+    operations().find(|operation| {
+        operation.method() == method
+            && sub_resource.is_none_or(|name| self::sub_resource(operation.selector()) == Some(name))
+            && match operation.selector() {
+                Selector::Plain => true,
+                Selector::SubResource(_) | Selector::UploadId => sub_resource.is_some(),
+                Selector::UploadIdAndCopySource => {
+                    sub_resource.is_some() && headers.text(COPY_SOURCE).is_some()
+                }
+                Selector::CopySource => headers.text(COPY_SOURCE).is_some(),
+                Selector::MethodSubResource(name) => query.flag(name),
+                Selector::Value(name, value) => query.text(name) == value,
+            }
+    })
+}
+
+const UPLOAD_ID: &str = "uploadId";
+
+/// The parameter that decides before the method.
+fn sub_resource(selector: Selector) -> Option<&'static str> {
+    match selector {
+        Selector::SubResource(name) => Some(name),
+        Selector::UploadId | Selector::UploadIdAndCopySource => Some(UPLOAD_ID),
+        Selector::Plain | Selector::MethodSubResource(_) | Selector::Value(..) | Selector::CopySource => None,
+    }
+}
+
+/// Reads the arguments of an operation.
+fn read_call(
+    operation: Operation,
+    headers: &HeaderMap,
+    query: &QueryReader,
+    body: &[u8],
+) -> Result<Call, ServiceError> {
+    let headers = &HeaderReader(headers);
+    let version_id = || query.version_id();
+    let upload_id = || query.text(UPLOAD_ID);
+    Ok(match operation {
+        Operation::ListBuckets => Call::ListBuckets(ListBuckets {
             prefix: query.text("prefix"),
             marker: query.text("marker"),
             max_keys: query.number("max-keys")?,
-        })),
-        _ => Err(method_not_allowed()),
-    }
-}
-
-fn bucket_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, ServiceError> {
-    match head.method {
-        Method::PUT if query.flag("versioning") => {
-            Ok(Call::PutBucketVersioning(versions::read_versioning(body)?))
+        }),
+        Operation::PutBucket => Call::PutBucket(PutBucket { acl: attributes::read_bucket_acl(headers)? }),
+        Operation::DeleteBucket => Call::DeleteBucket,
+        Operation::ListObjects => Call::ListObjects(ListObjects::read(query, true)?),
+        Operation::ListObjectsV2 => Call::ListObjects(ListObjects::read(query, false)?),
+        Operation::PutBucketVersioning => Call::PutBucketVersioning(versions::read_versioning(body)?),
+        Operation::GetBucketVersioning => Call::GetBucketVersioning,
+        Operation::ListObjectVersions => Call::ListObjectVersions(ListObjectVersions::read(query)?),
+        Operation::DeleteMultipleObjects => {
+            Call::DeleteMultipleObjects(DeleteMultipleObjects::read(headers, query, body)?)
         }
-        Method::PUT => bucket::put_bucket(head),
-        Method::DELETE => Ok(Call::DeleteBucket),
-        Method::GET if query.flag("versioning") => Ok(Call::GetBucketVersioning),
-        Method::GET if query.flag("versions") => {
-            Ok(Call::ListObjectVersions(ListObjectVersions::read(query)?))
+        Operation::ListMultipartUploads => Call::ListMultipartUploads(ListMultipartUploads::read(query)?),
+        Operation::PutBucketAcl => {
+            let acl = attributes::read_bucket_acl(headers)?;
+            Call::PutBucketAcl(acl.ok_or_else(|| missing(attributes::BUCKET_ACL))?)
         }
-        Method::POST if query.flag("delete") => {
-            Ok(Call::DeleteMultipleObjects(DeleteMultipleObjects::read(&head.headers, query, body)?))
-        }
-        Method::GET => {
-            let version_1 = query.text("list-type") != "2";
-            Ok(Call::ListObjects(ListObjects {
-                version_1,
-                prefix: query.text("prefix"),
-                delimiter: query.text("delimiter"),
-                start_after: if version_1 { query.text("marker") } else { query.text("start-after") },
-                continuation_token: query.text("continuation-token"),
-                max_keys: query.number("max-keys")?.map(list_limit).transpose()?,
-                url_encoding: query.encoding()?,
-            }))
-        }
-        _ => Err(method_not_allowed()),
-    }
-}
-
-pub(super) fn list_limit(max_keys: u32) -> Result<u32, ServiceError> {
-    if (1..=1000).contains(&max_keys) {
-        Ok(max_keys)
-    } else {
-        Err(argument("max-keys", "must be from 1 to 1000"))
-    }
-}
-
-fn object_call(head: &Parts, query: &Query, body: &[u8]) -> Result<Call, ServiceError> {
-    let headers = Headers(&head.headers);
-    let upload_id = query.maybe("uploadId");
-    match (&head.method, upload_id) {
-        (&Method::GET, Some(upload_id)) => {
+        Operation::GetBucketAcl => Call::GetBucketAcl,
+        Operation::GetBucketInfo => Call::GetBucketInfo,
+        Operation::GetBucketLocation => Call::GetBucketLocation,
+        Operation::GetBucketStat => Call::GetBucketStat,
+        Operation::PutObjectTagging => Call::PutObjectTagging(PutObjectTagging::read(query, body)?),
+        Operation::GetObjectTagging => Call::GetObjectTagging { version_id: version_id() },
+        Operation::DeleteObjectTagging => Call::DeleteObjectTagging { version_id: version_id() },
+        Operation::PutObjectAcl => Call::PutObjectAcl(PutObjectAcl::read(headers, query)?),
+        Operation::GetObjectAcl => Call::GetObjectAcl { version_id: version_id() },
+        Operation::PutSymlink => Call::PutSymlink(PutSymlink::read(headers)?),
+        Operation::GetSymlink => Call::GetSymlink { version_id: version_id() },
+        Operation::GetObjectMeta => Call::GetObjectMeta { version_id: version_id() },
+        Operation::ListParts => {
             let part_number_marker = query.number("part-number-marker")?;
-            Ok(Call::ListParts(ListParts {
-                upload_id,
+            Call::ListParts(ListParts {
+                upload_id: upload_id(),
                 part_number_marker,
                 max_parts: query.number("max-parts")?,
-                url_encoding: query.encoding()?,
-            }))
+                url_encoding: query.url_encoding()?,
+            })
         }
-        (&Method::PUT, Some(upload_id)) => {
-            let part_number = query.number("partNumber")?.filter(|number| (1..=10_000).contains(number));
-            let part_number = part_number.ok_or_else(|| argument("partNumber", "must be from 1 to 10000"))?;
-            if let Some(source) = headers.text("x-oss-copy-source") {
-                return UploadPartCopy::parse(&headers, upload_id, part_number, source);
-            }
-            let put = put_object(&headers)?;
-            Ok(Call::UploadPart(UploadPart {
-                upload_id,
+        Operation::UploadPartCopy => Call::UploadPartCopy(UploadPartCopy::read(headers, query)?),
+        Operation::UploadPart => {
+            let part_number = query.part_number()?;
+            let put = PutObject::read(headers)?;
+            Call::UploadPart(UploadPart {
+                upload_id: upload_id(),
                 part_number,
                 metadata: put.metadata,
                 content_length: put.content_length,
                 content_md5: put.content_md5,
                 crc64: put.crc64,
-            }))
+            })
         }
-        (&Method::POST, Some(upload_id)) => {
-            let url_encoding = query.encoding()?;
+        Operation::CompleteMultipartUpload => {
+            let url_encoding = query.url_encoding()?;
             let parts = CompleteRequest::from_xml(body).map_err(|_| malformed_xml())?;
-            let forbid_overwrite = headers.flag("x-oss-forbid-overwrite")?;
-            let mut metadata = Metadata::from_headers(&head.headers);
+            let forbid_overwrite = headers.flag(FORBID_OVERWRITE)?;
+            let mut metadata = Metadata::from_headers(headers.0);
+            // It is the type of the document, not of the object.
             metadata.0.retain(|(name, _)| name != "content-type");
-            Ok(Call::CompleteMultipartUpload(CompleteMultipartUpload {
+            let upload_id = upload_id();
+            Call::CompleteMultipartUpload(CompleteMultipartUpload {
                 upload_id,
                 parts,
                 forbid_overwrite,
                 metadata,
                 url_encoding,
-            }))
+            })
         }
-        (&Method::DELETE, Some(upload_id)) => Ok(Call::AbortMultipartUpload { upload_id }),
-        (&Method::POST, None) if query.flag("uploads") => {
-            let url_encoding = query.encoding()?;
-            Ok(Call::InitiateMultipartUpload(InitiateMultipartUpload {
-                object: put_object(&headers)?,
-                url_encoding,
-            }))
+        Operation::AbortMultipartUpload => Call::AbortMultipartUpload { upload_id: upload_id() },
+        Operation::InitiateMultipartUpload => {
+            let url_encoding = query.url_encoding()?;
+            let object = PutObject::read(headers)?;
+            Call::InitiateMultipartUpload(InitiateMultipartUpload { object, url_encoding })
         }
-        (&Method::POST, None) if query.flag("append") => AppendObject::parse(&headers, query),
-        (&Method::GET, None) => Ok(Call::GetObject(get_object(&headers, query))),
-        (&Method::HEAD, None) => Ok(Call::HeadObject(get_object(&headers, query))),
-        (&Method::DELETE, None) => {
-            Ok(Call::DeleteObject(DeleteObject { version_id: query.maybe("versionId") }))
-        }
-        (&Method::PUT, None) => match headers.text("x-oss-copy-source") {
-            Some(source) => Ok(Call::CopyObject(copy_object(&headers, source)?)),
-            None => Ok(Call::PutObject(put_object(&headers)?)),
-        },
-        _ => Err(method_not_allowed()),
-    }
-}
-
-fn put_object(headers: &Headers<'_>) -> Result<PutObject, ServiceError> {
-    Ok(PutObject { attributes: Attributes::parse(headers)?, ..body_of(headers)? })
-}
-
-/// A request with a body that is stored, attributes apart.
-pub(super) fn body_of(headers: &Headers<'_>) -> Result<PutObject, ServiceError> {
-    let number = |name: &str| match headers.text(name) {
-        None => Ok(None),
-        Some(text) => digits(text).map(Some).ok_or_else(|| argument(name, "must be a decimal number")),
-    };
-    Ok(PutObject {
-        metadata: Metadata::from_headers(headers.0),
-        attributes: Attributes::default(),
-        forbid_overwrite: headers.flag("x-oss-forbid-overwrite")?,
-        content_length: number("content-length")?,
-        content_md5: headers.owned("content-md5"),
-        crc64: number("x-oss-hash-crc64ecma")?,
+        Operation::AppendObject => Call::AppendObject(AppendObject::read(headers, query)?),
+        Operation::GetObject => Call::GetObject(GetObject::read(headers, query)),
+        Operation::HeadObject => Call::HeadObject(GetObject::read(headers, query)),
+        Operation::DeleteObject => Call::DeleteObject(DeleteObject { version_id: version_id() }),
+        Operation::CopyObject => Call::CopyObject(CopyObject::read(headers)?),
+        Operation::PutObject => Call::PutObject(PutObject::read(headers)?),
     })
 }
 
-fn get_object(headers: &Headers<'_>, query: &Query) -> GetObject {
-    GetObject {
-        range: headers.text("range").and_then(RangeSpec::parse),
-        standard_range: headers.text("x-oss-range-behavior") == Some("standard"),
-        conditions: headers.conditions(CONDITIONS),
-        version_id: query.maybe("versionId"),
-        response: RESPONSE_HEADERS
-            .into_iter()
-            .filter_map(|name| query.maybe(name).map(|value| (name, value)))
-            .collect(),
+impl ListObjects {
+    fn read(query: &QueryReader, version_1: bool) -> Result<ListObjects, ServiceError> {
+        Ok(ListObjects {
+            version_1,
+            prefix: query.text("prefix"),
+            delimiter: query.text("delimiter"),
+            start_after: query.text(if version_1 { "marker" } else { "start-after" }),
+            continuation_token: query.text("continuation-token"),
+            max_keys: query.page_size("max-keys")?,
+            url_encoding: query.url_encoding()?,
+        })
     }
 }
 
-fn copy_object(headers: &Headers<'_>, source: &str) -> Result<CopyObject, ServiceError> {
-    let (source_bucket, source_key, source_version) = read_source(source)?;
-    let directive = headers.text("x-oss-metadata-directive").unwrap_or("COPY");
-    let replace_metadata = match directive.to_ascii_uppercase().as_str() {
-        "COPY" => false,
-        "REPLACE" => true,
-        _ => return Err(argument("x-oss-metadata-directive", "must be COPY or REPLACE")),
-    };
-    let directive = headers.text("x-oss-tagging-directive").unwrap_or("Copy");
-    let replace_tags = match directive.to_ascii_uppercase().as_str() {
-        "COPY" => false,
-        "REPLACE" => true,
-        _ => return Err(argument("x-oss-tagging-directive", "must be Copy or Replace")),
-    };
-    Ok(CopyObject {
-        source_bucket,
-        source_key,
-        source_version,
-        replace_metadata,
-        metadata: Metadata::from_headers(headers.0),
-        attributes: Attributes::parse(headers)?,
-        replace_tags,
-        forbid_overwrite: headers.flag("x-oss-forbid-overwrite")?,
-        conditions: headers.conditions(COPY_CONDITIONS),
-    })
+impl PutObject {
+    fn read(headers: &HeaderReader<'_>) -> Result<PutObject, ServiceError> {
+        Ok(PutObject {
+            attributes: Attributes::read(headers)?,
+            ..PutObject::read_without_attributes(headers)?
+        })
+    }
+
+    pub(super) fn read_without_attributes(headers: &HeaderReader<'_>) -> Result<PutObject, ServiceError> {
+        Ok(PutObject {
+            metadata: Metadata::from_headers(headers.0),
+            attributes: Attributes::default(),
+            forbid_overwrite: headers.flag(FORBID_OVERWRITE)?,
+            content_length: headers.number("content-length")?,
+            content_md5: headers.owned("content-md5"),
+            crc64: headers.number(CRC64)?,
+        })
+    }
 }
 
-pub(super) struct Headers<'a>(pub(super) &'a HeaderMap);
-
-impl Headers<'_> {
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
-    }
-
-    fn owned(&self, name: &str) -> Option<String> {
-        self.text(name).map(str::to_owned)
-    }
-
-    pub(super) fn flag(&self, name: &str) -> Result<bool, ServiceError> {
-        match self.text(name).map(str::to_ascii_lowercase).as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => {
-                let message = format!("The value of {name} must be true or false.");
-                Err(ServiceError::new(StatusCode::BAD_REQUEST, "InvalidArgument", message, "0017-00000279"))
-            }
+impl GetObject {
+    fn read(headers: &HeaderReader<'_>, query: &QueryReader) -> GetObject {
+        GetObject {
+            range: headers.text("range").and_then(RangeSpec::parse),
+            standard_range: headers.text("x-oss-range-behavior") == Some("standard"),
+            conditions: headers.conditions(CONDITIONS),
+            version_id: query.version_id(),
+            response: RESPONSE_HEADERS
+                .into_iter()
+                .filter_map(|name| query.maybe(name).map(|value| (name, value)))
+                .collect(),
         }
     }
-
-    pub(super) fn conditions(&self, names: [&str; 4]) -> Conditions {
-        let [if_match, if_none_match, if_modified_since, if_unmodified_since] =
-            names.map(|name| self.owned(name));
-        Conditions { if_match, if_none_match, if_modified_since, if_unmodified_since }
-    }
 }
 
-/// A decoded query that remembers which names were asked for: a sub-resource that nobody asked for changes what the request
-/// means, so it is refused.
-pub(super) struct Query {
-    pairs: Vec<(String, String)>,
-    used: std::cell::RefCell<Vec<String>>,
-}
-
-impl Query {
-    fn parse(raw: Option<&str>) -> Result<Query, ServiceError> {
-        let pairs =
-            escape::pairs(raw).ok_or_else(|| invalid("InvalidArgument", "The query is not UTF-8."))?;
-        Ok(Query { pairs, used: std::cell::RefCell::default() })
+impl CopyObject {
+    fn read(headers: &HeaderReader<'_>) -> Result<CopyObject, ServiceError> {
+        let source = headers.text(COPY_SOURCE).unwrap_or_default();
+        let (source_bucket, source_key, source_version) = read_source(source)?;
+        let replaces = |name: &str, rule: &str| match headers.text(name) {
+            None => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case("copy") => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case("replace") => Ok(true),
+            Some(_) => Err(argument(name, rule)),
+        };
+        let replace_metadata = replaces("x-oss-metadata-directive", "must be COPY or REPLACE")?;
+        let replace_tags = replaces("x-oss-tagging-directive", "must be Copy or Replace")?;
+        Ok(CopyObject {
+            source_bucket,
+            source_key,
+            source_version,
+            replace_metadata,
+            metadata: Metadata::from_headers(headers.0),
+            attributes: Attributes::read(headers)?,
+            replace_tags,
+            forbid_overwrite: headers.flag(FORBID_OVERWRITE)?,
+            conditions: headers.conditions(COPY_CONDITIONS),
+        })
     }
-
-    pub(super) fn maybe(&self, name: &str) -> Option<String> {
-        self.used.borrow_mut().push(name.to_owned());
-        self.pairs
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.clone())
-            .filter(|value| !value.is_empty())
-    }
-
-    pub(super) fn text(&self, name: &str) -> String {
-        self.maybe(name).unwrap_or_default()
-    }
-
-    pub(super) fn flag(&self, name: &str) -> bool {
-        self.used.borrow_mut().push(name.to_owned());
-        self.pairs.iter().any(|(known, _)| known == name)
-    }
-
-    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, ServiceError> {
-        let bad = || argument(name, "must be a decimal number");
-        self.maybe(name).map(|text| digits(&text).and_then(|_| text.parse().ok()).ok_or_else(bad)).transpose()
-    }
-
-    pub(super) fn encoding(&self) -> Result<bool, ServiceError> {
-        match self.text("encoding-type").as_str() {
-            "" => Ok(false),
-            "url" => Ok(true),
-            _ => Err(argument("encoding-type", "must be url")),
-        }
-    }
-
-    fn all_used(&self) -> Result<(), ServiceError> {
-        const HARMLESS: [&str; 13] = [
-            "fetch-owner",
-            "sequential",
-            // Of presigned URLs.
-            "x-oss-signature-version",
-            "x-oss-credential",
-            "x-oss-date",
-            "x-oss-expires",
-            "x-oss-additional-headers",
-            "x-oss-security-token",
-            "x-oss-signature",
-            "OSSAccessKeyId",
-            "Expires",
-            "Signature",
-            "security-token",
-        ];
-        let used = self.used.borrow();
-        let unknown =
-            self.pairs.iter().find(|(name, _)| !used.contains(name) && !HARMLESS.contains(&name.as_str()));
-        unknown.map_or(Ok(()), |(name, _)| Err(not_implemented(name)))
-    }
-}
-
-fn invalid(code: &str, message: &str) -> ServiceError {
-    ServiceError::new(StatusCode::BAD_REQUEST, code, message, "")
-}
-
-pub(super) fn argument(name: &str, rule: &str) -> ServiceError {
-    ServiceError::new(StatusCode::BAD_REQUEST, "InvalidArgument", format!("The argument {name} {rule}."), "")
-}
-
-pub(super) fn missing(name: &str) -> ServiceError {
-    let message = format!("Missing Some Required Arguments: {name}.");
-    ServiceError::new(StatusCode::BAD_REQUEST, "MissingArgument", message, "0016-00000502")
-}
-
-pub(super) fn malformed_xml() -> ServiceError {
-    let message =
-        "The XML you provided was not well-formed or did not validate against our published schema.";
-    ServiceError::new(StatusCode::BAD_REQUEST, "MalformedXML", message, "0042-00000205")
-}
-
-pub(super) fn method_not_allowed() -> ServiceError {
-    let message = "The specified method is not allowed against this resource.";
-    ServiceError::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, "")
-}
-
-fn not_implemented(what: &str) -> ServiceError {
-    let message = format!("This server does not implement {what}.");
-    ServiceError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message, "")
 }

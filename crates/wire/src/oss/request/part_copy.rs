@@ -1,17 +1,14 @@
 //! UploadPartCopy.
 
-use http::Method;
-
-use super::build::{self, COPY_CONDITIONS, Query};
-use super::parse::{self, argument};
-use super::{Call, Conditions};
+use super::Conditions;
+use super::read::{HeaderReader, QueryReader, argument};
+use super::write::{HeaderWriter, QueryWriter};
 use crate::oss::error::ServiceError;
 use crate::oss::escape;
-use crate::oss::meta::InvalidHeader;
+use crate::oss::header::{COPY_CONDITIONS, COPY_SOURCE, InvalidHeader};
 use crate::oss::range::RangeSpec;
 
-const SOURCE: &str = "x-oss-copy-source";
-const RANGE: &str = "x-oss-copy-source-range";
+const COPY_SOURCE_RANGE: &str = "x-oss-copy-source-range";
 
 /// UploadPartCopy: stores a range of another object as a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,43 +30,41 @@ pub struct UploadPartCopy {
 }
 
 impl UploadPartCopy {
-    pub(super) fn fill(
+    pub(super) fn write(
         &self,
-        query: &mut Query,
-        headers: &mut build::Headers,
-    ) -> Result<Method, InvalidHeader> {
-        query.number("partNumber", Some(self.part_number));
+        query: &mut QueryWriter,
+        headers: &mut HeaderWriter,
+    ) -> Result<(), InvalidHeader> {
+        query.number("partNumber", u64::from(self.part_number));
         query.text("uploadId", &self.upload_id);
-        headers.set(
-            SOURCE,
-            &write_source(&self.source_bucket, &self.source_key, self.source_version.as_deref()),
-        )?;
-        headers.maybe(RANGE, self.range.as_ref().map(ToString::to_string).as_deref())?;
-        headers.conditions(&self.conditions, COPY_CONDITIONS)?;
-        Ok(Method::PUT)
+        let source = write_source(&self.source_bucket, &self.source_key, self.source_version.as_deref());
+        headers.set(COPY_SOURCE, &source)?;
+        headers.maybe(COPY_SOURCE_RANGE, self.range.as_ref().map(ToString::to_string).as_deref())?;
+        headers.conditions(&self.conditions, COPY_CONDITIONS)
     }
 
-    pub(super) fn parse(
-        headers: &parse::Headers<'_>,
-        upload_id: String,
-        part_number: u32,
-        source: &str,
-    ) -> Result<Call, ServiceError> {
+    pub(super) fn read(
+        headers: &HeaderReader<'_>,
+        query: &QueryReader,
+    ) -> Result<UploadPartCopy, ServiceError> {
+        let part_number = query.part_number()?;
+        let source = headers.text(COPY_SOURCE).unwrap_or_default();
         if !source.starts_with('/') {
             return Err(ServiceError { ec: "0042-00000301".into(), ..bad_source() });
         }
         let (source_bucket, source_key, source_version) = read_source(source)?;
-        let bad = || argument(RANGE, "must be bytes=FIRST-LAST, bytes=FIRST- or bytes=-COUNT");
-        let range = headers.text(RANGE).map(|text| RangeSpec::parse(text).ok_or_else(bad)).transpose()?;
-        Ok(Call::UploadPartCopy(UploadPartCopy {
-            upload_id,
+        let bad = || argument(COPY_SOURCE_RANGE, "must be bytes=FIRST-LAST, bytes=FIRST- or bytes=-COUNT");
+        let range = headers.text(COPY_SOURCE_RANGE);
+        let range = range.map(|text| RangeSpec::parse(text).ok_or_else(bad)).transpose()?;
+        Ok(UploadPartCopy {
+            upload_id: query.text("uploadId"),
             part_number,
             source_bucket,
             source_key,
             source_version,
             range,
             conditions: headers.conditions(COPY_CONDITIONS),
-        }))
+        })
     }
 }
 
@@ -92,5 +87,5 @@ pub(super) fn read_source(source: &str) -> Result<(String, String, Option<String
 }
 
 fn bad_source() -> ServiceError {
-    argument(SOURCE, "must be /bucket/key")
+    argument(COPY_SOURCE, "must be /bucket/key")
 }

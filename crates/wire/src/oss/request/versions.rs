@@ -1,13 +1,13 @@
 //! PutBucketVersioning, ListObjectVersions, DeleteMultipleObjects.
 
 use data_encoding::BASE64;
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use md5::{Digest, Md5};
 
-use super::build::{Headers, Query as Written};
-use super::parse::{self, Query};
+use super::read::{self, HeaderReader, QueryReader};
+use super::write::{HeaderWriter, QueryWriter};
 use crate::oss::error::ServiceError;
-use crate::oss::meta::InvalidHeader;
+use crate::oss::header::InvalidHeader;
 use crate::oss::names::MAX_KEY;
 use crate::oss::xml::{DeleteRequest, VersioningConfiguration, XmlError};
 
@@ -72,53 +72,52 @@ pub(super) fn versioning_document(state: Versioning) -> String {
 /// Reads the document of PutBucketVersioning.
 pub(super) fn read_versioning(body: &[u8]) -> Result<Versioning, ServiceError> {
     let document = VersioningConfiguration::from_xml(body).ok();
-    document.and_then(|document| Versioning::parse(&document.status)).ok_or_else(parse::malformed_xml)
+    document.and_then(|document| Versioning::parse(&document.status)).ok_or_else(read::malformed_xml)
 }
 
 impl ListObjectVersions {
-    pub(super) fn fill(&self, query: &mut Written) -> Method {
-        query.flag("versions");
+    pub(super) fn write(&self, query: &mut QueryWriter) {
         query.text("prefix", &self.prefix);
         query.text("delimiter", &self.delimiter);
         query.text("key-marker", &self.key_marker);
         query.text("version-id-marker", &self.version_id_marker);
-        query.number("max-keys", self.max_keys);
+        query.number("max-keys", self.max_keys.map(u64::from));
         query.url_encoding(self.url_encoding);
-        Method::GET
     }
 
-    pub(super) fn read(query: &Query) -> Result<ListObjectVersions, ServiceError> {
+    pub(super) fn read(query: &QueryReader) -> Result<ListObjectVersions, ServiceError> {
         let list = ListObjectVersions {
             prefix: query.text("prefix"),
             delimiter: query.text("delimiter"),
             key_marker: query.text("key-marker"),
             version_id_marker: query.text("version-id-marker"),
-            max_keys: query.number("max-keys")?.map(parse::list_limit).transpose()?,
-            url_encoding: query.encoding()?,
+            max_keys: query.page_size("max-keys")?,
+            url_encoding: query.url_encoding()?,
         };
         if !list.version_id_marker.is_empty() && list.key_marker.is_empty() {
-            return Err(parse::argument("version-id-marker", "goes with a key-marker"));
+            return Err(read::argument("version-id-marker", "goes with a key-marker"));
         }
         Ok(list)
     }
 }
 
 impl DeleteMultipleObjects {
-    pub(super) fn fill(&self, query: &mut Written, headers: &mut Headers) -> Result<Method, InvalidHeader> {
-        query.flag("delete");
+    pub(super) fn write(
+        &self,
+        query: &mut QueryWriter,
+        headers: &mut HeaderWriter,
+    ) -> Result<(), InvalidHeader> {
         query.url_encoding(self.url_encoding);
-        headers.set("content-type", "application/xml")?;
-        headers.set("content-md5", &md5_of(self.delete.to_xml().as_bytes()))?;
-        Ok(Method::POST)
+        headers.set("content-md5", &md5_of(self.delete.to_xml().as_bytes()))
     }
 
     pub(super) fn read(
-        headers: &HeaderMap,
-        query: &Query,
+        headers: &HeaderReader<'_>,
+        query: &QueryReader,
         body: &[u8],
     ) -> Result<DeleteMultipleObjects, ServiceError> {
-        let url_encoding = query.encoding()?;
-        let Some(declared) = headers.get("content-md5") else {
+        let url_encoding = query.url_encoding()?;
+        let Some(declared) = headers.0.get("content-md5") else {
             let message = "Missing Some Required Arguments: Content-MD5.";
             return Err(refuse("MissingArgument", message, "0016-00000606"));
         };
@@ -156,7 +155,7 @@ fn md5_of(body: &[u8]) -> String {
 
 /// A document that is none of DeleteMultipleObjects; `ec` says why.
 fn malformed(ec: &str) -> ServiceError {
-    ServiceError { ec: ec.to_owned(), ..parse::malformed_xml() }
+    ServiceError { ec: ec.to_owned(), ..read::malformed_xml() }
 }
 
 fn refuse(code: &str, message: &str, ec: &str) -> ServiceError {
