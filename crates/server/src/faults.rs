@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use crate::{Operation, orders};
 
-/// Orders and counters. Clones share them.
-pub type Faults = orders::Faults<Operation, Action>;
+/// Orders and counters. Clones share them. A request that is no operation of the table is `None`.
+pub type Faults = orders::Faults<Option<Operation>, Action>;
 
 /// An [`Action`] and the calls it hits: by default the next one, whatever it is.
-pub type Fault = orders::Fault<Operation, Action>;
+pub type Fault = orders::Fault<Option<Operation>, Action>;
 
 /// What goes wrong. Several may hit one call; the first [`Action::Refuse`], [`Action::Drop`] or [`Action::Hang`] decides.
 #[derive(Debug, Clone, PartialEq, Eq)]

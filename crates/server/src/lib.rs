@@ -44,7 +44,6 @@ pub mod ledger;
 mod listing;
 mod multipart;
 mod objects;
-mod operation;
 mod orders;
 mod part_copy;
 mod properties;
@@ -58,6 +57,6 @@ mod versions;
 
 pub use body::{Body, BoxError};
 pub use ingest::{BodyFailure, Facts, Incoming};
-pub use operation::Operation;
+pub use osseal_wire::oss::Operation;
 pub use serve::serve;
 pub use service::{Closed, Service, ServiceBuilder};

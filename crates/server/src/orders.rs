@@ -39,8 +39,8 @@ impl<O: Copy + Ord, A: Clone> Fault<O, A> {
 
     /// Only calls of this operation.
     #[must_use]
-    pub fn on(mut self, operation: O) -> Self {
-        self.operation = Some(operation);
+    pub fn on(mut self, operation: impl Into<O>) -> Self {
+        self.operation = Some(operation.into());
         self
     }
 
@@ -109,8 +109,8 @@ impl<O: Copy + Ord, A: Clone> Faults<O, A> {
     }
 
     /// How many calls of an operation have come in, faulty or not.
-    pub fn calls(&self, operation: O) -> u64 {
-        self.state().calls.get(&operation).copied().unwrap_or(0)
+    pub fn calls(&self, operation: impl Into<O>) -> u64 {
+        self.state().calls.get(&operation.into()).copied().unwrap_or(0)
     }
 
     /// How many calls have come in altogether.

@@ -134,13 +134,15 @@ impl Inner {
 
     async fn answer(&self, head: Parts, mut body: Body) -> Result<Response<Body>, Closed> {
         let request_id = random::request_id();
-        let document = if carries_document(&head) { Some(collect(&mut body).await?) } else { None };
+        let carries_document = Request::operation(&head, &self.hosts)
+            .is_ok_and(|operation| operation.request_body() == BodyKind::Document);
+        let document = if carries_document { Some(collect(&mut body).await?) } else { None };
         let request = match &document {
             None => Request::from_http(&head, &self.hosts, b""),
             Some(Some(document)) => Request::from_http(&head, &self.hosts, document),
             Some(None) => Err(refusal::too_large()),
         };
-        let operation = request.as_ref().map_or(Operation::Unknown, |request| Operation::of(&request.call));
+        let operation = request.as_ref().ok().map(|request| request.call.operation());
         let key = request.as_ref().ok().and_then(|request| request.key.as_deref());
         let plan =
             Plan::new(self.faults.as_ref().map(|faults| faults.meet(operation, key)).unwrap_or_default());
@@ -151,7 +153,8 @@ impl Inner {
         };
         let answer = outcome.unwrap_or_else(|error| refused(&head, error, &request_id));
         // Not the query: whoever knows a presigned one may use it.
-        tracing::debug!(?operation, method = %head.method, path = head.uri.path(), status = answer.status.as_u16(), request_id);
+        let operation = operation.map_or("Unknown", Operation::name);
+        tracing::debug!(%operation, method = %head.method, path = head.uri.path(), status = answer.status.as_u16(), request_id);
         let mut response = Response::new(answer.body);
         (*response.status_mut(), *response.headers_mut()) = (answer.status, answer.headers);
         self.sign_off(response.headers_mut(), &request_id);
@@ -299,16 +302,6 @@ pub(crate) fn refusal_of(error: BackendError) -> ServiceError {
             tracing::error!(%error, "the backend failed");
             refusal::internal()
         }
-    }
-}
-
-fn carries_document(head: &Parts) -> bool {
-    let names = head.uri.query().unwrap_or_default().split('&').map(|pair| pair.split('=').next());
-    let mut names = names.flatten();
-    match head.method {
-        Method::POST => names.any(|name| matches!(name, "uploadId" | "delete")),
-        Method::PUT => names.any(|name| matches!(name, "versioning" | "tagging")),
-        _ => false,
     }
 }
 

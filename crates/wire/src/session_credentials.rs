@@ -11,12 +11,13 @@ use serde::Deserialize;
 
 use crate::oss::Credentials;
 
-/// Credentials and how long they are good.
+/// Credentials and the time of their expiration.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SessionCredentials {
-    /// Who signs.
+    /// The access key and, when it is temporary, its security token.
     pub credentials: Credentials,
-    /// Until when, by the giver's clock; `None` when the giver says nothing.
+    /// Expiration by the clock of the service that issued them; `None` when it is unknown or never.
     pub expires: Option<Timestamp>,
 }
 
@@ -39,7 +40,12 @@ pub enum SessionCredentialsError {
 }
 
 impl SessionCredentials {
-    /// Credentials without an end.
+    /// Credentials that expire at `expires`, if at all.
+    pub fn new(credentials: Credentials, expires: impl Into<Option<Timestamp>>) -> SessionCredentials {
+        SessionCredentials { credentials, expires: expires.into() }
+    }
+
+    /// Credentials that do not expire.
     pub const fn permanent(credentials: Credentials) -> SessionCredentials {
         SessionCredentials { credentials, expires: None }
     }

@@ -214,7 +214,7 @@ async fn a_server_that_ignores_a_header_is_noticed() {
 #[tokio::test]
 async fn a_server_that_answers_wrongly_is_noticed() {
     let header = |name, value: Option<&str>| Action::ReplyHeader { name, value: value.map(str::to_owned) };
-    for (operation, action, expected) in [
+    let of_operations = [
         (Operation::GetObject, Action::FlipReply { at: 3 }, "object/round-trip"),
         (Operation::GetObject, Action::CutReply { after: 3 }, "object/round-trip"),
         (Operation::GetObject, header("content-range", Some("bytes 0-0/1000")), "range/inside"),
@@ -243,8 +243,11 @@ async fn a_server_that_answers_wrongly_is_noticed() {
         (Operation::GetObject, header("x-oss-version-id", Some("other")), "versioning/kept"),
         (Operation::DeleteObject, header("x-oss-delete-marker", None), "versioning/deleted"),
         (Operation::CopyObject, header("x-oss-copy-source-version-id", None), "versioning/restored"),
-        (Operation::Unknown, Action::refuse(404, "NoSuchKey"), "name/longest"),
-    ] {
+    ];
+    let no_operation = (None, Action::refuse(404, "NoSuchKey"), "name/longest");
+    let of_operations =
+        of_operations.map(|(operation, action, expected)| (Some(operation), action, expected));
+    for (operation, action, expected) in of_operations.into_iter().chain([no_operation]) {
         let faults = Faults::new();
         let shown = format!("{operation:?} {action:?}");
         faults.inject(Fault::new(action).on(operation).always());

@@ -1,11 +1,36 @@
-//! Endpoints and how a bucket is named in them.
+//! Endpoints, and how requests address a bucket in them.
+
+use std::fmt;
+use std::str::FromStr;
 
 use http::uri::{Authority, Scheme};
 
 use super::escape;
 use super::names::{NameError, check_bucket, check_key};
 
-/// Where requests go.
+/// The address of the service: scheme, host and port, and how requests address a bucket.
+///
+/// Parsed from `host[:port]`, `https://host[:port]` or `http://host[:port]`; a trailing `/` is ignored. Defaults:
+/// `https`, the scheme's port, [`Addressing::Path`] for IP addresses and `localhost`, and
+/// [`Addressing::VirtualHost`] for all other hosts. User names, paths, queries and fragments are errors. Host names
+/// are ASCII: write an internationalized domain in its `xn--` form.
+///
+/// ```
+/// use osseal_wire::oss::{Addressing, Endpoint, EndpointKind};
+///
+/// let public: Endpoint = "oss-cn-hangzhou.aliyuncs.com".parse()?;
+/// assert_eq!(public.region(), Some("cn-hangzhou"));
+/// assert_eq!(public, Endpoint::of_region("cn-hangzhou", EndpointKind::Public)?);
+///
+/// let local = Endpoint::try_from("http://127.0.0.1:9000")?;
+/// assert_eq!(local.addressing(), Addressing::Path);
+///
+/// let own_domain = Endpoint::try_from("https://files.example.com")?.with_addressing(Addressing::Cname);
+/// assert_eq!(own_domain.host(Some("examplebucket")), "files.example.com");
+/// # Ok::<(), osseal_wire::oss::EndpointError>(())
+/// ```
+///
+/// Source: <https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     scheme: Scheme,
@@ -13,61 +38,64 @@ pub struct Endpoint {
     addressing: Addressing,
 }
 
-/// How a request names its bucket.
+/// How requests address a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addressing {
-    /// `bucket.endpoint/key`, which the public service demands.
+    /// `bucket.endpoint/key`. The public service requires it.
     VirtualHost,
-    /// `endpoint/bucket/key`, for addresses that are IP numbers or `localhost`.
+    /// `endpoint/bucket/key`. Default for IP addresses and `localhost`.
     Path,
-    /// `endpoint/key`: the host is a custom domain of one bucket.
+    /// `endpoint/key`: the host is a custom domain that is mapped to one bucket.
     Cname,
 }
 
-/// The service's own endpoints of a region.
+/// The kinds of endpoints that the service has in each region. Default: [`EndpointKind::Public`].
 ///
 /// Source: <https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointKind {
-    /// From everywhere. Accounts made since March 2025 reach buckets in mainland China through a custom domain instead.
+    /// Reachable from the internet. Accounts created since March 2025 need a custom domain for buckets in mainland
+    /// China.
     #[default]
     Public,
-    /// From inside the region, without traffic charges.
+    /// Reachable from within the region, without traffic charges.
     Internal,
-    /// IPv4 and IPv6.
+    /// Reachable over IPv4 and IPv6.
     DualStack,
-    /// The nearest entry to the vendor's network, worldwide.
+    /// Transfer acceleration, worldwide.
     Accelerate,
-    /// The nearest entry outside mainland China.
+    /// Transfer acceleration outside mainland China.
     AccelerateOverseas,
 }
 
-/// Why a text is not an endpoint.
+/// Errors of parsing an [`Endpoint`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// Not a host.
+    /// Not a host name or IP address.
     #[error(
-        "an endpoint is a host name or an address, with a port if need be, such as oss-cn-hangzhou.aliyuncs.com or http://127.0.0.1:9000"
+        "an endpoint is a host name or an IP address with an optional port, such as oss-cn-hangzhou.aliyuncs.com or http://127.0.0.1:9000"
     )]
     Host,
-    /// Something other than http or https.
-    #[error("an endpoint begins with https://, http:// or the host")]
+    /// A scheme other than http or https.
+    #[error("an endpoint starts with https://, http:// or the host")]
     Scheme,
     /// A user name or password in the URL.
-    #[error("an endpoint holds no user name or password; credentials are given apart")]
+    #[error("an endpoint contains no user name or password; set credentials separately")]
     UserInfo,
     /// A path, query or fragment.
     #[error("an endpoint has no path, query or fragment")]
     Path,
-    /// Not a region.
-    #[error("a region is written like cn-hangzhou: lower-case letters, digits and hyphens, without oss-")]
+    /// Not the name of a region.
+    #[error(
+        "a region looks like cn-hangzhou: lower-case letters, digits and hyphens, without the prefix oss-"
+    )]
     Region,
-    /// Not a kind.
-    #[error("an endpoint of a region is public, internal, dual-stack, accelerate or accelerate-overseas")]
+    /// Not an [`EndpointKind`].
+    #[error("the kind of an endpoint is public, internal, dual-stack, accelerate or accelerate-overseas")]
     Kind,
-    /// A port that is no port.
+    /// Not a port number.
     #[error("an endpoint's port is a number from 1 to 65535")]
     Port,
 }
@@ -81,7 +109,7 @@ impl EndpointKind {
         EndpointKind::AccelerateOverseas,
     ];
 
-    /// As configurations write it.
+    /// The name in configuration files.
     pub const fn name(self) -> &'static str {
         match self {
             EndpointKind::Public => "public",
@@ -93,7 +121,7 @@ impl EndpointKind {
     }
 }
 
-impl std::str::FromStr for EndpointKind {
+impl FromStr for EndpointKind {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<EndpointKind, EndpointError> {
@@ -102,7 +130,10 @@ impl std::str::FromStr for EndpointKind {
 }
 
 impl Endpoint {
-    /// The service's own endpoint of a region, such as `cn-hangzhou`, over https.
+    /// The endpoint of a region such as `cn-hangzhou`, over https.
+    ///
+    /// # Errors
+    /// [`EndpointError::Region`].
     pub fn of_region(region: &str, kind: EndpointKind) -> Result<Endpoint, EndpointError> {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let is_region = region.bytes().all(legal)
@@ -120,7 +151,7 @@ impl Endpoint {
         })
     }
 
-    /// The region of an endpoint of the service's own that names one.
+    /// The region that the host name contains; `None` for custom domains, IP addresses and acceleration endpoints.
     pub fn region(&self) -> Option<&str> {
         let name = self.authority.host().strip_suffix(".aliyuncs.com")?;
         let region = match (name.strip_suffix(".oss"), name.strip_prefix("oss-")) {
@@ -132,8 +163,10 @@ impl Endpoint {
         (!region.is_empty() && !names_none).then_some(region)
     }
 
-    /// Reads `host[:port]`, `https://host[:port]` or `http://host[:port]`. IP addresses and `localhost` are addressed by path,
-    /// other hosts by virtual host.
+    /// Parses an endpoint, as the implementations of `FromStr` and `TryFrom` do.
+    ///
+    /// # Errors
+    /// [`EndpointError`].
     pub fn parse(text: &str) -> Result<Endpoint, EndpointError> {
         let (scheme, rest) = match text.split_once("://") {
             None => (Scheme::HTTPS, text),
@@ -168,30 +201,30 @@ impl Endpoint {
         Ok(Endpoint { scheme, authority, addressing })
     }
 
-    /// The same endpoint with another way to name buckets.
+    /// Replaces the addressing style.
     #[must_use]
     pub fn with_addressing(self, addressing: Addressing) -> Endpoint {
         Endpoint { addressing, ..self }
     }
 
-    /// How buckets are named.
+    /// The addressing style.
     pub const fn addressing(&self) -> Addressing {
         self.addressing
     }
 
-    /// Whether requests travel without TLS.
+    /// Whether requests are sent without TLS.
     pub fn is_plain_http(&self) -> bool {
         self.scheme == Scheme::HTTP
     }
 
-    /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or ::1.
+    /// Whether the host is the local machine: `localhost`, 127.0.0.0/8 or ::1.
     pub fn is_loopback(&self) -> bool {
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
         host.eq_ignore_ascii_case("localhost")
             || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
-    /// The host of requests about `bucket`.
+    /// The value of `Host` in requests to `bucket`.
     pub fn host(&self, bucket: Option<&str>) -> String {
         match (self.addressing, bucket) {
             (Addressing::VirtualHost, Some(bucket)) => format!("{bucket}.{}", self.authority),
@@ -199,7 +232,10 @@ impl Endpoint {
         }
     }
 
-    /// The address of a request, names checked, without query.
+    /// The URL of a request without its query.
+    ///
+    /// # Errors
+    /// [`NameError`] for a bucket or key outside the service's rules.
     pub fn url(&self, bucket: Option<&str>, key: Option<&str>) -> Result<String, NameError> {
         bucket.map(check_bucket).transpose()?;
         key.map(check_key).transpose()?;
@@ -215,14 +251,38 @@ impl Endpoint {
     }
 }
 
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Endpoint, EndpointError> {
+        Endpoint::parse(text)
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &str) -> Result<Endpoint, EndpointError> {
+        Endpoint::parse(text)
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Endpoint, EndpointError> {
+        Endpoint::parse(&text)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.authority)
     }
 }
 
-/// The bucket that a host of the service's own names: `bucket.oss-REGION…` or, of dual-stack endpoints, `bucket.REGION.oss…`. A domain of a
-/// bucket's own does not tell.
+/// The bucket in a host name of the service: `bucket.oss-REGION…` or, for dual-stack endpoints, `bucket.REGION.oss…`.
+/// `None` for custom domains, which do not contain the bucket.
 pub fn bucket_of_host(host: &str) -> Option<&str> {
     let mut labels = host.strip_suffix(".aliyuncs.com")?.split('.');
     match (labels.next(), labels.next(), labels.next(), labels.next()) {
@@ -241,7 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c03_endpoints() {
+    fn c03_endpoints_parse_or_name_the_error() {
         for (text, shown, addressing) in [
             ("oss-cn-hangzhou.aliyuncs.com", "https://oss-cn-hangzhou.aliyuncs.com", Addressing::VirtualHost),
             (
@@ -255,6 +315,8 @@ mod tests {
         ] {
             let endpoint = Endpoint::parse(text).expect(text);
             assert_eq!((endpoint.to_string().as_str(), endpoint.addressing()), (shown, addressing));
+            assert_eq!(text.parse(), Ok(endpoint.clone()));
+            assert_eq!(Endpoint::try_from(text.to_owned()), Ok(endpoint));
         }
         for (text, error) in [
             ("", EndpointError::Host),
@@ -276,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_the_service_name_buckets() {
+    fn host_names_of_the_service_contain_the_bucket() {
         for (host, bucket) in [
             ("box.oss-cn-hangzhou.aliyuncs.com", Some("box")),
             ("box.oss-cn-hangzhou-internal.aliyuncs.com", Some("box")),
@@ -293,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_this_machine_only() {
+    fn only_local_addresses_are_loopback() {
         for (text, loopback) in [
             ("http://127.0.0.1", true),
             ("http://127.9.9.9:1", true),
@@ -308,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_escaped_once() {
+    fn keys_are_percent_encoded_once() {
         let endpoint = Endpoint::parse("oss-cn-hangzhou.aliyuncs.com").expect("an endpoint");
         let url = |key| endpoint.url(Some("bucket"), Some(key));
         assert_eq!(

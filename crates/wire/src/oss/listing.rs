@@ -14,7 +14,8 @@ pub fn url_encode(name: &str) -> String {
 }
 
 /// One object of a listing. A listing has no metadata: what is stored is known, what it holds is not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ListedObject {
     /// The key, decoded.
     pub key: String,
@@ -32,6 +33,7 @@ pub struct ListedObject {
 
 /// A page that fits its request: every key has the prefix and comes after the page before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ObjectPage {
     /// Objects by key, in ascending order of their bytes.
     pub objects: Vec<ListedObject>,
@@ -43,6 +45,7 @@ pub struct ObjectPage {
 
 /// One unfinished multipart upload of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ListedUpload {
     /// The key that it is to be stored under, decoded.
     pub key: String,
@@ -56,6 +59,7 @@ pub struct ListedUpload {
 
 /// A page that fits its request: every key has the prefix, and every upload comes after the page before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UploadPage {
     /// Uploads by key, those of one key in the order in which the service has them.
     pub uploads: Vec<ListedUpload>,

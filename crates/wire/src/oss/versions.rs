@@ -21,6 +21,7 @@ const MAX_VERSION_ID: usize = 1024;
 
 /// One version of an object, or a delete marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ListedVersion {
     /// The key, decoded.
     pub key: String,
@@ -36,6 +37,7 @@ pub struct ListedVersion {
 
 /// What is stored as a version. A listing has no metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredVersion {
     /// Stored bytes.
     pub stored_size: u64,
@@ -49,6 +51,7 @@ pub struct StoredVersion {
 
 /// A page that fits its request: every key has the prefix, and every entry comes after the page before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VersionPage {
     /// Versions and delete markers by key, those of one key in the order in which the service has them: newest first.
     pub versions: Vec<ListedVersion>,

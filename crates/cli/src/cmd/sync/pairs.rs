@@ -95,14 +95,8 @@ mod tests {
     }
 
     fn object(name: &str) -> Object {
-        let object = ListedObject {
-            key: format!("below/{name}"),
-            stored_size: 0,
-            etag: String::new(),
-            last_modified: String::new(),
-            object_type: String::new(),
-            storage_class: String::new(),
-        };
+        let mut object = ListedObject::default();
+        object.key = format!("below/{name}");
         (!name.is_empty()).then(|| (object, name.to_owned())).ok_or_else(lost)
     }
 

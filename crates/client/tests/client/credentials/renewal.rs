@@ -98,7 +98,7 @@ impl ProvideCredentials for Issuer {
             };
             ends.push(end);
             let is_said = self.0.is_open || mishap.is_some();
-            Ok(SessionCredentials { credentials: credentials(number), expires: is_said.then_some(end) })
+            Ok(SessionCredentials::new(credentials(number), is_said.then_some(end)))
         }
         .boxed()
     }

@@ -36,8 +36,7 @@ impl ProvideCredentials for Issuer {
         let at = self.asked.fetch_add(1, Ordering::SeqCst);
         let given = self.given.get(at).or(self.given.last()).cloned();
         let none = || CredentialsError::new(CredentialsErrorKind::Absent, "the issuer has none");
-        let grant =
-            given.map(|credentials| SessionCredentials { credentials, expires: None }).ok_or_else(none);
+        let grant = given.map(SessionCredentials::permanent).ok_or_else(none);
         std::future::ready(grant).boxed()
     }
 }
