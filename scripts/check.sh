@@ -1,8 +1,21 @@
 #!/usr/bin/env bash
-# The test command. Runs every step, names and times each on stderr, and ends with how many passed.
-# Needed: the Rust toolchain, a C compiler, python3 with venv. The rest comes from crates.io and PyPI into the target folder.
+# The test command. Runs every step, prints its name and time to stderr, and ends with the number of passed steps.
+# Usage: scripts/check.sh [--quick]
+# --quick: formatting, lints, fast tests and the checks of sources; under 90 seconds when everything is compiled.
+# Needs the Rust toolchain, a C compiler, and python3 with venv. Other tools come from crates.io and PyPI into the
+# target folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+quick=
+case "${1:-}" in
+'') ;;
+--quick) quick=1 ;;
+*)
+    echo "check: unknown argument: $1" >&2
+    exit 2
+    ;;
+esac
 
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target"
@@ -13,7 +26,7 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 passed=0
 failed=()
 
-# step NAME COMMAND…: runs the command with `set -e` in force inside it, whatever the steps before it did.
+# step NAME COMMAND…: runs the command in a subshell with `set -e`, so that its first failure ends the step.
 step() {
     local name=$1 begin=$SECONDS status
     shift
@@ -38,6 +51,7 @@ tools() {
     scripts/venv.sh tools scripts/tools.txt
     cargo deny --version
     cargo nextest --version | head -1
+    typos --version
 }
 
 lints() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
@@ -48,16 +62,30 @@ tests() {
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --workspace --locked
     else
-        echo 'cargo-nextest is not to be had here: falling back to cargo test, one crate after another' >&2
+        echo 'cargo-nextest is not installed: running cargo test, one crate after another' >&2
         cargo test --workspace --locked --all-targets
     fi
+}
+
+quick_tests() {
+    if grep -q '^\[profile\.quick\]' .config/nextest.toml; then
+        cargo nextest run --workspace --locked --profile quick
+    else
+        cargo nextest run --workspace --locked --filter-expr 'not test(/kill|soak/)'
+    fi
+}
+
+# The language of comments, documents and messages; why-comments where the reasons are hardest to guess.
+language() {
+    python3 scripts/plain_words.py --limit 1
+    python3 scripts/why_comments.py --limit 3 crates/core/src crates/client/src
 }
 
 doctests() { cargo test --workspace --locked --doc; }
 
 dependencies() {
     cargo deny --locked check --hide-inclusion-graph bans licenses sources
-    # The advisory database is a repository, not a registry: checked where it can be reached.
+    # The advisory database is a repository, not a registry, and cannot be reached from every network.
     local database=https://github.com/RustSec/advisory-db
     if GIT_TERMINAL_PROMPT=0 timeout 20 git ls-remote --quiet "$database" HEAD >/dev/null 2>&1; then
         cargo deny --locked check --hide-inclusion-graph advisories
@@ -67,7 +95,7 @@ dependencies() {
 }
 
 interoperability() {
-    cargo build --workspace --locked --bins --examples --tests # as the tests built it: nothing is compiled anew
+    cargo build --workspace --locked --bins --examples --tests # the features of the tests, so that nothing compiles again
     SEALED_BODIES=$target/debug/examples/sealed_bodies interop/cobblestone.sh
     OSSEAL=$target/debug/osseal PRESIGNED=$target/debug/examples/presigned interop/run.sh
 }
@@ -81,14 +109,26 @@ key_service() {
 PATH=$target/venv/tools/bin:$PATH
 step tools tools
 step formatting cargo fmt --all --check
+step spelling typos
+step 'file length' scripts/file_length.sh
+step 'public API' scripts/public_api.py
+language >&2 || true # figures only
 step lints lints
-step documentation documentation
-step tests tests
-step doctests doctests
-step layers scripts/layers.sh
-step dependencies dependencies
-step interop interoperability
-step 'interop of the key service' key_service
+if [ "$quick" ]; then
+    step tests quick_tests
+    step layers scripts/layers.sh
+else
+    step 'lowest Rust version' scripts/msrv.sh
+    step documentation documentation
+    step tests tests
+    step doctests doctests
+    step layers scripts/layers.sh
+    step dependencies dependencies
+    step packages scripts/package.sh
+    [ ! -x scripts/docs.sh ] || step documents scripts/docs.sh
+    step interop interoperability
+    step 'interop of the key service' key_service
+fi
 
 for name in "${failed[@]}"; do
     echo "failed: $name" >&2

@@ -41,7 +41,7 @@ WINGS = {
         "error",
     ],
     "cli": [
-        "cmd",
+        "cmd logging",
         "transfer",
         "client",
         "config",
@@ -49,16 +49,26 @@ WINGS = {
         "keys",
         "account target",
         "fs",
-        "rules",
+        "environment rules signals",
         "ui",
         "units",
     ],
-    "core": None,
+    "core": [
+        "keyring",
+        "policy",
+        "envelope",
+        "dangerous",
+        "content",
+        "context range",
+        "suite",
+        "layout wrap",
+        "matdesc secret",
+    ],
     "server": ["service", "ops", "body", "fault", "backend", "kms", "ledger"],
-    "wire": None,
+    "wire": ["kms session_credentials sts", "rpc", "acs3", "oss"],
 }
 # Crates whose files have not reached their wings: faults are printed and do not fail the check.
-PENDING = {"client", "cli", "core", "server", "wire"}
+PENDING = {"client", "cli", "core", "server"}
 # Highest number of circles of files.
 CIRCLES = {"client": 0, "cli": 0, "core": 2, "server": 2, "wire": 2}
 
