@@ -1,6 +1,6 @@
 # Each recipe only calls a script.
 
-# Everything CI checks.
+# The test command: everything that CI checks.
 check:
     scripts/check.sh
 
@@ -8,7 +8,7 @@ check:
 bench:
     scripts/bench.sh
 
-# Transfers beside the official SDKs; writes docs/performance.md.
+# Transfers measured beside the official SDKs; writes docs/performance.md.
 bench-transfers:
     scripts/bench-transfers.sh
 

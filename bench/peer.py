@@ -1,7 +1,8 @@
-"""One measured transfer by an official Python SDK in a process of its own. Prints what the example `transfer` prints.
+"""One measured transfer by an official Python SDK in a process of its own. Prints the same report as the example `transfer`.
 
-The argument is the same JSON; `peer` says which SDK, and `suite` is aes-ctr or none. Of the ways that an SDK offers for a file, `way` says which:
-`simple` is one request, `managed` its uploader or downloader with parts and threads; where an SDK encrypts no uploader, parts and threads here.
+The argument is the same JSON, with three fields more: `peer` names the SDK, `suite` is aes-ctr or none, and `way` is
+`simple` for one request or `managed` for the SDK's uploader or downloader, with parts and threads. The uploader of
+oss-v2 does not encrypt, so this script uploads its parts from threads of its own.
 """
 
 import concurrent.futures
@@ -51,7 +52,7 @@ def main():
 
 
 class Peer:
-    """What both have in common: many small objects, one after the other, over one connection."""
+    """Base of both SDKs: many small objects, one after the other, over one connection."""
 
     def __init__(self, plan):
         self.plan, self.file = plan, pathlib.Path(plan.get("file", ""))
@@ -65,14 +66,14 @@ class Peer:
     def get_many(self):
         for i in range(self.plan["count"]):
             if len(self.get_bytes(f"{self.plan['key']}{i}")) != self.plan["size"]:
-                sys.exit("an object of another length")
+                sys.exit("an object has another length")
 
 
 class Oss2(Peer):
     def __init__(self, service, key, plan):
         super().__init__(plan)
         wrapper = peers.Oss2(service)
-        # One for all: its connections are kept.
+        # One bucket object for all requests, so that its connections are reused.
         self.bucket = wrapper.plain() if plan["suite"] == "none" else wrapper.bucket(key)
 
     def put_bytes(self, name, data):
@@ -133,7 +134,7 @@ class OssV2(Peer):
             with self.file.open("rb") as body:
                 self.client.put_object(oss.PutObjectRequest(bucket=self.name, key=key, body=body))
             return
-        # The SDK's own uploader does not work with its encryption, so these are its calls, as many at a time.
+        # The SDK's uploader does not work with its encryption, so threads send the parts by single calls.
         size, part = self.file.stat().st_size, self.plan["part_size"]
         begin = oss.InitiateMultipartUploadRequest(bucket=self.name, key=key, cse_data_size=size, cse_part_size=part)
         begun = self.client.initiate_multipart_upload(begin)
@@ -172,7 +173,7 @@ class OssV2(Peer):
                     target.write(piece)
             return
         downloader = oss.Downloader(self.client, part_size=self.plan["part_size"], parallel_num=self.plan["jobs"])
-        # With a range it leaves out its checksum, which it computes of the deciphered bytes and then misses in the store.
+        # A range switches its checksum off. It compares the CRC-64 of decrypted bytes with that of stored bytes, which always fails.
         request = oss.GetObjectRequest(bucket=self.name, key=key, range_header="bytes=0-")
         downloader.download_file(request, str(self.file))
 

@@ -1,4 +1,4 @@
-"""What the figures of transfers.py come to: bars, the page docs/performance.md, and its plot."""
+"""Evaluates the figures of transfers.py: limits, the page docs/performance.md, and its plot."""
 
 import dataclasses
 import operator
@@ -7,9 +7,9 @@ import platform
 GB = 1e9
 MIB = 1 << 20
 BYTES = {"256 MiB": 256 * MIB, "1 GiB": 1024 * MIB, "10 GiB": 10240 * MIB}
-#: Bytes of memory that do not depend on what is transferred, and how far two sizes may be apart.
+#: Bytes of memory independent of the transfer, and the largest difference between the peaks of two sizes.
 CONSTANT, APART = 64 * MIB, 8 * MIB
-#: The best peer reads so many small objects a second on one connection, when measured at its best on such a machine.
+#: Small objects per second that the best peer reads on one connection: the highest figure measured on such a machine.
 BEST_PEER_GETS = 305
 
 
@@ -32,14 +32,14 @@ class Bar:
 
 
 def fastest(bench, what):
-    """Whichever of the official SDKs is the faster one."""
+    """The faster of the official SDKs."""
     peers = [who for w, who in bench.figures if w == what and who.startswith("oss")]
     return what, min(peers, key=lambda who: bench.median(what, who, "seconds"))
 
 
 def bars(bench):
     def times(one, other):
-        """How often the time of one goes into that of the other."""
+        """The time of the other divided by the time of the one."""
         return bench.paired(other, one, "seconds", operator.truediv)
 
     found = []
@@ -97,22 +97,22 @@ def text(bench, found, date):
     lines = [
         "# Performance",
         "",
-        "Made by `scripts/bench-transfers.sh`. Every figure is a median over rounds of one run in which all contestants take turns; client and server",
-        "share the machine, and files lie in memory. A bar is the median of two figures of the same round, one by the other: it says more than seconds, which",
-        "are those of one machine.",
+        "Written by `scripts/bench-transfers.sh`. Each figure is a median over the rounds of one run in which all contestants take turns. Client and server",
+        "share the machine, and files are in memory. A limit applies to the median of the ratio of two figures of the same round; ratios carry over to other",
+        "machines better than seconds.",
         "",
         f"{machine()}, {date.isoformat()}. {bench.jobs} parts of {bench.part // MIB} MiB at a time. `none` is the same client without encryption;",
-        "`aes-ctr` is the official SDKs' suite, `sealed` ours. `CRC-64` and `MD5` say what the server makes ETags of: MD5 takes it longer than all the",
-        "rest together. `simple` is one request, `managed` parts and threads: the SDK's own uploader and downloader, but for uploads of oss-v2, whose uploader does",
-        "not encrypt. They are slower, and left out at 1 GiB: the faster SDK is the faster of the simple ones. The time that a host takes to give a virtual machine",
-        "other pages is not a client's: the server keeps the memory that it frees, and a get writes over a file that is there (`managed` ones make their own).",
-        "`kept nowhere` is a get whose bytes go to /dev/null.",
+        "`aes-ctr` is the suite of the official SDKs (not authenticated), `sealed` the authenticated suite. `CRC-64` and `MD5` are the server's ETag algorithms; MD5",
+        "costs more than everything else. `simple` is one request; `managed` is the SDK's uploader or downloader with parts and threads (own threads for oss-v2, whose",
+        "uploader does not encrypt). `managed` transfers are slower and are not measured at 1 GiB. The time in which a host assigns pages to a virtual machine is not",
+        "measured: the server keeps the memory that it frees, and a get overwrites an existing file (`managed` ones create their own).",
+        "`discarded` gets write to /dev/null.",
         "",
         "![megabytes per second, up and down](performance.svg)",
         "",
-        "## Bars",
+        "## Limits",
         "",
-        "| what | measured | bar | held |",
+        "| comparison | measured | limit | met |",
         "|---|---|---|---|",
         *(bar.row() for bar in found),
         "",
@@ -120,7 +120,7 @@ def text(bench, found, date):
         "",
         "## Figures",
         "",
-        "| what | who | rounds | seconds | rate | client's CPU seconds per GB | peak, MiB |",
+        "| transfer | contestant | rounds | seconds | rate | client's CPU seconds per GB | peak, MiB |",
         "|---|---|---|---|---|---|---|",
         *table(bench),
         "",
@@ -130,7 +130,7 @@ def text(bench, found, date):
 
 
 def ceilings(bench):
-    """What the bars that compare different things can come to on a machine whose cores client and server share."""
+    """Upper bounds of the limits on a machine whose cores client and server share."""
     kept, nowhere = "get 1 GiB, CRC-64", "get 1 GiB, kept nowhere"
 
     def plain_by_peer(what):
@@ -142,7 +142,7 @@ def ceilings(bench):
         shares.append(f"{unwrapping / (unwrapping + reading):.2f} ({suite})")
     return [
         "Client and server share the cores, which bounds two of the bars. Without any encryption our client reads 1 GiB",
-        f"{plain_by_peer(kept):.2f} times as fast as the faster SDK does with it, and {plain_by_peer(nowhere):.2f} times when the bytes are kept nowhere. Unwrapping 2,000 keys and",
+        f"{plain_by_peer(kept):.2f} times as fast as the faster SDK does with it, and {plain_by_peer(nowhere):.2f} times when the bytes are discarded. Unwrapping 2,000 keys and",
         f"reading 2,000 objects that are not encrypted, one after the other and each on both cores, come to {' and '.join(shares)} of the RSA rate.",
     ]
 

@@ -1,7 +1,7 @@
 """Measures transfers and writes docs/performance.md: osseal with and without encryption, and the official Python SDKs, on one server and the same files.
 
-Every figure is a median over rounds in which all contestants take turns. A bar is the median of what two of them came to in the same round, one by the other:
-a machine that changes its speed does so for both. The script ends with 1 when a bar is missed.
+Each figure is a median over rounds in which all contestants take turns. A limit applies to the median of the ratio of two
+figures of the same round, because a machine that changes its speed changes it for both. Exits with 1 if a limit is not met.
 """
 
 import argparse
@@ -25,14 +25,14 @@ MANY, SMALL = 2000, 16 << 10
 JOBS, PART, MEMORY = 4, 8 * MIB, 256 * MIB
 OURS = ("none", "aes-ctr", "sealed")
 PEERS = ("oss2", "oss-v2")
-#: What keeps the memory that a server has freed with it: a host takes its time to give other pages, and not the same time to all.
+#: Makes a server keep the memory that it frees: the time in which a host assigns new pages varies.
 KEPT = "glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=34359738368"
-PEAKS = 3  # rounds of what is measured for its peak of memory
+PEAKS = 3  # rounds of the transfers whose peak of memory is measured
 LARGE_READS = {"1 GiB": 1 << 30, "10 GiB": 10 << 30}
 
 
 def in_turn(contestants, turn):
-    """Another one begins in every round."""
+    """Each round starts with another contestant."""
     turn %= len(contestants)
     return contestants[turn:] + contestants[:turn]
 
@@ -70,14 +70,14 @@ class Bench:
 
     @contextlib.contextmanager
     def server(self, program, *arguments):
-        """A server, and where it listens."""
+        """A running server; yields its address."""
         command = [program, *arguments]
         environment = {**self.environment, "GLIBC_TUNABLES": KEPT}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=self.work)
         try:
             line = process.stdout.readline()
             if not line.startswith("listening on "):
-                sys.exit(f"bench: {program} did not say where it listens: {line!r}")
+                sys.exit(f"bench: {program} did not print its address: {line!r}")
             yield line.removeprefix("listening on ").strip()
         finally:
             process.kill()
@@ -128,7 +128,7 @@ class Bench:
         self.memory()
 
     def files(self, endpoint, etag, size_name, size):
-        """One file up and down. MD5 of the server is measured with ours alone: it weighs on all alike."""
+        """One file up and down. ETags by MD5 are measured with osseal alone, because they cost every client the same."""
         source, target = self.work / "source", self.work / "target"
         with source.open("wb") as file:
             for _ in range(size // MIB):
@@ -145,28 +145,28 @@ class Bench:
                 measure(f"get {size_name}, kept nowhere", contestant, work="get", file="/dev/null", **plan)
 
         for suite in OURS:
-            # The server gets its memory, which is not what is measured: so much is kept, and replaced, from then on.
+            # Warm-up, not measured: the server allocates its memory and reuses it in the rounds.
             self.run_once(self.command(work="put", file=str(source), suite=suite, endpoint=endpoint, key=f"{size_name}-{suite}"))
         for turn in range(self.arguments.rounds):
             for suite in in_turn(OURS, turn):
                 measured(self.ours, suite, suite=suite)
             for peer in PEERS if with_peers else ():
-                # Parts and threads make these slower, which one size shows well enough.
+                # Parts and threads make these slower; one size shows it.
                 for way in ("simple", "managed") if size < SIZES["1 GiB"] else ("simple",):
                     measured(self.peer, f"{peer} {way}", suite="aes-ctr", peer=peer, way=way)
         source.unlink()
         target.unlink()
 
     def blank(self, target, size):
-        """A file of zeros whose pages stay where they are while it is written over: a host takes its time to give other ones, and not the same time to all."""
+        """Fills a file with zeros, so that a download overwrites pages that exist: new pages cost a varying time."""
         with target.open("r+b" if target.exists() else "wb") as file:
             for _ in range(size // MIB):
                 file.write(ZEROS)
 
     def compare(self, source, target):
-        """What came back is what was put: a fast wrong answer is no answer."""
+        """Compares the downloaded file with the source, so that no figure comes from a wrong result."""
         if subprocess.run(["cmp", "--silent", str(source), str(target)]).returncode != 0:
-            sys.exit("bench: what came back is not what was put")
+            sys.exit("bench: the downloaded file differs from the source")
 
     def many(self, endpoint):
         plan = {"endpoint": endpoint, "count": MANY, "size": SMALL}
@@ -184,7 +184,7 @@ class Bench:
                 self.peer(f"get {MANY} small, 1 at a time", peer, work="get-many", **both)
 
     def memory(self):
-        """Peaks of memory: up to a server that keeps nothing, down from one that makes what it sends."""
+        """Peaks of memory: uploads to a server that discards bodies, downloads from one that generates them."""
         with self.serve("--etag", "crc64", "--discard") as endpoint:
             self.make_bucket(endpoint)
             for name, size in LARGE_READS.items():
@@ -208,7 +208,7 @@ class Bench:
         return statistics.median(round[field] for round in self.figures[what, contestant])
 
     def paired(self, one, other, field, by):
-        """The median of what two contestants come to in the same round. Each is a pair of what and who."""
+        """The median over rounds of two contestants' figures combined. Each is a pair (transfer, contestant)."""
         rounds = zip(self.figures[one], self.figures[other], strict=True)
         return statistics.median(by(mine[field], theirs[field]) for mine, theirs in rounds)
 
@@ -219,8 +219,8 @@ def main():
     parser.add_argument("--transfer", required=True, help="the example `transfer`")
     parser.add_argument("--origin", required=True, help="the example `origin`")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--folder", type=pathlib.Path, help="where files lie meanwhile; memory, if there is /dev/shm")
-    parser.add_argument("--docs", type=pathlib.Path, help="the folder of performance.md, if it is to be written")
+    parser.add_argument("--folder", type=pathlib.Path, help="folder of temporary files; default /dev/shm if it exists")
+    parser.add_argument("--docs", type=pathlib.Path, help="write performance.md into this folder")
     arguments = parser.parse_args()
     folder = arguments.folder or next((p for p in (pathlib.Path("/dev/shm"),) if p.is_dir()), None)
     with tempfile.TemporaryDirectory(dir=folder) as work:

@@ -2,7 +2,7 @@
 
 A cell is one operation by one SDK in one such combination, named `group/SDK/signature/addressing/credentials/operation`:
 `plain` operations, `presigned` URLs both ways, `encrypted` objects both ways with osseal, and `control`: the same request with
-something missing, which has to be refused.
+something missing, which must be refused.
 """
 
 import dataclasses
@@ -160,7 +160,7 @@ class Access:
         same(self.presigned(way, "read", url, self.key.private, connect(way)), ramp(5000))
 
     def presigned_ours(self, way, name):
-        """osseal's library encrypts and presigns, plain HTTP gets what is stored."""
+        """osseal's library encrypts and presigns, plain HTTP gets the stored bytes."""
         way.osseal.put(self.key, name, ramp(5000))
         service = way.service
         place = [service.endpoint, service.region, service.bucket, name]
@@ -210,12 +210,12 @@ class Access:
 
 
 def connect(way):
-    """Where the server listens: our reader resolves no names that are not this machine's."""
+    """The server's address: the example `presigned` resolves no names of other machines."""
     return "127.0.0.1:" + way.service.endpoint.rsplit(":", 1)[1]
 
 
 def fetch(url, method="GET", data=None, headers=None):
-    """Plain HTTP, with no header beyond those that are given: a signature may cover what is not there."""
+    """Plain HTTP with exactly the given headers, because a signature may cover the absence of others."""
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     try:

@@ -1,7 +1,7 @@
 """Cells: named checks, counted, with named exceptions.
 
-What a peer has no way to do is UNSUPPORTED and is not run. What it refuses or does wrongly is a DEFECT, is run, and has to fail: a
-line goes when its SDK comes right. A pattern that names no cell is an error, and so is a number of cells other than expected.
+UNSUPPORTED operations, which a peer does not offer, are not run. DEFECTS, which a peer refuses or performs wrongly, are run and
+must fail: remove the line when the SDK is fixed. A pattern that names no cell is an error, and so is another number of cells.
 """
 
 import collections
@@ -27,7 +27,7 @@ class Cells:
         self.counts["defects" if exception else label.split("/")[0]] += 1
         try:
             body()
-        except Exception as error:  # whatever a peer raises is that cell's finding
+        except Exception as error:  # any exception of a peer is that cell's result
             wrong = None if exception else explain(error)
         else:
             wrong = f"works, although DEFECTS says: {self.defects[exception]}" if exception else None
@@ -38,7 +38,7 @@ class Cells:
             self.passed.append(label)
 
     def complaints(self):
-        """What is wrong beyond cells that failed, in words."""
+        """Messages about faults other than failed cells."""
         patterns = [*self.unsupported, *self.defects]
         complaints = [f"{pattern} names no cell" for pattern in patterns if not self.exceptions[pattern]]
         found = dict(self.counts)

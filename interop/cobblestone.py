@@ -27,7 +27,7 @@ def ramp(size):
 
 
 def record(bind, name, pairs):
-    """What is bound to content (docs/format.md, section 8): bind mode, name, and pairs of text."""
+    """The context bound to content (docs/format.md, section 8): bind mode, name, and pairs of text."""
     name = name.encode()
     made = b"osseal\x01" + bytes([bind]) + struct.pack(">H", len(name)) + name + struct.pack(">H", len(pairs))
     for text in (text.encode() for pair in sorted(pairs.items()) for text in pair):

@@ -26,7 +26,7 @@ PYTHON
 status=0
 said=$("$python" interop/cobblestone.py check "$work" 2>&1) || status=$?
 if [ $status != 1 ] || [ "$(grep -c 'do not open$' <<<"$said")" != 1 ] || ! grep -qx 'cobblestone: our 4103 bytes do not open' <<<"$said"; then
-    echo "cobblestone: a changed body of 4103 bytes should have been refused; the check ended with $status and said: $said" >&2
+    echo "cobblestone: a changed body of 4103 bytes should have been refused; the check ended with $status and printed: $said" >&2
     exit 1
 fi
 echo 'cobblestone: a changed body was refused'

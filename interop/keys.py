@@ -1,4 +1,4 @@
-"""Wrapping keys: their files, what osseal.toml says about them, and unwrapping without any peer."""
+"""Wrapping keys: their files, their sections of osseal.toml, and unwrapping without any peer."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ RSA_WRAPS = {
 
 @dataclasses.dataclass(frozen=True)
 class RsaKey:
-    """An RSA pair, its padding, and the material description of what it writes."""
+    """An RSA pair, its padding, and the material description of the objects it writes."""
 
     name: str
     padding: str  # as in osseal.toml: pkcs1, oaep-sha1, oaep-sha256

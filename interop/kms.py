@@ -6,7 +6,7 @@
 * `aliyun-python-sdk-kms` signs with HMAC-SHA1, in the query;
 * `AliKMSProvider` of oss2 encrypts objects with keys that it gets through the latter.
 
-What one encrypts the other decrypts. What oss2 stores, the command reads with a key of `kind = "kms"`; oss2 reads only its
+Each client decrypts the other's ciphertext. The command reads objects of oss2 with a key of `kind = "kms"`; oss2 reads only its
 own encoding of blobs. Every check of an agreement has a control: the same with a wrong secret, context or key is refused.
 """
 
@@ -124,7 +124,7 @@ class Older:
 
 
 def check_client(client, other):
-    """Each call of one SDK; what it encrypts is decrypted by the other."""
+    """Each call of one SDK; the other decrypts its ciphertext."""
     [alias] = client.aliases()["Aliases"]["Alias"]
     equal(alias["AliasName"], ALIAS)
     key = alias["KeyId"]
@@ -224,7 +224,7 @@ def check_osseal(osseal, work, store, kms, passphrase):
             equal((code, out), (5, b""))
             if "key" not in words:
                 raise AssertionError(words)
-        # Without a passphrase oss2 binds nothing; with one configured, that opens all the same.
+        # oss2 binds nothing without a passphrase, so that such an object opens whether or not one is configured.
         bucket(None).put_object(name, data)
         configure(passphrase)
         equal(run("cat", there), (0, data, ""))
@@ -312,7 +312,7 @@ def main():
             try:
                 check(*arguments)
                 print(f"passed: {name}")
-            except Exception as error:  # noqa: BLE001: whatever an SDK raises is a finding
+            except Exception as error:  # noqa: BLE001: any exception of an SDK is a result
                 failed += 1
                 print(f"FAILED: {name}: {type(error).__name__}: {error}")
     print(f"kms interop: {len(cases) - failed} of {len(cases)} passed")

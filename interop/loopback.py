@@ -1,4 +1,4 @@
-"""Name resolution that knows this machine and nothing else.
+"""Name resolution limited to this machine.
 
 The service's own endpoint leads to this machine, so that virtual hosts such as bucket.oss-cn-hangzhou.aliyuncs.com reach the server
 under test as they would reach the service. Any other name is an error: nothing leaves the machine.

@@ -1,7 +1,7 @@
-"""Every peer writes, every peer reads: osseal against the official SDKs, through `osseal serve`.
+"""Each peer reads the objects of each peer: osseal against the official SDKs, through `osseal serve`.
 
-A cell is one writer, one reader and one case, named `group/case/writer>reader`. What a peer cannot do stands in
-UNSUPPORTED or DEFECTS with its reason. The number of cells is asserted, so that none can vanish unseen.
+A cell is one writer, one reader and one case, named `group/case/writer>reader`. Operations that a
+peer cannot perform are listed in UNSUPPORTED or DEFECTS with a reason. The number of cells is asserted, so that none disappears.
 """
 
 import base64
@@ -39,21 +39,21 @@ KEYS = {
     "oaep-sha256": ("oaep-sha256", {}),
 }
 
-# What a peer has no way to do: not run.
+# Operations that a peer does not offer: not run.
 UNSUPPORTED = {
-    "*/oaep-sha256/*>oss*2": "the name is osseal's own",
-    "*/oaep-sha256/*/oss*2>osseal": "the name is osseal's own",
+    "*/oaep-sha256/*>oss*2": "the SDKs do not know this wrap algorithm",
+    "*/oaep-sha256/*/oss*2>osseal": "the SDKs do not know this wrap algorithm",
     "*/oaep-sha1/*>oss-v2": "PKCS#1 v1.5 only",
     "*/oaep-sha1/*/oss-v2>*": "PKCS#1 v1.5 only",
 }
 
-# What a peer refuses or does wrongly: run, and has to fail. A line goes when its SDK comes right.
+# Operations that a peer refuses or performs wrongly: run, and must fail. Remove a line when its SDK is fixed.
 DEFECTS = {
     "range/*/-*/*>oss2": "refuses the last n bytes",
     "range/*/-*/*>oss-v2": "returns wrong bytes for the last n bytes",
-    "range/*/400?-9999/*>oss2": "never asks for the standard behaviour: gets the whole object",
-    "range/*/4000-9999/*>oss-v2": "asks for the standard behaviour only when the start is no multiple of 16",
-    "managed/upload/oss-v2>*": "its Uploader never passes the part size on",
+    "range/*/400?-9999/*>oss2": "never requests the standard behaviour: gets the whole object",
+    "range/*/4000-9999/*>oss-v2": "requests the standard behaviour only if the start is not a multiple of 16",
+    "managed/upload/oss-v2>*": "its Uploader does not pass the part size on",
     "managed/download/*>oss-v2": "its Downloader compares the CRC64 of plaintext with that of ciphertext",
 }
 
@@ -96,7 +96,7 @@ class Matrix:
         self.written = {}  # names of objects, each with what went wrong when it was written
 
     def object(self, writer, key, mode, size, part_size=PART):
-        """The name and the content of an object, written when first asked for; a failure is raised at every call."""
+        """The name and the content of an object, written when first asked for; a failure is raised by every call."""
         name, data = f"{mode}-{part_size}/{key}/{size}/{writer}", ramp(size)
         if name not in self.written:
             self.written[name] = None
@@ -192,7 +192,7 @@ class Matrix:
                 self.cell(f"managed/download/{writer}>{reader}", read)
 
     def stored(self):
-        """What osseal leaves in the store is what docs/format.md says, to the letter."""
+        """The bytes and headers that osseal stores are exactly those of docs/format.md."""
         for key in self.keys:
             for mode, size in (("put", SMALL), ("parts", LARGE)):
                 self.cell(f"stored/{key}/{mode}/osseal", functools.partial(self.stored_form, key, mode, size))
@@ -246,7 +246,7 @@ class Matrix:
         assert have == want, f"{have}, not {want}"
 
     def refusals(self):
-        """What osseal must not open, and must leave no file of."""
+        """Objects that osseal must refuse without leaving a file."""
         stranger = RsaKey("bare", *KEYS["bare"], self.work / "strangers").make()
         for writer in self.peers:
             for case, keyring, key in (
@@ -272,7 +272,7 @@ class Matrix:
         assert code == CANNOT_OPEN, f"exit code {code}: {said}"
 
     def controls(self):
-        """One stored bit is flipped: readers return other bytes without a word, and the comparison must notice."""
+        """One stored bit is flipped: readers return other bytes without an error, and the comparison must fail."""
         for reader in self.peers:
             self.cell(f"control/{reader}", functools.partial(self.control, reader))
 

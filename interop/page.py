@@ -1,4 +1,4 @@
-"""docs/interop.md, made of a run's results: the same run makes the same page."""
+"""docs/interop.md, a function of a run's results."""
 
 import collections
 import importlib.metadata
@@ -11,20 +11,23 @@ import sealed
 HEAD = """\
 # Live interoperability
 
-Made by `interop/run.sh`, which is part of `scripts/check.sh` and fails when a run would make another page than this one. All requests go to `osseal serve` on this machine.
+Written by `interop/run.sh`, which is part of `scripts/check.sh` and fails if the results differ
+from this page. All requests go to `osseal serve` on one machine.
 
 | peer | version |
 |---|---|
 {peers}
 
-The server has long-lived credentials, or temporary ones with a security token. It is addressed by path (`http://127.0.0.1:…/bucket/key`) and by virtual host: `bucket.oss-cn-hangzhou.aliyuncs.com`,
-the service's own name, which leads to this machine inside the run.
+The server has long-lived credentials, or temporary ones with a security token. It is addressed by
+path (`http://127.0.0.1:…/bucket/key`) and by virtual host (`bucket.oss-cn-hangzhou.aliyuncs.com`,
+which resolves to this machine during the run).
 """
 
 MATRIX = """\
 ## Encrypted objects
 
-Every peer writes with AES/CTR, the suite of the official SDKs, every peer reads: `osseal`, `oss2`, `alibabacloud-oss-v2`. A cell is one writer, one reader and one case. {total} cells, {failed} failed.
+Each peer (`osseal`, `oss2`, `alibabacloud-oss-v2`) writes with AES/CTR, the suite of the official
+SDKs, and each peer reads. A cell is one writer, one reader and one case. {total} cells, {failed} failed.
 
 | group | cells | about |
 |---|---|---|
@@ -37,27 +40,29 @@ ABOUT = {
     "range": "ranges of objects written whole and in parts",
     "stream": "from standard input, to standard output",
     "managed": "the SDKs' transfer managers",
-    "stored": "what osseal stores, to the letter of docs/format.md",
-    "stat": "what `osseal stat` says of everybody's objects",
-    "refuse": "what osseal must not open",
-    "control": "a flipped bit, which the comparison has to notice",
-    "defects": "what an SDK does wrongly, below: run, and has to fail",
-    "unsupported": "what an SDK has no way to do, below: not run",
+    "stored": "bytes and headers that osseal stores, against docs/format.md",
+    "stat": "`osseal stat` of the objects of all peers",
+    "refuse": "objects that osseal must refuse",
+    "control": "a flipped bit, which the comparison must detect",
+    "defects": "operations that an SDK performs wrongly, listed below: run, and must fail",
+    "unsupported": "operations that an SDK does not offer, listed below: not run",
 }
 
 SEALED = """\
 ## Sealed objects
 
-osseal writes with the sealed suite and wraps by RSA with OAEP (SHA-256 and SHA-1) and by AES key wrap. A cell is one object and one way to read it. {total} cells, {failed} failed.
+osseal writes with the sealed suite and wraps by RSA with OAEP (SHA-256 and SHA-1) and by AES key
+wrap. A cell is one object and one way to read it. {total} cells, {failed} failed.
 
 | group | cells | about |
 |---|---|---|
 {rows}
 
-The official SDKs raise before they hand out a byte, whatever wraps the data key, whichever provider of keys they use, and asked for the whole object, for a range ({ranges}) and through
+The official SDKs raise an error before they return a byte: for every wrap algorithm, every key
+provider, the whole object, a range ({ranges}) and
 their transfer managers:
 
-| SDK | raises | its transfer manager raises | says |
+| SDK | raises | its transfer manager raises | message |
 |---|---|---|---|
 {refusals}
 """
@@ -66,17 +71,18 @@ ABOUT_SEALED = {
     "read": "sizes around chunks and parts, and every key",
     "range": "ranges of objects written whole and in parts",
     "outside": "ranges past the end: refused, with the size that the last chunk proves",
-    "stored": "what osseal stores, to the letter of docs/format.md, opened by the module `cobblestone` of the Python package `cryptography`",
-    "copy": "copies that `oss2` has the service make: opened where what is bound holds, refused elsewhere unless `--allow-moved` is said",
-    "refuse": "what the official SDKs must not read, below",
-    "control": "the same SDKs read AES/CTR with the same keys; osseal refuses AES/CTR, and a flipped bit in what takes its chunk",
+    "stored": "stored bytes and headers against docs/format.md, opened by the module `cobblestone` of the Python package `cryptography`",
+    "copy": "copies made by the service for `oss2`: opened where the bound context holds, refused elsewhere unless `--allow-moved` is given",
+    "refuse": "objects that the official SDKs must refuse, listed below",
+    "control": "the same SDKs read AES/CTR with the same keys; osseal refuses AES/CTR, and a flipped bit in every read of its chunk",
 }
 
 ACCESS = """\
-## Ways in
+## Signatures, addressing and credentials
 
-Each SDK with both versions of signatures, both ways of addressing and both kinds of credentials: {operations}. {total} cells, {failed} failed. A cell of the
-table is how many have passed of how many.
+Each SDK with both signature versions, both addressing styles and both kinds of credentials:
+{operations}. {total} cells, {failed} failed. The table shows cells passed of cells
+run.
 
 | SDK | signature | addressing | credentials | {groups} |
 |---|---|---|---|{line}|
@@ -86,9 +92,9 @@ table is how many have passed of how many.
 EXCEPTIONS = """\
 ## Exceptions
 
-Cells that match a pattern are run and have to fail (defect), or are not run (unsupported).
+Cells that match a pattern are run and must fail (defect), or are not run (unsupported).
 
-| cells | how many | kind | why |
+| cells | number | kind | reason |
 |---|---|---|---|
 {rows}
 """
@@ -96,19 +102,24 @@ Cells that match a pattern are run and have to fail (defect), or are not run (un
 TESTS = """\
 ## The SDKs' own tests
 
-* `alibabacloud-oss-v2`: the package index has a wheel of this version and no source distribution; neither it nor the last source distribution (1.2.0) carries tests.
-* `oss2`: the source distribution carries {all} test modules. Those about objects, parts, lists, names, signatures and encryption are run as they are, by virtual host, with signatures of
-  version 1 and version 4 in turn, those about whole transfers with version 4 alone. Where they draw lots between RSA and the vendor's key service they get RSA. Tests clean up their buckets by calls that the server does not have (live channels); that is left out. The other modules are about configurations of
-  buckets and other services of the vendor, or answer themselves, and are not run. {races} tests pass or fail by chance and are not counted: some
-  of downloads read a record while another of their threads writes it, and two want a connection on this machine to take longer than a millisecond.
+* `alibabacloud-oss-v2`: the package index has a wheel of this version and no source distribution;
+  neither it nor the last source distribution (1.2.0) contains tests.
+* `oss2`: the source distribution carries {all} test modules. Those of objects, parts, listings, names,
+  signatures and encryption run unchanged, by virtual host, with signature versions 1 and 4; those of
+  whole transfers run with version 4 alone. Tests that choose between RSA and the vendor's key service
+  at random get RSA. The cleanup of live channels, which the server does not implement, is skipped.
+  Modules of bucket configurations and of other services, and modules that use mocks, are not run.
+  {races} tests depend on a race and are not counted: three downloads read a record while another of
+  their threads writes it, and two expect a local connection to take longer than a millisecond.
 
-Some draw lots and ask for a call that the server does not have in one run and not in the next; so the table counts what is run, and what does not pass for another reason.
+Some tests choose at random an operation that the server does not implement. The table therefore
+counts the tests that run, and those that fail for another reason.
 
-| module | run | not passed for another reason |
+| module | run | failed for another reason |
 |---|---|---|
 {rows}
 
-| not passed for another reason | how many | why |
+| failed for another reason | number | reason |
 |---|---|---|
 {reasons}
 """
@@ -191,10 +202,10 @@ def reason_rows(tests):
 
 
 def update(path, page):
-    """Writes the page; true when it is what was there before."""
+    """Writes the page; true if it did not change."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if before == page:
         return True
     path.write_text(page, encoding="utf-8")
-    print(f"{path} was not what this run makes, and has been written anew")
+    print(f"{path} differed from the results of this run and was rewritten")
     return False

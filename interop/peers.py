@@ -1,7 +1,7 @@
 """osseal and the two official Python SDKs behind one small interface.
 
 A peer writes and reads encrypted objects with one key, through the interface that its users call. Nothing here encrypts
-or decrypts: what a peer cannot do is listed in matrix.py, not worked around here.
+or decrypts: operations that a peer cannot perform are listed in matrix.py, not worked around here.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ logging.getLogger("oss2").setLevel(logging.CRITICAL)
 
 @dataclasses.dataclass(frozen=True)
 class Service:
-    """Where the store is and what signs."""
+    """The endpoint of the store and the credentials that sign."""
 
     endpoint: str
     region: str
@@ -78,16 +78,16 @@ class Osseal:
         self.run(self.keys[0], "mb", f"oss://{self.service.bucket}")
 
     def failure(self, keyring, *arguments):
-        """Exit code and words of a command that has to fail before its first byte of output."""
+        """Exit code and message of a command that must fail before its first byte of output."""
         done = self.attempt(keyring, arguments)
         assert done.returncode != 0, f"succeeded, with {len(done.stdout)} bytes"
         assert not done.stdout, f"failed after {len(done.stdout)} bytes"
         said = done.stderr.decode()
-        assert said.strip(), "failed without a word"
+        assert said.strip(), "failed without a message"
         return done.returncode, said
 
     def refusal(self, keyring, name):
-        """The same of a copy to a file, which must not be left behind."""
+        """Exit code and message of a copy to a file, which must leave no file behind."""
         target = self.file()
         self.config(keyring)
         before = set(self.work.iterdir())
@@ -188,7 +188,7 @@ class Oss2:
         return file.read_bytes()
 
     def plain(self):
-        """The bucket as the store has it: no encryption."""
+        """The bucket without encryption."""
         return oss2.Bucket(*self.place(), **self.options())
 
     def place(self):

@@ -1,4 +1,4 @@
-"""The two SDKs without encryption, behind one small interface: what their users call."""
+"""The two SDKs without encryption, behind one small interface of the calls that applications make."""
 
 import datetime
 
@@ -40,7 +40,7 @@ class Oss2:
         self.bucket.copy_object(self.name, source, target)
 
     def put_parts(self, key, data, part_size):
-        """Two of the parts are asked for before the end."""
+        """Lists the parts, two per page, before it completes the upload."""
         upload = self.bucket.init_multipart_upload(key).upload_id
         parts = []
         for number, part in peers.split(data, part_size):
@@ -51,7 +51,7 @@ class Oss2:
         self.bucket.complete_multipart_upload(key, upload, parts)
 
     def abort(self, key):
-        """Begins an upload and drops it."""
+        """Initiates an upload and aborts it."""
         upload = self.bucket.init_multipart_upload(key).upload_id
         self.bucket.upload_part(key, upload, 1, b"part")
         self.bucket.abort_multipart_upload(key, upload)
@@ -66,7 +66,7 @@ class Oss2:
             self.get(key)
         except oss2.exceptions.ServerError as error:
             return error.code
-        raise AssertionError("it was not refused")
+        raise AssertionError("the read succeeded")
 
 
 class OssV2:
@@ -150,4 +150,4 @@ class OssV2:
             self.get(key)
         except oss.exceptions.OperationError as error:
             return error.unwrap().code
-        raise AssertionError("it was not refused")
+        raise AssertionError("the read succeeded")

@@ -1,4 +1,4 @@
-"""All live runs, and the page that says how they ended: docs/interop.md, which has to be as it is committed."""
+"""Runs all peers, and compares the page of results with the committed docs/interop.md."""
 
 import argparse
 import os
@@ -22,7 +22,7 @@ from sealed import Sealed
 
 
 def service(endpoint, prefix, bucket):
-    """A server and who signs, from the variables of one of the two kinds of credentials."""
+    """A server and its credentials, from the variables of one of the two kinds of credentials."""
     return peers.Service(
         endpoint=endpoint,
         region=loopback.REGION,
@@ -56,7 +56,7 @@ def main():
             sys.exit(f"interop: {explain(error)}")
         print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr)
 
-    # They wait more than they work, so the others run meanwhile.
+    # These tests mostly wait, so they run in the background.
     tests = sdk_tests.Tests(service(arguments.endpoint, "LONG_LIVED", ""), arguments.sources, folders["tests"])
     background = threading.Thread(target=timed, args=("tests of oss2", tests.run))
     background.start()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all live runs against `osseal serve` and asserts that docs/interop.md is what they make.
-# OSSEAL and PRESIGNED name the command and the library's example under test; without them the debug builds are made and taken.
+# Runs all peers against `osseal serve` and asserts that docs/interop.md shows their results.
+# OSSEAL and PRESIGNED name the command and the library's example under test; by default the debug builds, which it compiles.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,7 +38,7 @@ export LONG_LIVED_ID=interop TEMPORARY_ID=STS.interop
 LONG_LIVED_SECRET=$(secret) TEMPORARY_SECRET=$(secret) TEMPORARY_TOKEN=$(secret)
 export LONG_LIVED_SECRET TEMPORARY_SECRET TEMPORARY_TOKEN NO_PROXY=127.0.0.1 PYTHONDONTWRITEBYTECODE=1
 
-# serve NAME: starts a server with the credentials in the environment and says where it listens.
+# serve NAME: starts a server with the credentials in the environment and sets `endpoint` to its address.
 serve() {
     local name=$1
     OSS_REGION=cn-hangzhou "$OSSEAL" serve --listen 127.0.0.1:0 >"$work/$name.ready" 2>"$work/$name.log" &
@@ -50,7 +50,7 @@ serve() {
     done
     endpoint=$(sed -n '1s/^listening on //p' "$work/$name.ready")
     if [ -z "$endpoint" ]; then
-        echo "interop: the server did not say where it listens: $(cat "$work/$name.ready" "$work/$name.log")" >&2
+        echo "interop: the server did not print its address: $(cat "$work/$name.ready" "$work/$name.log")" >&2
         exit 1
     fi
 }
@@ -74,7 +74,7 @@ for index in 0 1; do
     kill -KILL "$server" 2>/dev/null || true
     wait "$server" || ended=$?
     if [ $ended != 0 ] || [ "$(wc -l <"$work/$name.ready")" != 1 ]; then
-        echo "interop: the server $name ended with $ended and said: $(cat "$work/$name.ready")" >&2
+        echo "interop: the server $name ended with $ended and printed: $(cat "$work/$name.ready")" >&2
         status=1
     fi
     if [ $status != 0 ]; then

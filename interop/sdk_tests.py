@@ -1,8 +1,8 @@
 """The tests that the source distribution of oss2 carries, run against the server as they are.
 
 They come with the package and read their target from the environment. A test that the server has answered with NotImplemented or
-MethodNotAllowed asks for a call that it does not have, and is counted as such. Another test that cannot pass here stands in NOT_PASSED,
-pattern and reason; one that passes all the same is an error, as is a pattern that names no test.
+MethodNotAllowed needs an operation that the server does not implement, and is counted as such. Other tests that cannot pass here are in
+NOT_PASSED with pattern and reason; such a test that passes is an error, as is a pattern that names no test.
 """
 
 import collections
@@ -21,12 +21,12 @@ import unittest.mock
 
 import loopback
 
-# Of the modules in the distribution, those about what the server does.
+# The modules of the distribution that test operations of the server.
 MODULES = [
     *["test_chinese", "test_crypto_multipart", "test_crypto_object", "test_download", "test_headers", "test_iterator"],
     *["test_list_objects_v2", "test_multipart", "test_object", "test_put_object_chunked", "test_sign", "test_upload"],
 ]
-# Whole transfers take their time, and are signed like everything else: once is enough.
+# Slow: whole transfers. They are signed like all other requests, so one signature version is enough.
 LONG = {"test_download", "test_put_object_chunked", "test_upload"}
 JOBS = [(module, signature) for module in MODULES for signature in ("v1", "v4") if signature == "v4" or module not in LONG]
 
@@ -36,19 +36,19 @@ NOT_PASSED = {
     "test_crypto_object.test_crypto_*process*": "the file that it reads is not in the distribution",
     "test_object.test_process_object": "the file that it reads is not in the distribution",
     "test_object.test_put_object_with_sign_url": "the file that it reads is not in the distribution",
-    "test_*.test_*sequen*": "asks another region, which is not here",
-    "test_list_objects_v2.test_list_object_iterator_v2": "listings name no owner here",
-    "test_multipart.test_multipart_yes": "ends an upload without naming its parts, which is not to be had here",
-    "test_object.test_anonymous": "asks with a parameter that no call has, which is refused here",
-    "test_object.test_async_process_object": "image processing is not to be had here",
-    "test_object.test_gzip_get": "replies are not compressed here",
-    "test_object.test_get_object_with_url_to_file_chunked": "replies are not compressed here",
-    "test_object.test_restore_*_with_*": "archived objects are not restored here",
-    "test_object.test_sign_url_with_callback": "callbacks are not to be had here",
-    "test_sign.test_sign_v2_*": "version 2 of signatures, which the vendor no longer documents",
-    "test_sign.test_sign_v4_no_region": "another wording of the refusal",
+    "test_*.test_*sequen*": "needs a second region",
+    "test_list_objects_v2.test_list_object_iterator_v2": "listings of the server have no owner",
+    "test_multipart.test_multipart_yes": "completes an upload without a list of parts, which the server does not implement",
+    "test_object.test_anonymous": "sends a parameter that no operation has, which the server refuses",
+    "test_object.test_async_process_object": "the server does not implement image processing",
+    "test_object.test_gzip_get": "the server does not compress replies",
+    "test_object.test_get_object_with_url_to_file_chunked": "the server does not compress replies",
+    "test_object.test_restore_*_with_*": "the server does not restore archived objects",
+    "test_object.test_sign_url_with_callback": "the server does not implement callbacks",
+    "test_sign.test_sign_v2_*": "signature version 2, which the vendor no longer documents",
+    "test_sign.test_sign_v4_no_region": "expects another error message",
 }
-# Not judged, because chance decides: those of downloads read a record while another of their threads writes it, those of timeouts want a
+# Not judged, because their result is a race: those of downloads read a record while another of their threads writes it, those of timeouts want a
 # connection on this machine to take longer than a millisecond.
 RACES = {
     "test_download.test_relpath_and_abspath",
@@ -132,7 +132,7 @@ class Tests:
 
 
 class Result(unittest.TestResult):
-    """The last line of what went wrong, by test."""
+    """The last line of each error, by test."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Sealed objects: osseal reads what it wrote, an independent implementation opens it, and the official SDKs refuse it with an error.
+"""Sealed objects: osseal reads its own, an independent implementation opens them, and the official SDKs refuse them with an error.
 
 Everything goes through the same server as in matrix.py; copies are made by oss2, on the service's side. A cell is named `group/case/…`.
 """
@@ -50,7 +50,7 @@ PROVIDERS = {
     "oss2/LocalRsaProvider": (peers.Oss2, "oaep-sha1"),
     "oss-v2/MasterRsaCipher": (peers.OssV2, "pkcs1"),
 }
-# What an SDK raises, what its transfer manager raises, and what both say. They look at the suite before anything else, and hand out no body.
+# Exceptions of an SDK and of its transfer manager, and their message. Both check the suite first and return no body.
 REFUSALS = {
     "oss2": ("InconsistentError", "InconsistentError", "Data encryption/decryption algorithm is inconsistent"),
     "oss-v2": ("ParamInvalidError", "DownloadError", "invalid field, envelope.cek_algorithm."),
@@ -147,7 +147,7 @@ class Sealed:
         assert code == USAGE and f"{size} bytes" in said, f"exit code {code}: {said}"
 
     def stored(self):
-        """What osseal leaves in the store is what docs/format.md says, and the package cryptography opens it."""
+        """The stored bytes and headers are those of docs/format.md, and the package cryptography opens them."""
         for key in self.keys:
             for mode, size in USUAL.items():
                 for bind in BINDS:
@@ -181,7 +181,7 @@ class Sealed:
         return reply.read(), {header: value for header, value in headers.items() if header.startswith("x-oss-meta-")}
 
     def copies(self):
-        """oss2 has the service copy an object. It opens where what is bound still holds, and nowhere else."""
+        """oss2 has the service copy an object. The copy opens only where its bound context still holds."""
         for mode, size in USUAL.items():
             for bind in BINDS:
                 renamed = functools.partial(self.copy, mode, size, bind, bind == "none", self.osseal)
@@ -226,7 +226,7 @@ class Sealed:
             raise AssertionError(f"returned {len(got)} bytes")
 
     def ask(self, provider, key, name, way):
-        """One read by an SDK, with the pair that has wrapped the object where there is one."""
+        """One read by an SDK, with the RSA pair that wrapped the object if it was wrapped by RSA."""
         make, padding = PROVIDERS[provider]
         peer, key = make(self.service), self.pair(key, padding)
         if way == WHOLE:
@@ -255,7 +255,7 @@ class Sealed:
             self.cell(f"control/flipped/{mode}/osseal", functools.partial(self.flipped, mode, size))
 
     def readable(self, provider, padding, way):
-        """With the same key and asked the same way an SDK reads AES/CTR: what it refuses is the suite."""
+        """An SDK reads AES/CTR with the same key and call, which shows that it refuses the suite."""
         name, data = f"aes-ctr/{provider}/{way}", ramp(SMALL)
         self.write_unauthenticated(padding, name, data)
         same(self.ask(provider, "oaep-sha256", name, way), data if way in (WHOLE, MANAGED) else cut(data, way))
@@ -265,7 +265,7 @@ class Sealed:
         osseal.put(osseal.keys[0], name, data)
 
     def downgraded(self):
-        """AES/CTR under a key of the keyring is refused where sealed objects are written, until the reader says otherwise."""
+        """AES/CTR under a key of the keyring is refused by a profile that writes sealed objects, unless the reader allows it."""
         key, name, data = self.keys["oaep-sha256"], "downgraded", ramp(SMALL)
         self.write_unauthenticated(key.padding, name, data)
         code, said = self.osseal.refusal([key], name)

@@ -2,7 +2,7 @@
 
     target/venv/interop/bin/python interop/signatures.py vectors/sign/signatures.json
 
-Nothing is sent: the SDKs get a transport that keeps the request. Clock and credentials are fixed, so the file is the same every time.
+Nothing is sent: the SDKs get a transport that records the request. Clock and credentials are fixed, so the file is the same every time.
 """
 
 import datetime
@@ -41,7 +41,7 @@ class Kept(Exception):
 
 
 class Keeper(HttpClient):
-    """A transport that keeps what it should send."""
+    """A transport that records the request and sends nothing."""
 
     def send(self, request, **kwargs):
         self.request = request
@@ -256,7 +256,7 @@ def main():
     names = [vector["name"] for vector in vectors]
     assert len(set(names)) == len(names), "two vectors of one name"
     about = (
-        "Requests as the official Python SDKs make them. `url` and `headers` are what is sent; a signature is in the authorization "
+        "Requests of the official Python SDKs. `url` and `headers` are the complete request; its signature is in the authorization "
         "header or in the query, as `place` says. `time` is the signer's clock in seconds since 1970, `seconds` the life of a "
         "presigned URL. A reader verifies each, and makes the same signature itself."
     )

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Usage: scripts/bench-transfers.sh [ROUNDS]
-# Measures transfers against `osseal serve`, beside the official Python SDKs, and writes docs/performance.md with its plot. 5 rounds unless said: some
-# 15 minutes, and 10 GiB of memory. Ends with 1 when a bar is missed. On a machine that does something else meanwhile the figures mean nothing.
+# Measures transfers against `osseal serve`, beside the official Python SDKs, and writes docs/performance.md with its plot.
+# ROUNDS defaults to 5: about 15 minutes, and 10 GiB of memory. Exits with 1 if a limit is not met. The machine must be idle.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

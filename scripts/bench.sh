@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures crates/core and compares it with the cipher library and the checksum alone.
-# Exits 1 when a bar is missed. Several short rounds: a processor that changes its clock spoils one of them and not the verdict.
-#   scripts/bench.sh [ROUNDS]        odd, 5 when not given
+# Exits with 1 if a limit is not met. Several short rounds, so that a change of the processor's clock spoils one round only.
+#   scripts/bench.sh [ROUNDS]        odd, default 5
 set -eu
 cd "$(dirname "$0")/.."
 exec python3 - "${CARGO_TARGET_DIR:-target}/criterion" "${1:-5}" <<'PYTHON'
@@ -17,12 +17,12 @@ BENCH += ["--warm-up-time", "0.2", "--measurement-time", "0.5", "--quiet"]
 CTR = ("raw", "open", "crc64", "raw_then_crc64", "seal")
 SEALED = ("aws_lc_seal", "aws_lc_open", "crc64", "seal", "open", "seal_one_thread", "seal_two_threads")
 SEALED += ("open_one_thread", "open_two_threads")
-# Not there on other processors than x86-64.
+# On x86-64 only.
 RING = ("ring_seal", "ring_open")
 
 
 def library(figures, what):
-    """The faster of the two libraries, which is the one to be chosen."""
+    """The faster of the two libraries, which osseal chooses."""
     return min(figures[name] for name in (f"aws_lc_{what}", f"ring_{what}") if name in figures)
 
 
@@ -32,7 +32,7 @@ def at_least(bar):
 
 CTR_BARS = (
     ("opening: at least 90 % of the raw cipher", lambda f: f["raw"] / f["open"], at_least(0.9)),
-    # Sealing always sums. What the checksum costs alone is taken off to compare with the cipher.
+    # Sealing includes a checksum, whose own cost is subtracted for the comparison with the cipher.
     ("sealing less its checksum: at least 90 % of the raw cipher", lambda f: f["raw"] / (f["seal"] - f["crc64"]), at_least(0.9)),
     ("sealing: at most 1.1 times raw cipher and checksum", lambda f: f["seal"] / (f["raw"] + f["crc64"]), lambda ratio: ratio <= 1.1),
 )
@@ -42,7 +42,7 @@ CHUNK_BARS = (
     ("sealing by two threads: at least 1.8 times one", lambda f: 2 * f["seal_one_thread"] / f["seal_two_threads"], at_least(1.8)),
     ("opening by two threads: at least 1.8 times one", lambda f: 2 * f["open_one_thread"] / f["open_two_threads"], at_least(1.8)),
 )
-# The sum of a large slot follows when its chunks are sealed, and reads them from a slower cache.
+# The checksum of a large slot runs after its chunks are sealed, and reads them from a slower cache.
 SLOT_BARS = (
     ("opening: at least 90 % of raw AES-256-GCM", lambda f: library(f, "open") / f["open"], at_least(0.9)),
     ("sealing: at most 1.15 times raw AES-256-GCM and checksum", lambda f: f["seal"] / (library(f, "seal") + f["crc64"]), lambda ratio: ratio <= 1.15),
@@ -58,7 +58,7 @@ root = pathlib.Path(sys.argv[1])
 
 
 def figure(group, what):
-    """Nanoseconds of one run: the lowest tenth of the samples, so that whatever else the machine does counts little."""
+    """Nanoseconds of one run: the lowest tenth of the samples, which excludes most of the machine's other work."""
     samples = json.loads((root / group / what / "new" / "sample.json").read_text())
     times = sorted(time / count for time, count in zip(samples["times"], samples["iters"]))
     return times[len(times) // 10]
@@ -80,7 +80,7 @@ print()
 missed = 0
 for group, (_, _, bars) in GROUPS.items():
     for text, compare, holds in bars:
-        # Within a round, so that both sides ran at about the same clock.
+        # Compared within a round, in which both sides ran at about the same clock.
         ratio = statistics.median(compare(f) for f in rounds[group])
         verdict = "ok" if holds(ratio) else "MISSED"
         missed += verdict != "ok"

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ -n "$(git status --porcelain)" ]; then
-    echo 'fresh-clone: what is not committed is not tested' >&2
+    echo 'fresh-clone: uncommitted changes are not tested' >&2
 fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

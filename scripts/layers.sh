@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asserts the arrows of ARCHITECTURE.md: which of our crates each crate depends on, and what the lower layers must never pull in.
-# Tests may use more.
+# Asserts the arrows of ARCHITECTURE.md: the crates of the workspace that each crate depends on, packages that the lower layers
+# must not depend on, and the order of the wings inside each crate (wings.py). Tests may use more.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,8 +13,9 @@ osseal-server: osseal-wire
 osseal-cli: osseal osseal-server
 '
 
-# crate: what must not be built into it, however deep (build scripts may use what they like). I/O, async and TLS belong above core and wire; the server holds no keys.
-# ring brings getrandom for a generator that core may not call (crates/core/clippy.toml).
+# crate: packages that must not be compiled into it, directly or indirectly; build scripts are free. I/O, async and TLS belong
+# above core and wire; the server holds no keys. ring depends on getrandom for a generator that core may not call
+# (crates/core/clippy.toml).
 absent='
 osseal-core: osseal-wire tokio mio socket2 hyper reqwest rustls rand
 osseal-wire: osseal-core tokio mio socket2 hyper reqwest rustls getrandom rand
@@ -29,7 +30,7 @@ tree() {
         awk -v self="$crate" '$1 != self { print $1 }' | sort -u
 }
 
-# check_arrows TABLE: compares the table with the workspace, both ways, and that no crate is missing from it.
+# check_arrows TABLE: compares the table with the workspace in both directions, including the list of crates.
 check_arrows() {
     local table=$1 bad=0 crate want have
     have=$(cargo tree --locked --workspace --depth 0 --prefix none --format '{p}' | awk 'NF { print $1 }' | sort -u | xargs)
@@ -50,7 +51,7 @@ check_arrows() {
     return $bad
 }
 
-# check_absent TABLE: no tree holds what its line forbids.
+# check_absent TABLE: no dependency tree holds a package that its line forbids.
 check_absent() {
     local table=$1 bad=0 crate names name packages
     while IFS=: read -r crate names; do
@@ -66,17 +67,17 @@ check_absent() {
     return $bad
 }
 
-# must_fail WHAT COMMAND…: a control. A checker that accepts a wrong table checks nothing.
+# must_fail NAME COMMAND…: a control. Fails if the command accepts a wrong table.
 must_fail() {
-    local what=$1
+    local name=$1
     shift
     if "$@" >/dev/null; then
-        echo "layers: the control '$what' was not noticed"
+        echo "layers: the control '$name' was not noticed"
         return 1
     fi
 }
 
-# check_apart FOLDER: in the sources of the server, no file outside the module `kms` names it, but for the one line that declares it.
+# check_apart FOLDER: no source file of the server outside the module `kms` names it, except the line that declares it.
 check_apart() {
     local folder=$1 found
     found=$(grep -rnw kms "$folder" --include='*.rs' --exclude-dir=kms |

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: scripts/package.sh [--verify]
-# Packs every crate that may be published and asserts what the packages hold. `--verify` also compiles each package.
+# Packs every crate that may be published and asserts the contents of the packages. `--verify` also compiles each package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

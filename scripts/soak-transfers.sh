@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Usage: scripts/soak-transfers.sh [KILLS [MIB [SEED]]]
-# Downloads and uploads of both suites, killed with SIGKILL at instants spread over a run and run again: prints what was counted, and fails unless every one ends with
-# the object, and no position of an uploaded object's key stream has hidden two texts. 100 kills a suite of an object of 256 MiB unless said; the seed is drawn.
-# Before that, uploads whose sources and records change between attempts: 200 drawn histories.
+# Runs downloads and uploads of both suites, kills them with SIGKILL at instants spread over a run, and resumes them. Prints
+# counts, and fails unless every transfer completes with the right object and no position of an uploaded object's key stream
+# encrypted two different texts. Defaults: 100 kills per suite, an object of 256 MiB, a random seed.
+# Before that, uploads whose sources and records change between attempts: 200 random histories.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export OSSEAL_SOAK_KILLS=${1:-100} OSSEAL_SOAK_MIB=${2:-256} OSSEAL_SOAK_SEED=${3:-$((RANDOM * 32768 + RANDOM))}

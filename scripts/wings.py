@@ -144,7 +144,7 @@ def use_paths(tree, prefix=()):
 
 
 class Crate:
-    """The modules of a crate, what each binds by `use`, and the imports between its files."""
+    """The modules of a crate, the names that each binds by `use`, and the imports between its files."""
 
     def __init__(self, source):
         self.source = source
@@ -269,7 +269,7 @@ def only_pairs(component, edges):
 
 
 def check(name, source, order, limit, show_edges=False):
-    """Prints what is wrong in one crate, and returns how many faults it has."""
+    """Prints the faults of one crate and returns their number."""
     crate = Crate(source)
     edges = crate.edges()
     faults = []
@@ -358,7 +358,7 @@ PAIRS = {
 
 
 def run_sample(changes, order):
-    """How many faults a sample crate has, and what was printed."""
+    """The number of faults of a sample crate, and the printed lines."""
     import contextlib
     import io
 
