@@ -10,7 +10,8 @@ osseal-core:
 osseal-wire:
 osseal: osseal-core osseal-wire
 osseal-server: osseal-wire
-osseal-cli: osseal osseal-server
+osseal-conformance: osseal-wire
+osseal-cli: osseal osseal-conformance osseal-server
 '
 
 # crate: packages that must not be compiled into it, directly or indirectly; build scripts are free. I/O, async and TLS belong
@@ -20,6 +21,7 @@ absent='
 osseal-core: osseal-wire tokio mio socket2 hyper reqwest rustls rand
 osseal-wire: osseal-core tokio mio socket2 hyper reqwest rustls getrandom rand
 osseal-server: osseal osseal-core reqwest rustls
+osseal-conformance: osseal osseal-core osseal-server reqwest rustls
 '
 
 # tree CRATE EDGES [OPTION…]: the names of the packages below CRATE, one a line, on every platform.

@@ -11,7 +11,7 @@ mod secrets;
 
 use data_encoding::BASE64;
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use osseal_server::kms::faults as kms;
 
 use crate::child::Child;

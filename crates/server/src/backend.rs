@@ -14,12 +14,10 @@ mod upload;
 
 use std::{future::Future, ops::Range, pin::Pin, sync::Arc};
 
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use osseal_wire::oss::{Acl, Versioning};
 
-use crate::ingest::{BodyFailure, Incoming};
+use crate::body::ingest::{BodyFailure, Incoming};
 
 pub use attributes::Attributes;
 pub use object::{Kind, Marker, Meta, NewMarker, NewObject, Object, VersionId};
@@ -28,8 +26,7 @@ pub use upload::{NewPart, Part, Upload};
 /// What every method of a [`Backend`] gives back.
 pub type BackendFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;
 
-/// Stored bytes on their way out, in order. An error ends the stream.
-pub type ContentStream = BoxStream<'static, std::io::Result<Bytes>>;
+pub use crate::body::ContentStream;
 
 /// A place where buckets, objects and unfinished uploads live.
 ///

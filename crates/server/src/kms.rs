@@ -39,7 +39,7 @@ use std::future::Future;
 
 use tokio::net::TcpListener;
 
-pub use file::{OpenError, SaveError};
+pub use file::OpenError;
 pub use service::{KmsService, KmsServiceBuilder};
 
 /// Serves HTTP/1.1 until `shutdown` is done, as [`crate::serve()`] does.
@@ -51,5 +51,5 @@ pub async fn serve(
     service: KmsService,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    crate::serve::listen(listener, move |request| service.call(request), shutdown).await
+    crate::body::listen::listen(listener, move |request| service.call(request), shutdown).await
 }

@@ -11,8 +11,7 @@
 //! | [`quirks`] | behaviour on which the vendor's sources leave a choice |
 //! | [`backend`] | where bytes are kept: [`backend::memory`], [`backend::disk`] |
 //! | [`ledger`] | what every body ever received looked like |
-//! | [`faults`] | the network and the service at their worst, on order |
-//! | [`conformance`] | what the service documents, asked of any endpoint |
+//! | [`fault`] | the network and the service at their worst, on demand |
 //! | [`kms`] | a key service, apart from all of the above |
 //!
 //! ```
@@ -26,37 +25,19 @@
 //! # });
 //! ```
 
-mod access;
-mod append;
 pub mod backend;
 pub mod body;
-mod bucket_info;
-mod buckets;
-pub mod conformance;
-mod copy;
-pub mod cse_rules;
-pub mod faults;
-mod faulty;
-mod incoming;
-mod ingest;
+pub mod fault;
 pub mod kms;
 pub mod ledger;
-mod listing;
-mod multipart;
-mod objects;
-mod orders;
-mod part_copy;
-mod properties;
-pub mod quirks;
-mod random;
-mod refusal;
-mod serve;
+mod ops;
+mod rules;
 pub mod service;
-mod symlink;
-mod versions;
 
-pub use body::{Body, BoxError};
-pub use ingest::{BodyFailure, Facts, Incoming};
+pub use body::ingest::{BodyFailure, Facts, Incoming};
+pub use body::{Body, BoxError, Closed};
 pub use osseal_wire::oss::Operation;
-pub use serve::serve;
-pub use service::{Closed, Service, ServiceBuilder};
+pub use rules::clock::Clock;
+pub use rules::{cse_rules, quirks};
+pub use service::listener::serve;
+pub use service::{Service, ServiceBuilder};

@@ -6,97 +6,35 @@
 //! ```
 
 mod builder;
+pub(crate) mod listener;
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use osseal_wire::oss::reply::{PutReply, REQUEST_ID};
+use osseal_wire::oss::reply::REQUEST_ID;
 use osseal_wire::oss::request::Call;
-use osseal_wire::oss::xml::MAX_DOCUMENT;
-use osseal_wire::oss::{BodyKind, CopyReply, Credentials, Hosts, Request, ServiceError, http_date};
+use osseal_wire::oss::{BodyKind, Hosts, Operation, Request, ServiceError, http_date};
 
 use crate::backend::memory::Memory;
-use crate::backend::{Backend, BackendError, Place};
-use crate::body::{self, Body, BoxError};
-use crate::cse_rules::{self, Declared};
-use crate::faults::Faults;
-use crate::faulty::{self, Plan};
-use crate::ingest::{BodyFailure, Incoming};
-use crate::ledger::Ledger;
-use crate::quirks::Quirks;
-use crate::versions::marked;
-use crate::{Operation, random, refusal};
+use crate::backend::{BackendError, Place};
+use crate::body::ingest::{BodyFailure, Incoming};
+use crate::body::{Body, BoxError, Closed, collect};
+use crate::fault::apply::{self, Plan};
+use crate::ops::state::{Answer, Inner, Outcome, refusal_of};
+use crate::rules::quirks::Quirks;
+use crate::rules::{error_reply, random};
 
 pub use builder::ServiceBuilder;
 
-/// What time it is.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
 /// An object store. Clones share it.
 #[derive(Clone)]
-pub struct Service(Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) region: String,
-    pub(crate) quirks: Quirks,
-    /// `None` lets everybody in.
-    pub(crate) credentials: Option<Vec<Credentials>>,
-    pub(crate) hosts: Hosts,
-    pub(crate) clock: Clock,
-    pub(crate) ledger: Option<Ledger>,
-    faults: Option<Faults>,
-}
-
-/// The connection ends without a reply, or with half of one: a fault on order, or a client that went away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the connection was closed")]
-pub struct Closed;
-
-/// A reply before the headers that all replies have.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Body,
-}
-
-/// How an operation ends.
-pub(crate) type Outcome = Result<Answer, ServiceError>;
-
-impl Answer {
-    pub(crate) fn empty(status: StatusCode) -> Answer {
-        Answer { status, headers: HeaderMap::new(), body: body::empty() }
-    }
-
-    pub(crate) fn xml(document: String) -> Answer {
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-        headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(document.len()));
-        Answer { status: StatusCode::OK, headers, body: body::full(document) }
-    }
-
-    pub(crate) fn stored(reply: &PutReply) -> Outcome {
-        Answer::empty(StatusCode::OK).with(reply)
-    }
-
-    /// Adds what a reply says about something that was stored.
-    pub(crate) fn with(mut self, reply: &PutReply) -> Outcome {
-        self.headers.extend(reply.to_headers().map_err(|_| refusal::internal())?);
-        Ok(self)
-    }
-
-    /// Adds what a reply says about versions that were copied.
-    pub(crate) fn copied(mut self, reply: &CopyReply) -> Outcome {
-        self.headers.extend(reply.to_headers().map_err(|_| refusal::internal())?);
-        Ok(self)
-    }
-}
+pub struct Service(pub(crate) Arc<Inner>);
 
 impl Service {
     /// A service in memory that lets nobody in until [`ServiceBuilder::credentials`] says who.
@@ -126,12 +64,6 @@ impl Service {
 }
 
 impl Inner {
-    pub(crate) fn now(&self) -> Timestamp {
-        let now = (self.clock)();
-        // Records keep whole milliseconds.
-        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
-    }
-
     async fn answer(&self, head: Parts, mut body: Body) -> Result<Response<Body>, Closed> {
         let request_id = random::request_id();
         let carries_document = Request::operation(&head, &self.hosts)
@@ -140,7 +72,7 @@ impl Inner {
         let request = match &document {
             None => Request::from_http(&head, &self.hosts, b""),
             Some(Some(document)) => Request::from_http(&head, &self.hosts, document),
-            Some(None) => Err(refusal::too_large()),
+            Some(None) => Err(error_reply::too_large()),
         };
         let operation = request.as_ref().ok().map(|request| request.call.operation());
         let key = request.as_ref().ok().and_then(|request| request.key.as_deref());
@@ -158,7 +90,7 @@ impl Inner {
         let mut response = Response::new(answer.body);
         (*response.status_mut(), *response.headers_mut()) = (answer.status, answer.headers);
         self.sign_off(response.headers_mut(), &request_id);
-        faulty::after(response, &plan)
+        apply::after(response, &plan)
     }
 
     /// Checks the signature, then does what is asked. Bodies of refused requests are read all the same, for the ledger.
@@ -182,7 +114,7 @@ impl Inner {
             let measured =
                 head.headers.contains_key("content-length") || head.headers.contains_key("transfer-encoding");
             if !measured {
-                return Ok(Err(refusal::missing_length()));
+                return Ok(Err(error_reply::missing_length()));
             }
             let mut incoming = self.incoming(&request, body, plan.stop_reading()).await;
             let outcome = self.store(&request, &mut incoming).await;
@@ -205,7 +137,7 @@ impl Inner {
             Call::PutObject(put) => self.put_object(place, put, incoming).await,
             Call::UploadPart(part) => self.upload_part(place, part, incoming).await,
             Call::AppendObject(append) => self.append_object(place, append, incoming).await,
-            _ => Err(BackendError::Body(refusal::internal().into())),
+            _ => Err(BackendError::Body(error_reply::internal().into())),
         }
     }
 
@@ -214,7 +146,7 @@ impl Inner {
         match (bucket, key) {
             (None, _) => match request.call {
                 Call::ListBuckets(list) => self.list_buckets(&list).await,
-                _ => Err(refusal::internal()),
+                _ => Err(error_reply::internal()),
             },
             (Some(bucket), None) => match request.call {
                 Call::PutBucket(put) => self.put_bucket(bucket, &put).await,
@@ -230,7 +162,7 @@ impl Inner {
                 Call::GetBucketInfo => self.bucket_info(bucket).await,
                 Call::GetBucketLocation => self.bucket_location(bucket).await,
                 Call::GetBucketStat => self.bucket_stat(bucket).await,
-                _ => Err(refusal::internal()),
+                _ => Err(error_reply::internal()),
             },
             (Some(bucket), Some(key)) => {
                 let place = Place { bucket, key };
@@ -263,7 +195,7 @@ impl Inner {
             Call::GetObjectAcl { version_id } => self.object_acl(place, version_id.as_deref()).await,
             Call::PutSymlink(put) => self.put_symlink(place, &put).await,
             Call::GetSymlink { version_id } => self.symlink(place, version_id.as_deref()).await,
-            _ => Err(refusal::internal()),
+            _ => Err(error_reply::internal()),
         }
     }
 
@@ -277,45 +209,6 @@ impl Inner {
         set("date", &http_date((self.clock)()));
         set(REQUEST_ID, request_id);
     }
-}
-
-/// Headers of the encryption family that a set of pairs declares.
-pub(crate) fn declared(pairs: &[(String, Vec<u8>)]) -> Declared<'_> {
-    cse_rules::Declared::of(pairs.iter().map(|(name, value)| (name.as_str(), value.as_slice())))
-}
-
-/// The service's words for what a backend says.
-pub(crate) fn refusal_of(error: BackendError) -> ServiceError {
-    match error {
-        BackendError::NoSuchBucket => refusal::no_such_bucket(),
-        BackendError::BucketNotEmpty => refusal::bucket_not_empty(),
-        BackendError::NoSuchKey => refusal::no_such_key(),
-        BackendError::NoSuchVersion => refusal::no_such_version(),
-        BackendError::Deleted { marker } => marked(refusal::no_such_key(), marker.as_str()),
-        BackendError::IsMarker { marker } => marked(refusal::is_marker(), marker.as_str()),
-        BackendError::NoSuchUpload => refusal::no_such_upload(),
-        BackendError::Exists => refusal::exists(),
-        BackendError::Changed => refusal::invalid_part(),
-        BackendError::Body(BodyFailure::Refused(refusal)) => refusal,
-        BackendError::Body(BodyFailure::Lost) => refusal::incomplete_body(),
-        BackendError::Damaged { .. } | BackendError::Io { .. } => {
-            tracing::error!(%error, "the backend failed");
-            refusal::internal()
-        }
-    }
-}
-
-/// Reads a document; the inner `None` is one that is too large.
-pub(crate) async fn collect(body: &mut Body) -> Result<Option<Bytes>, Closed> {
-    let mut document = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let data = frame.map_err(|_| Closed)?.into_data().unwrap_or_default();
-        if document.len() + data.len() > MAX_DOCUMENT {
-            return Ok(None);
-        }
-        document.extend_from_slice(&data);
-    }
-    Ok(Some(document.freeze()))
 }
 
 /// A refusal as a reply: a document or, in answer to HEAD, a header.

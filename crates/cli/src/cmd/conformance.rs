@@ -2,7 +2,7 @@
 
 use osseal::Endpoint;
 use osseal::transport::{Https, Transport};
-use osseal_server::conformance::{self, Finding, NotRun, Report, Target, Verdict};
+use osseal_conformance::{self as conformance, Finding, NotRun, Report, Target, Verdict};
 use serde_json::json;
 
 use crate::args::Conformance;

@@ -1,7 +1,7 @@
 //! `conformance`: over real HTTP, against a store that conforms and against one that does not.
 
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use serde_json::Value;
 
 use crate::support::{Home, ID, SECRET, Store};
@@ -29,7 +29,7 @@ fn a_store_that_conforms_passes_every_case() {
     let (summary, findings) = lines.split_last().unwrap();
     assert!(findings.iter().all(|finding| finding["verdict"] == "passed"), "{findings:?}");
     assert_eq!(summary["summary"]["passed"], findings.len());
-    assert_eq!(findings.len(), osseal_server::conformance::cases().count());
+    assert_eq!(findings.len(), osseal_conformance::cases().count());
     assert!(store.was_empty(), "it cleans up");
 }
 
@@ -77,6 +77,6 @@ fn an_interrupted_run_cleans_up() {
 #[test]
 fn cases_are_listed() {
     let text = Home::new().run(&["conformance", "--list"]).text();
-    assert_eq!(text.lines().count(), osseal_server::conformance::cases().count());
+    assert_eq!(text.lines().count(), osseal_conformance::cases().count());
     assert!(text.starts_with("object/round-trip: What is stored comes back"));
 }

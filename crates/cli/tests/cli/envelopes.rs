@@ -1,7 +1,7 @@
 //! Objects that cannot be opened: four reasons, four texts, each with something to do.
 
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use crate::support::{Home, Store, ramp};
 

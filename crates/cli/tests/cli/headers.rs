@@ -1,7 +1,7 @@
 //! What is kept in the clear beside an object: `cp --meta …`, `set-meta`, `stat`; and `stat --verify`.
 
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{Home, Store, ramp};

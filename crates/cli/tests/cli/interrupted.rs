@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::time::Duration;
 
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use crate::support::{Home, Store, finish, ramp, signal, until};
 

@@ -14,7 +14,7 @@ use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use futures_util::FutureExt;
 use osseal::{AesKey, UnwrapKey, UnwrapRequest};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use crate::support::{Home, Store, finish, ramp, signal, until};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use serde_json::Value;
 
 use crate::support::{Home, Store, ramp, until};

@@ -2,7 +2,7 @@
 
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use osseal::Credentials;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use osseal_server::kms::faults as kms;
 
 use crate::kms::KeyService;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use http_body_util::BodyExt;
 use osseal::Credentials;
 use osseal_server::backend::memory::Memory;
-use osseal_server::faults::Faults;
+use osseal_server::fault::Faults;
 use osseal_server::ledger::Ledger;
 use osseal_server::quirks::{Etag, Quirks};
 use osseal_server::{Service, ServiceBuilder};

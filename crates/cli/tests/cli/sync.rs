@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{Ended, Home, Store, finish, ramp, signal, until};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use crate::support::{PART, World, ramp};
 use osseal::{Error, ErrorKind, GetOptions, PartialFile, PutOptions, StateDir, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use tempfile::TempDir;
 
 const PARTS: u64 = 8;

@@ -9,7 +9,7 @@ use osseal::{
     Store,
 };
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use osseal_server::ledger::Ledger;
 
 const BIG: u64 = 4 * PART + 33;

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, StreamBody};
 use osseal::transport::{Body, BoxError, InProcess, Throttled, Transport};
 use osseal::{EncryptedBucket, ErrorKind, GetOptions, PutOptions, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use tokio::time::{Instant, sleep};
 
 const KIB: u64 = 1 << 10;

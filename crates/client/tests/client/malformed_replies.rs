@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use osseal::{EncryptedBucket, Error, ErrorKind, GetOptions, HeadOptions, ListOptions, PutOptions};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 const SIZE: u64 = 10_000;
 const BIG: u64 = 3 * PART;

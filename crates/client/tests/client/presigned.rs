@@ -11,7 +11,7 @@ use osseal::{
     StoreBuilder, Suite,
 };
 use osseal_server::Operation;
-use osseal_server::faults::Action;
+use osseal_server::fault::Action;
 
 const VERSIONS: [SignatureVersion; 2] = [SignatureVersion::V1, SignatureVersion::V4];
 

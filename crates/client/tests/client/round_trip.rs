@@ -9,7 +9,7 @@ use osseal::{
     ListOptions, ObjectHeaders, PutBody, PutOptions, RsaKey, RsaPadding, Store, Suite, WrapAlgorithm,
 };
 use osseal_server::Operation;
-use osseal_server::faults::Action;
+use osseal_server::fault::Action;
 use osseal_wire::oss::Crc64;
 use osseal_wire::oss::request::GetObject;
 use proptest::prelude::*;

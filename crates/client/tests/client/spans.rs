@@ -11,7 +11,7 @@ use osseal::{
     PutOptions, Suite, WriteAt,
 };
 use osseal_server::Operation;
-use osseal_server::faults::Action;
+use osseal_server::fault::Action;
 use osseal_server::kms::faults as kms_faults;
 use osseal_wire::oss::Metadata;
 use osseal_wire::oss::request::{Call, GetObject, PutObject};

@@ -12,7 +12,7 @@ use osseal::{
     AesKey, Credentials, EncryptedBucket, EncryptedBucketBuilder, Endpoint, Keyring, MaterialDescription,
     NamedKey, RetryPolicy, Store, StoreBuilder, Suite,
 };
-use osseal_server::faults::{Action, Fault, Faults};
+use osseal_server::fault::{Action, Fault, Faults};
 use osseal_server::ledger::Ledger;
 use osseal_server::quirks::Quirks;
 use osseal_server::{Operation, Service};

@@ -13,7 +13,7 @@ use osseal::{
     UnfinishedUpload, UploadedParts,
 };
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use osseal_wire::oss::Call;
 use osseal_wire::oss::request::PutObject;
 use osseal_wire::oss::xml::InitiateResult;

@@ -18,7 +18,7 @@ use osseal::{
     Store, Suite,
 };
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use osseal_wire::oss::Call;
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@ use osseal::{
     ListOptions, ListVersionsOptions, PutOptions, Versioning,
 };
 use osseal_server::Operation;
-use osseal_server::faults::Action;
+use osseal_server::fault::Action;
 
 async fn versioned() -> World {
     let world = World::new().await;

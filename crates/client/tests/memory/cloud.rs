@@ -13,7 +13,7 @@ use osseal::{
 use osseal_core::Envelope;
 use osseal_server::Service;
 use osseal_server::backend::memory::Memory;
-use osseal_server::faults::Faults;
+use osseal_server::fault::Faults;
 use osseal_server::kms::KmsService;
 use osseal_server::kms::faults as kms;
 use tempfile::TempDir;

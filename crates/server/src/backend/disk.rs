@@ -49,7 +49,7 @@ use super::{
     Backend, BackendError, BackendFuture, Bucket, Cursor, Listed, ListedVersion, NewMarker, NewObject,
     NewPart, Object, Opened, Overwrite, Part, Place, Removed, Upload, VersionCursor, history::Entry,
 };
-use crate::ingest::Incoming;
+use crate::body::ingest::Incoming;
 
 pub use self::load::OpenError;
 

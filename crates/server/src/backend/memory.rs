@@ -15,7 +15,7 @@ use super::{
     history::Entry,
     index::{Change, Index, Pending, Shelf},
 };
-use crate::ingest::{Facts, Incoming};
+use crate::body::ingest::{Facts, Incoming};
 
 pub use self::content::Pattern;
 

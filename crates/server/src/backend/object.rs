@@ -6,7 +6,7 @@ use osseal_wire::oss::versions::NULL_VERSION;
 use serde::{Deserialize, Serialize};
 
 use super::{Attributes, record};
-use crate::ingest::Facts;
+use crate::body::ingest::Facts;
 
 /// Names a version of a key: `null` for the one that is written where no versions are kept, else unlike every other. Opaque.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Attributes, Meta, record};
-use crate::ingest::Facts;
+use crate::body::ingest::Facts;
 
 /// An unfinished multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::orders;
+use crate::fault::schedule;
 
 /// Orders and counters. Clones share them.
-pub type Faults = orders::Faults<Operation, Action>;
+pub type Faults = schedule::Faults<Operation, Action>;
 
 /// An [`Action`] and the calls it hits: by default the next one, whatever it is.
-pub type Fault = orders::Fault<Operation, Action>;
+pub type Fault = schedule::Fault<Operation, Action>;
 
 /// One kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

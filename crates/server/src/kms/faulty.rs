@@ -5,7 +5,7 @@ use osseal_wire::kms::KmsError;
 use serde_json::{Map, Value};
 
 use super::faults::{Action, Faults, Operation};
-use crate::Closed;
+use crate::body::Closed;
 
 /// What is sent.
 pub(super) struct Answer {

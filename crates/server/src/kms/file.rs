@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::Keys;
+use super::keys::{Keys, SaveError};
 
 /// Says which layout the file has.
 const FORMAT: &str = "osseal-kms-1";
@@ -21,15 +21,6 @@ pub enum OpenError {
     /// It is something else.
     #[error("{} is not a file of keys that was written here; name another, or remove it together with what its keys encrypt", .0.display())]
     Damaged(PathBuf),
-}
-
-/// Why the file of the keys cannot be written.
-#[derive(Debug, thiserror::Error)]
-#[error("{} cannot be written", .path.display())]
-pub struct SaveError {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
 }
 
 #[derive(Deserialize)]

@@ -1,16 +1,27 @@
 //! Keys, their versions, their aliases.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use osseal_wire::kms::{Alias, KeyId, KeyMetadata};
 use serde::{Deserialize, Serialize};
 
-use super::file::SaveError;
-use crate::random;
+use crate::rules::random;
+
+/// The key file cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be written", .path.display())]
+pub struct SaveError {
+    pub(super) path: PathBuf,
+    #[source]
+    pub(super) source: io::Error,
+}
 
 /// Characters of a version's identifier.
 pub(super) const VERSION_ID: usize = 36;
+
 /// The account that everything belongs to.
 const ACCOUNT: &str = "1000000000000001";
 

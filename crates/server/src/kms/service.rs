@@ -28,9 +28,10 @@ use super::faults::{Faults, Operation};
 use super::faulty::{self, Answer};
 use super::file::{self, OpenError};
 use super::keys::{Key, KeyChangeError, KeyState, Keys, Version};
+use crate::body::Closed;
 use crate::body::{self, Body, BoxError};
-use crate::service::Clock;
-use crate::{Closed, random};
+use crate::rules::clock::Clock;
+use crate::rules::random;
 
 /// A key service. Clones share it.
 #[derive(Clone)]

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use osseal_wire::oss::{Credentials, Hosts};
 
-use super::{Clock, Inner, Service};
 use crate::backend::Backend;
 use crate::backend::disk::{Disk, OpenError};
 use crate::backend::memory::Memory;
-use crate::faults::Faults;
+use crate::fault::Faults;
 use crate::ledger::Ledger;
-use crate::quirks::Quirks;
+use crate::ops::state::Inner;
+use crate::rules::clock::Clock;
+use crate::rules::quirks::Quirks;
+use crate::service::Service;
 
 /// Puts a [`Service`] together.
 pub struct ServiceBuilder {

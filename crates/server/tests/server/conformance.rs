@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::support::Store;
 use http::{HeaderName, Request, Response};
-use osseal_server::conformance::{self, Limits, NotRun, Report, Target, Verdict};
-use osseal_server::faults::{Action, Fault, Faults};
+use osseal_conformance::{self as conformance, Limits, NotRun, Report, Target, Verdict};
+use osseal_server::fault::{Action, Fault, Faults};
 use osseal_server::quirks::{Etag, Quirks};
 use osseal_server::{Body, Closed, Operation, Service, ServiceBuilder, body};
 use osseal_wire::oss::{Credentials, Endpoint};

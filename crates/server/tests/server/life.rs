@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::support::{Store, ramp};
 use http_body_util::BodyExt;
 use osseal_server::backend::disk::OpenError;
-use osseal_server::faults::{Action, Fault, Faults};
+use osseal_server::fault::{Action, Fault, Faults};
 use osseal_server::ledger::{Ledger, conflicts};
 use osseal_server::{Operation, Service, body};
 use osseal_wire::oss::request::GetObject;

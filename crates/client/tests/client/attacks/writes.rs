@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use osseal::{ByteRange, GetOptions, PutBody, PutOptions};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use osseal_wire::oss::request::PutObject;
 use osseal_wire::oss::{Call, Metadata};
 use proptest::strategy::{Strategy, ValueTree};

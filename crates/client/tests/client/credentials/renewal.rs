@@ -18,7 +18,7 @@ use osseal::transport::{Body, BoxError, InProcess};
 use osseal::{
     Credentials, EncryptedBucket, Endpoint, ErrorKind, GetOptions, PresignOptions, PutBody, PutOptions, Store,
 };
-use osseal_server::faults::Faults;
+use osseal_server::fault::Faults;
 use osseal_server::ledger::Ledger;
 use osseal_server::{Operation, Service};
 use tokio::time::{Instant, advance, sleep};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use osseal::{ErrorKind, GetOptions, PutOptions, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use super::{at_places, in_order, part, stored};
 use crate::support::{World, ramp};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use osseal::{ErrorKind, GetOptions, Suite, WriteAt};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use super::{at_places, in_order, part, stored};
 use crate::support::{PART, ramp};

@@ -12,7 +12,7 @@ use osseal::{
     SignatureVersion, Suite,
 };
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use super::transfers::{SMALL, bucket, is_stored, part_plain, uploads};
 use crate::support::{World, ramp};

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use osseal::transport::{Body, Https, Transport, TransportError};
 use osseal::{Endpoint, ErrorKind, PutOptions, RetryPolicy, Store, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use osseal_server::quirks::{Etag, Quirks};
 
 use super::transfers::{SMALL, bucket, is_stored, part_plain, uploads};

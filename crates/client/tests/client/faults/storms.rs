@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use osseal::transport::{Body, InProcess};
 use osseal::{Error, ErrorKind, GetOptions, PutOptions, RetryPolicy, Store, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use tokio::time::Instant;
 
 use super::transfers::{SMALL, bucket, part_plain, uploads};

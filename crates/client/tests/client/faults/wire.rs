@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use osseal::transport::Https;
 use osseal::{Endpoint, RetryPolicy, Store};
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;

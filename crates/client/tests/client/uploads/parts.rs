@@ -212,8 +212,8 @@ async fn progress_counts_each_byte_once() {
         let progress: osseal::Progress = Arc::new(move |bytes| sink.lock().unwrap().push(bytes));
         let options = PutOptions { progress: Some(progress), ..PutOptions::default() };
         // The upload is forgotten under the third part, and begins again.
-        let fault = osseal_server::faults::Action::refuse(404, "NoSuchUpload");
-        world.faults.inject(osseal_server::faults::Fault::new(fault).on(Operation::UploadPart).skip(2));
+        let fault = osseal_server::fault::Action::refuse(404, "NoSuchUpload");
+        world.faults.inject(osseal_server::fault::Fault::new(fault).on(Operation::UploadPart).skip(2));
         let (bucket, _, _) = watched(&world, Duration::ZERO, |builder| builder.jobs(NonZeroU16::MIN));
         bucket.put("k", ramp(size), options).await.unwrap();
         assert_eq!(told.lock().unwrap().iter().sum::<u64>(), size);

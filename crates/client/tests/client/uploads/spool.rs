@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use osseal::{EncryptedBucket, ErrorKind, GetOptions, PutBody, PutOptions, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use super::parts::watched;
 use super::{part_plain, part_stored};

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use osseal::{GetOptions, PutOptions, StateDir, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use super::{Bench, GOES_ON_AFTER_THREE, STARTS_OVER};
 use crate::support::{PART, ramp};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use osseal::{ObjectHeaders, PutOptions, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use super::{Bench, PARTS, STARTS_OVER, Took};
 use crate::support;

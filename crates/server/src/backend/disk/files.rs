@@ -18,7 +18,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::super::{BackendError, ContentStream};
-use crate::random;
+use crate::rules::random;
 
 /// First word of every record. A reader refuses what it does not know.
 const RECORD: &str = "osseal-record-1";

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use crate::backend::ContentStream;
-use crate::ingest::{BodyFailure, Incoming};
+use crate::body::ingest::{BodyFailure, Incoming};
 use osseal_wire::oss::Crc64;
 
 /// Chunks below this size are copied out of the buffers they arrived in, which may be far larger.
