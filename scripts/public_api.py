@@ -135,6 +135,9 @@ class Listing:
             return
         home = self.crate.defining_module(absolute)
         name = absolute[-1]
+        if home is None:
+            self.lines.add(f"pub use {'::'.join(target)} as {path}::{bound}")
+            return
         for attributes, header, body in self.parsed.get(home, []):
             found = ITEM.match(header)
             if found and found.group("kind") not in ("use", "impl") and found.group("name") == name:

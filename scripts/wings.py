@@ -152,6 +152,7 @@ class Crate:
         self.text = {}
         self.bound = defaultdict(dict)  # module path -> name -> (absolute path, is it public)
         self.globs = defaultdict(list)
+        self.external = defaultdict(set)  # module path -> names bound to items of other crates
         skipped = set()
         for file in sorted(source.rglob("*.rs")):
             parts = file.relative_to(source).with_suffix("").parts
@@ -172,6 +173,8 @@ class Crate:
                             self.globs[module].append(absolute[:-1])
                         elif name != "_":
                             self.bound[module][name] = absolute
+                    else:
+                        self.external[module].add(name)
 
     def absolute(self, module, path):
         """The path from the root of the crate, or None for another crate."""
@@ -187,7 +190,7 @@ class Crate:
         return module + path if module + path[:1] in self.modules else None
 
     def defining_module(self, path, seen=()):
-        """The module whose file defines the item at an absolute path; follows re-exports."""
+        """The module whose file defines the item at an absolute path; None for an item of another crate."""
         module = ()
         for position, name in enumerate(path):
             rest = path[position + 1 :]
@@ -199,6 +202,8 @@ class Crate:
             seen += ((module, name),)
             if name in self.bound[module]:
                 return self.defining_module(self.bound[module][name] + rest, seen)
+            if name in self.external[module]:
+                return None
             if not self.defines(module, name):
                 for glob in self.globs[module]:
                     if self.defines(glob, name) or name in self.bound[glob]:
@@ -316,8 +321,8 @@ def check(name, source, order, limit, show_edges=False):
 
 
 SAMPLE = {
-    "lib.rs": "mod upper;\nmod lower;\npub use lower::deep::Item;\n",
-    "upper.rs": "use crate::Item;\nmod near;\nuse super::lower::{self, deep::{Other as Alias}};\n"
+    "lib.rs": "mod upper;\nmod lower;\npub use lower::deep::Item;\npub use other_crate::Foreign;\n",
+    "upper.rs": "use crate::{Foreign, Item};\nmod near;\nuse super::lower::{self, deep::{Other as Alias}};\n"
     "fn f() { near::go(); let _ = \"crate::none::Here\"; } // crate::none::There\n",
     "upper/near.rs": "pub(in crate::upper) fn go() {}\n#[cfg(test)]\nmod tests {\n    use crate::lower::deep::Item;\n}\n",
     "lower.rs": "pub mod deep;\n#[cfg(test)]\nuse crate::upper::Thing;\nfn f(_: &'static str) -> char { '{' }\n",
