@@ -24,7 +24,7 @@ fi
 
 check --package osseal-core --no-default-features
 check --package osseal-core --no-default-features --features ring
-for package in osseal-core osseal-wire osseal osseal-server; do
+for package in osseal-core osseal-wire osseal osseal-server osseal-conformance; do
     check --package "$package" --lib
 done
 

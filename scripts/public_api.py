@@ -19,7 +19,7 @@ from pathlib import Path
 
 from wings import Crate, use_paths
 
-CRATES = {"core": "osseal_core", "wire": "osseal_wire", "client": "osseal", "server": "osseal_server"}
+CRATES = {"core": "osseal_core", "wire": "osseal_wire", "client": "osseal", "server": "osseal_server", "conformance": "osseal_conformance"}
 
 ITEM = re.compile(
     r"^(?P<pub>pub(?:\s*\([^)]*\))?\s+)?(?:default\s+)?(?P<kind>(?:const\s+)?(?:async\s+)?(?:unsafe\s+)?fn|struct|enum|trait|"

@@ -27,7 +27,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-# Wings of each crate from the top down.
+# Wings of each crate from the top down. None: a flat crate without wings, of which only circles are counted.
 WINGS = {
     "client": [
         "bucket",
@@ -66,11 +66,12 @@ WINGS = {
     ],
     "server": ["service kms", "ops", "fault", "backend", "body", "rules", "ledger"],
     "wire": ["kms session_credentials sts", "rpc", "acs3", "oss"],
+    "conformance": None,
 }
 # Crates whose files have not reached their wings: faults are printed and do not fail the check.
-PENDING = {"client", "cli", "core", "server"}
+PENDING = {"client", "cli", "core"}
 # Highest number of circles of files.
-CIRCLES = {"client": 0, "cli": 0, "core": 2, "server": 2, "wire": 2}
+CIRCLES = {"client": 0, "cli": 0, "core": 2, "server": 2, "wire": 2, "conformance": 2}
 
 LITERAL = re.compile(
     r"""
