@@ -8,7 +8,7 @@ mod origin;
 pub(crate) mod parallel;
 pub(crate) mod partial_file;
 pub(crate) mod presigned;
-mod resume_record;
+pub(crate) mod resume_record;
 mod stored_range;
 mod unordered;
 pub(crate) mod verify;

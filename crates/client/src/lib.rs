@@ -4,6 +4,8 @@ mod bucket;
 pub mod credentials;
 mod download;
 mod error;
+#[cfg(all(test, unix))]
+mod golden;
 pub mod kms;
 mod object;
 mod runtime;

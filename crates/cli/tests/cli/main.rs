@@ -7,6 +7,7 @@ mod conformance;
 mod credentials;
 mod demo;
 mod envelopes;
+mod golden;
 mod headers;
 mod interrupted;
 mod key_files;

@@ -20,43 +20,43 @@ const READ_BACK_BYTES: usize = 1 << 20;
 /// The content of the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DownloadCheckpoint {
-    pub(super) object: Identity,
+pub(crate) struct DownloadCheckpoint {
+    pub(crate) object: Identity,
     /// Plaintext bytes that the file is to have.
-    pub(super) range: Range<u64>,
-    pub(super) device: u64,
-    pub(super) inode: u64,
-    pub(super) done: Vec<CompletedRange>,
+    pub(crate) range: Range<u64>,
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) done: Vec<CompletedRange>,
 }
 
 /// Which object the bytes are of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Identity {
-    pub(super) host: String,
-    pub(super) bucket: String,
-    pub(super) key: String,
-    pub(super) version_id: Option<String>,
-    pub(super) etag: String,
-    pub(super) stored_size: u64,
+pub(crate) struct Identity {
+    pub(crate) host: String,
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) version_id: Option<String>,
+    pub(crate) etag: String,
+    pub(crate) stored_size: u64,
     /// SHA-256 of the wrapped data key, which differs for every object. `None` without encryption.
-    pub(super) data_key: Option<String>,
+    pub(crate) data_key: Option<String>,
 }
 
 /// A stretch that was on the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CompletedRange {
-    pub(super) plain: Range<u64>,
+pub(crate) struct CompletedRange {
+    pub(crate) plain: Range<u64>,
     /// Of its stored bytes.
-    pub(super) crc64: u64,
+    pub(crate) crc64: u64,
     /// Of its plaintext.
-    pub(super) sha256: String,
+    pub(crate) sha256: String,
 }
 
 impl Identity {
     /// `None` for a presigned URL, which need not say which object it names.
-    pub(super) fn of(object: &Snapshot) -> Option<Identity> {
+    pub(crate) fn of(object: &Snapshot) -> Option<Identity> {
         let Origin::Key { key, version_id } = object.origin() else { return None };
         let (bucket, described) = (object.bucket(), object.described());
         Some(Identity {
@@ -75,7 +75,7 @@ impl Identity {
 
 impl DownloadCheckpoint {
     /// Whether the stretches are in order, inside the range, and begin and end where pieces may.
-    pub(super) fn is_sound(&self, download: &Download) -> bool {
+    pub(crate) fn is_sound(&self, download: &Download) -> bool {
         let unit = download.object.described().layout().plain_unit();
         let is_bound = |at: u64| at == self.range.start || at == self.range.end || at.is_multiple_of(unit);
         let mut at = self.range.start;
@@ -86,7 +86,7 @@ impl DownloadCheckpoint {
         })
     }
 
-    pub(super) fn add(&mut self, stretch: WrittenRange) {
+    pub(crate) fn add(&mut self, stretch: WrittenRange) {
         let sha256 = stretch.sha256.map(|digest| HEXLOWER.encode(&digest)).unwrap_or_default();
         let done = CompletedRange { plain: stretch.plain, crc64: stretch.crc64, sha256 };
         let at = self.done.partition_point(|other| other.plain.start < done.plain.start);
@@ -96,7 +96,7 @@ impl DownloadCheckpoint {
 
 impl CompletedRange {
     /// Whether the file has the bytes that were recorded.
-    pub(super) fn is_on(&self, file: &File, base: u64) -> bool {
+    pub(crate) fn is_on(&self, file: &File, base: u64) -> bool {
         let mut digest = Context::new(&SHA256);
         let mut buffer = vec![0; READ_BACK_BYTES];
         let mut at = self.plain.start;
@@ -113,7 +113,7 @@ impl CompletedRange {
 }
 
 /// The smallest piece with which a record of this many plaintext bytes stays within its limit, in whole units.
-pub(super) fn recordable(length: u64, unit: u64) -> u64 {
+pub(crate) fn recordable(length: u64, unit: u64) -> u64 {
     length.div_ceil(MAX_RANGES).div_ceil(unit).saturating_mul(unit)
 }
 

@@ -12,6 +12,7 @@ mod faults;
 mod kms;
 mod limits;
 mod malformed_replies;
+mod outcomes;
 mod presigned;
 mod round_trip;
 mod sealed;

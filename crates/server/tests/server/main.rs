@@ -6,6 +6,7 @@ mod buckets;
 mod conformance;
 mod encryption;
 mod folders;
+mod golden;
 mod kms;
 mod life;
 mod measuring;
