@@ -129,7 +129,7 @@ impl EncryptedBucket {
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Range`], [`ErrorKind::NotEncrypted`], [`ErrorKind::Envelope`],
     /// [`ErrorKind::Unsupported`], [`ErrorKind::NoMatchingKey`], [`ErrorKind::UnwrapFailed`],
-    /// [`ErrorKind::Unauthenticated`], [`ErrorKind::Moved`], [`ErrorKind::NotBound`],
+    /// [`ErrorKind::Unauthenticated`], [`ErrorKind::WrongLocation`], [`ErrorKind::NotBound`],
     /// [`ErrorKind::Integrity`], [`ErrorKind::Changed`].
     pub async fn get(&self, key: &str, options: GetOptions) -> Result<GetObject, Error> {
         get::get(&self.0, key, options).await
@@ -159,7 +159,7 @@ impl EncryptedBucket {
             let described = self.0.describe(key, options.version_id).await?;
             described.info(key, self.0.keyring.as_ref())
         };
-        self.0.scene("look at", Some(key)).run(described).await
+        self.0.op_context("HeadObject", Some(key)).run(described).await
     }
 
     /// Verifies an object without reading it: unwraps the key, checks commitment, context and location, and

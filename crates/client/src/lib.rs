@@ -23,7 +23,7 @@ pub use download::partial_file::PartialFile;
 pub use download::presigned::{PresignOptions, PresignedReader, PresignedUrl};
 pub use download::verify::Verification;
 pub use download::write_at::WriteAt;
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Outcome};
 pub use kms::{Kms, KmsKey};
 pub use object::headers::{HeaderChange, ObjectHeaders};
 pub use object::object_info::{Authenticity, Encryption, ObjectInfo};
@@ -53,6 +53,6 @@ pub use osseal_core::{
 pub use osseal_wire::kms::{KeyId, KeyIdError};
 pub use osseal_wire::oss::{
     Acl, Addressing, Credentials, Endpoint, EndpointError, EndpointKind, ListedObject, ListedUpload,
-    ListedVersion, ObjectPage, StorageClass, StoredVersion, UnknownName, UploadMarker, UploadPage,
-    VersionMarker, VersionPage, Versioning,
+    ListedVersion, ObjectPage, ServiceCode, StorageClass, StoredVersion, UnknownName, UploadMarker,
+    UploadPage, VersionMarker, VersionPage, Versioning,
 };

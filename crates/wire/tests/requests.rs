@@ -418,6 +418,6 @@ fn malformed_calls_are_refused_for_what_is_wrong_with_them() {
     ];
     for (method, url, headers, body, (status, code, ec)) in cases {
         let answer = refused(method, url, &headers, &body);
-        assert_eq!(answer, (status, code.to_owned(), ec.to_owned()), "{method} {url} {headers:?} {body}");
+        assert_eq!(answer, (status, code.into(), ec.to_owned()), "{method} {url} {headers:?} {body}");
     }
 }

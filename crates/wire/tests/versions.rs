@@ -232,7 +232,7 @@ fn removals_of_many_objects_are_checked_on_arrival() {
         ),
     ] {
         let md5 = md5_of(inside);
-        assert_eq!(refusal(inside, Some(&md5)), (code.to_owned(), ec.to_owned()), "{inside:.80}");
+        assert_eq!(refusal(inside, Some(&md5)), (code.into(), ec.to_owned()), "{inside:.80}");
     }
     let spaced = "\n<Delete>\n <Quiet>true</Quiet>\n <Object>\n  <Key>a&#1;&lt;b </Key>\n  <VersionId>v</VersionId>\n </Object>\n</Delete>";
     let Ok(Call::DeleteMultipleObjects(read)) =

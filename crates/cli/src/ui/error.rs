@@ -74,13 +74,14 @@ impl Failure {
         Failure::new(Exit::Local, "interrupted")
     }
 
+    /// Adds an error and the chain of its sources, each text once: many errors repeat their source.
     #[must_use]
     pub(crate) fn caused_by(mut self, cause: &dyn StdError) -> Failure {
         let mut next = Some(cause);
         while let Some(cause) = next {
             let text = cause.to_string();
-            // Some libraries repeat their cause in their own text.
-            if self.causes.last().is_none_or(|last| !last.ends_with(&text)) {
+            let is_repeated = |shown: &String| shown.contains(&text);
+            if !is_repeated(&self.message) && !self.causes.iter().any(is_repeated) {
                 self.causes.push(text);
             }
             next = cause.source();
@@ -142,18 +143,23 @@ impl From<osseal::Error> for Failure {
             Some(source) => failure.caused_by(source),
             None => failure,
         };
-        match error.kind() {
-            ErrorKind::Credentials => failure.hint(NO_CREDENTIALS),
-            ErrorKind::NoMatchingKey => failure.hint("`osseal keys list` shows the keys of this profile"),
-            ErrorKind::Unauthenticated => failure.hint(format!(
+        // Where a flag or a command of this program helps, it is the hint; else the library's.
+        let hint = match error.kind() {
+            ErrorKind::Credentials => NO_CREDENTIALS.to_owned(),
+            ErrorKind::NoMatchingKey => "`osseal keys list` shows the keys of this profile".to_owned(),
+            ErrorKind::Unauthenticated => format!(
                 "--allow-unauthenticated reads it; for all objects, write read = \"aes-ctr\" into the profile or its [profile.NAME.bucket.{}]",
                 error.bucket().unwrap_or("BUCKET")
-            )),
-            ErrorKind::NotEncrypted => failure.hint("--allow-plaintext reads it as it is, whoever put it there"),
-            ErrorKind::Moved => failure.hint("--allow-moved reads or copies it all the same"),
-            ErrorKind::UnwrapFailed => failure.hint("`osseal keys check` tries every key of this profile"),
-            _ => failure,
-        }
+            ),
+            ErrorKind::NotEncrypted => "--allow-plaintext reads it as it is, whoever put it there".to_owned(),
+            ErrorKind::WrongLocation => "--allow-moved reads or copies it".to_owned(),
+            ErrorKind::UnwrapFailed => "`osseal keys check` tries every key of this profile".to_owned(),
+            _ => match error.hint() {
+                Some(hint) => hint.to_owned(),
+                None => return failure,
+            },
+        };
+        failure.hint(hint)
     }
 }
 
@@ -171,7 +177,7 @@ fn code(kind: ErrorKind) -> Exit {
         ErrorKind::Integrity
         | ErrorKind::Changed
         | ErrorKind::Protocol
-        | ErrorKind::Moved
+        | ErrorKind::WrongLocation
         | ErrorKind::NotBound => Exit::Wrong,
         ErrorKind::Transient => Exit::Unavailable,
         _ => Exit::Local,

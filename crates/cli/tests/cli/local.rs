@@ -135,7 +135,7 @@ fn listings_and_reports() {
     );
     assert_eq!(home.local(&["--quiet", "cp", "f", "oss://box/h"]).stderr, "");
 
-    home.local(&["rb", "oss://box"]).fails(3, &["oss://box", "remove its objects"]);
+    home.local(&["rb", "oss://box"]).fails(3, &["oss://box", "delete its objects"]);
     home.local(&["rm", "oss://box/a", "oss://box/b/c", "oss://box/b/d", "oss://box/g", "oss://box/h"]).ok();
     home.local(&["rm", "oss://box/控制\u{1b}[31m", "oss://box/was-never-there"]).ok();
     home.local(&["rb", "oss://box"]).ok();

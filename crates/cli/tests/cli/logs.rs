@@ -10,7 +10,7 @@ use crate::serve::Server;
 use crate::support::{Home, ID, SECRET, Store, TEMPORARY, TOKEN, ramp};
 
 /// How an operation begins in a line.
-const PUT: &str = "oss{operation=\"put\" bucket=\"box\" key=\"f\"";
+const PUT: &str = "oss{operation=\"PutObject\" bucket=\"box\" key=\"f\"";
 
 #[test]
 fn levels_show_operations_then_requests_then_everything() {
@@ -39,7 +39,7 @@ fn levels_show_operations_then_requests_then_everything() {
     let end = lines.iter().find(|line| line["message"] == "close").unwrap();
     assert_eq!(
         (&end["level"], &end["span"]["operation"], &end["span"]["bytes"]),
-        (&"INFO".into(), &"put".into(), &1000.into())
+        (&"INFO".into(), &"PutObject".into(), &1000.into())
     );
     assert!(lines.iter().any(|line| line["call"] == "PutObject" && line["status"] == 200), "{json}");
 }
@@ -55,8 +55,11 @@ fn the_environment_sets_a_level_and_other_crates_have_none() {
         home.run(&[&["ls", "oss://box"], arguments].concat())
     };
     let is_told = |ended: crate::support::Ended, word: &str| ended.stderr.contains(word);
-    assert!(is_told(log(&[("OSSEAL_LOG", "info")], &[]), "operation=\"list\""));
-    assert!(is_told(log(&[("OSSEAL_LOG", "off")], &["-v"]), "operation=\"list\""), "the flag goes first");
+    assert!(is_told(log(&[("OSSEAL_LOG", "info")], &[]), "operation=\"ListObjects\""));
+    assert!(
+        is_told(log(&[("OSSEAL_LOG", "off")], &["-v"]), "operation=\"ListObjects\""),
+        "the flag goes first"
+    );
     assert!(!is_told(log(&[("RUST_LOG", "trace")], &[]), "operation"), "a variable of other programs");
     log(&[("OSSEAL_LOG", "hyper=trace")], &[]).fails(2, &["OSSEAL_LOG is no level", "hint: off, error"]);
     let all = log(&[("RUST_LOG", "trace")], &["-vvv"]).stderr;

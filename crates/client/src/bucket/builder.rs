@@ -7,7 +7,7 @@ use osseal_core::dangerous::AllowPlaintextObjects;
 use osseal_core::{Bind, ContextError, EncryptionContext, Keyring, ReadPolicy, Suite};
 
 use crate::bucket::EncryptedBucket;
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::error::{Error, ErrorKind, OpContext, OpError};
 use crate::object::context::{BucketContext, MAX_SINGLE_REQUEST, fits_one_request, require_bound};
 use crate::runtime::blocking_unwrap;
 use crate::runtime::memory_budget::MemoryBudget;
@@ -142,8 +142,8 @@ impl EncryptedBucketBuilder {
     /// [`ErrorKind::Usage`]: an impossible bucket name, a threshold above 5 GiB of stored bytes, a part size
     /// above the service's limit, or something to bind with a suite that binds nothing.
     pub fn build(self) -> Result<EncryptedBucket, Error> {
-        let scene = Scene { operation: "open the bucket", bucket: Some(&self.bucket), key: None };
-        let usage = |message: String| Failure::new(ErrorKind::Usage, message).at(scene);
+        let op_context = OpContext { operation: "BuildBucket", bucket: Some(&self.bucket), key: None };
+        let usage = |message: String| OpError::new(ErrorKind::Usage, message).with_context(op_context);
         osseal_wire::oss::names::check_bucket(&self.bucket).map_err(|error| usage(error.to_string()))?;
         let largest = self.suite.layout().plain_len(MAX_SINGLE_REQUEST).unwrap_or(MAX_SINGLE_REQUEST);
         let multipart_threshold = self.multipart_threshold.unwrap_or(self.part_size.min(largest));
@@ -158,11 +158,11 @@ impl EncryptedBucketBuilder {
         }
         if self.suite == Suite::AesCtr && (self.bind != Bind::None || !self.encryption_context.is_empty()) {
             let error = ContextError::NotBound { suite: self.suite.name() };
-            return Err(Failure::from(error).at(scene));
+            return Err(OpError::from(error).with_context(op_context));
         }
         let policy = self.policy.unwrap_or_else(|| ReadPolicy::for_writer_of(self.suite));
         let policy = require_bound(policy, self.bind, &self.encryption_context)
-            .map_err(|failure| failure.at(scene))?;
+            .map_err(|failure| failure.with_context(op_context))?;
         Ok(EncryptedBucket(Arc::new(BucketContext {
             policy,
             bind: self.bind,

@@ -6,9 +6,9 @@ use osseal_core::{Envelope, Place, is_envelope_header};
 use osseal_wire::oss::reply::{ReplyError, late_error};
 use osseal_wire::oss::request::{Call, Conditions, CopyObject};
 use osseal_wire::oss::xml::CopyResult;
-use osseal_wire::oss::{CopyReply, Metadata};
+use osseal_wire::oss::{CopyReply, Metadata, ServiceCode};
 
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, OpError, Outcome};
 use crate::object::context::{BucketContext, MAX_SINGLE_REQUEST};
 use crate::object::object_info::{Described, ObjectInfo};
 use crate::object::options::{CopyOptions, CopySource};
@@ -30,39 +30,42 @@ pub(crate) async fn copy(
     options: CopyOptions,
 ) -> Result<ObjectInfo, Error> {
     let source_bucket = source.bucket.as_deref().unwrap_or(&bucket.name);
-    let mut source_scene = bucket.scene("copy", Some(&source.key));
-    source_scene.bucket = Some(source_bucket);
-    let scene = bucket.scene("copy to", Some(target_key));
+    let mut source_context = bucket.op_context("CopyObject", Some(&source.key));
+    source_context.bucket = Some(source_bucket);
+    let op_context = bucket.op_context("CopyObject", Some(target_key));
     let copied = async {
         let described = bucket
             .describe_in(source_bucket, &source.key, source.version_id.clone())
             .await
-            .map_err(|failure| failure.at(source_scene))?;
+            .map_err(|failure| failure.with_outcome(Outcome::NotDone).with_context(source_context))?;
         let plan = Plan { source: &source, source_bucket, target_key, options: &options, described };
-        copy_planned(bucket, &plan).await.map_err(|failure| failure.at(scene))
+        copy_planned(bucket, &plan).await.map_err(|failure| failure.with_context(op_context))
     };
-    scene.trace(copied).await
+    op_context.trace(copied).await
 }
 
-async fn copy_planned(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<ObjectInfo, Failure> {
+async fn copy_planned(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<ObjectInfo, OpError> {
     let source = &plan.described;
     source.refuse_plaintext(&bucket.policy)?;
     refuse_moving(bucket, plan)?;
     if plan.source_bucket != bucket.name && source.reply.range.total > MAX_SINGLE_REQUEST {
-        let message = "an object above 5 GiB goes to another bucket by part copies, which the service refuses for encrypted objects; download it and upload it there";
-        return Err(Failure::new(ErrorKind::Unsupported, message));
+        let message = "an object above 5 GiB is copied to another bucket in parts, which the service refuses for encrypted objects";
+        return Err(
+            OpError::new(ErrorKind::Unsupported, message).with_hint("download it and upload it there")
+        );
     }
     let headers = plan.options.headers.apply(&source.reply.metadata)?;
     let envelope: Vec<_> = if headers.is_some() { plan.envelope() } else { Vec::new() };
     let asked = match ask_to_copy(bucket, plan, headers.clone(), &envelope).await {
-        Err(failure) if failure.code == "InvalidEncryptionRequest" && !envelope.is_empty() => {
+        Err(failure) if failure.code == ServiceCode::InvalidEncryptionRequest && !envelope.is_empty() => {
             tracing::debug!(key = plan.target_key, "the service keeps the envelope by itself");
             ask_to_copy(bucket, plan, headers.clone(), &[]).await
         }
         asked => asked,
     };
-    let version = asked.map_err(|failure| perhaps_copied(copy_refused(bucket, plan, failure)))?;
-    let target = described_copy(bucket, plan, version).await?;
+    // All copies of an object look alike, so an unknown outcome cannot be resolved by looking.
+    let version = asked.map_err(|failure| copy_refused(bucket, plan, failure))?;
+    let target = described_copy(bucket, plan, version).await.map_err(OpError::with_unknown_outcome)?;
     if let Some(target) = target {
         return target.info(plan.target_key, bucket.keyring.as_ref());
     }
@@ -73,7 +76,7 @@ async fn copy_planned(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<Ob
 }
 
 /// A copy of a bound object opens at one place alone.
-fn refuse_moving(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<(), Failure> {
+fn refuse_moving(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<(), OpError> {
     let context = plan.described.envelope.as_ref().and_then(Envelope::context);
     let Some(binding) = context.map(|context| &context.binding) else { return Ok(()) };
     let target = Place::object(&bucket.name, plan.target_key);
@@ -81,9 +84,10 @@ fn refuse_moving(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<(), Fai
         return Ok(());
     }
     let message = format!(
-        "the object is sealed as {binding}, and a copy would be {target}, where it does not open; download it and upload it there, or allow moved objects"
+        "the object is sealed as {binding}, and a copy would be {target}, where it cannot be decrypted"
     );
-    Err(Failure::new(ErrorKind::Moved, message))
+    Err(OpError::new(ErrorKind::WrongLocation, message)
+        .with_hint("download it and upload it there, or allow moved objects"))
 }
 
 /// Gives the version that was made, in buckets that have them.
@@ -92,7 +96,7 @@ async fn ask_to_copy(
     plan: &Plan<'_>,
     headers: Option<Metadata>,
     envelope: &[(String, Vec<u8>)],
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, OpError> {
     let etag = Some(plan.described.reply.etag.clone()).filter(|etag| !etag.is_empty());
     let replace_metadata = headers.is_some();
     let mut metadata = headers.unwrap_or_default();
@@ -122,7 +126,7 @@ async fn ask_to_copy(
     let (status, headers) = (reply.status, reply.headers.clone());
     let document = reply.document().await?;
     if let Some(error) = late_error(status, &headers, &document) {
-        return Err(Failure::from_late(error));
+        return Err(OpError::from_error_in_body(error));
     }
     CopyResult::from_xml(&document).map_err(ReplyError::Xml)?;
     Ok(CopyReply::from_head(&headers)?.version_id)
@@ -133,7 +137,7 @@ async fn described_copy(
     bucket: &Arc<BucketContext>,
     plan: &Plan<'_>,
     version: Option<String>,
-) -> Result<Option<Described>, Failure> {
+) -> Result<Option<Described>, OpError> {
     let source = &plan.described;
     match bucket.describe(plan.target_key, version).await {
         Ok(target) => {
@@ -151,7 +155,7 @@ async fn put_envelope_back(
     bucket: &Arc<BucketContext>,
     plan: &Plan<'_>,
     headers: Option<Metadata>,
-) -> Failure {
+) -> OpError {
     let known = Metadata(
         plan.described
             .reply
@@ -166,23 +170,23 @@ async fn put_envelope_back(
     let again = ask_to_copy(bucket, plan, headers, &plan.envelope()).await;
     let version = again.as_ref().ok().cloned().flatten();
     match (again, described_copy(bucket, plan, version).await) {
-        (Ok(_), Ok(Some(_))) => Failure::new(
+        (Ok(_), Ok(Some(_))) => OpError::new(
             ErrorKind::Protocol,
-            "the store dropped the object's envelope with the change of headers; it was put back. This store does not protect envelopes: do not change headers of encrypted objects in it",
-        ),
+            "the store dropped the object's envelope with the change of headers; it was put back",
+        )
+        .with_hint("this store does not protect envelopes: do not change headers of encrypted objects in it")
+        .with_unknown_outcome(),
         _ => differs(
             "the object cannot be opened any more unless its envelope is put back; restore it from a copy or an earlier version",
         ),
     }
 }
 
-fn copy_refused(bucket: &Arc<BucketContext>, plan: &Plan<'_>, failure: Failure) -> Failure {
-    if failure.code == "InvalidEncryptionRequest" && plan.is_in_place(&bucket.name) {
-        let message = format!(
-            "{}; the service does not let the headers of an encrypted object be changed in place: copy it to another key with the headers",
-            failure.message
+fn copy_refused(bucket: &Arc<BucketContext>, plan: &Plan<'_>, failure: OpError) -> OpError {
+    if failure.code == ServiceCode::InvalidEncryptionRequest && plan.is_in_place(&bucket.name) {
+        return failure.with_hint(
+            "the service does not change headers of an encrypted object in place: copy it to another key with the new headers",
         );
-        return Failure { message, ..failure };
     }
     failure
 }
@@ -199,15 +203,8 @@ impl Plan<'_> {
     }
 }
 
-/// Copies of one object are indistinguishable, so an existing copy does not show that a lost attempt succeeded.
-fn perhaps_copied(mut failure: Failure) -> Failure {
-    if failure.may_be_done {
-        failure.message += "; the copy may have been made";
-    }
-    failure
-}
-
-fn differs(advice: &str) -> Failure {
-    let message = format!("the copy's envelope or size is not the source's; {advice}");
-    Failure::new(ErrorKind::Protocol, message)
+fn differs(hint: &'static str) -> OpError {
+    OpError::new(ErrorKind::Protocol, "the copy's envelope or size differs from the source's")
+        .with_hint(hint)
+        .with_unknown_outcome()
 }

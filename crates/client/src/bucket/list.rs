@@ -7,7 +7,7 @@ use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, ListObjects};
 use osseal_wire::oss::xml::ListObjectsResult;
 
-use crate::error::{Error, Failure};
+use crate::error::{Error, OpError};
 use crate::object::context::BucketContext;
 use crate::object::options::ListOptions;
 
@@ -27,7 +27,7 @@ pub(crate) async fn list(bucket: &Arc<BucketContext>, options: &ListOptions) -> 
         let document = bucket.document(None, Call::ListObjects(request.clone())).await?;
         let after = Some(options.start_after.as_str()).filter(|key| !key.is_empty());
         let page = ListObjectsResult::from_xml(&document).map_err(ReplyError::Xml)?;
-        Ok::<_, Failure>(page.checked(&bucket.name, &request, after)?)
+        Ok::<_, OpError>(page.checked(&bucket.name, &request, after)?)
     };
-    bucket.scene("list", None).run(page).await
+    bucket.op_context("ListObjects", None).run(page).await
 }

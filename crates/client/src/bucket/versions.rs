@@ -7,9 +7,9 @@ use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, DeleteMultipleObjects, DeleteObject, ListObjectVersions, MAX_DELETE};
 use osseal_wire::oss::versions::Removal;
 use osseal_wire::oss::xml::{DeleteRequest, DeleteResult, ListVersionsResult, ObjectName};
-use osseal_wire::oss::{DeleteReply, ServiceError, VersionPage, printable};
+use osseal_wire::oss::{DeleteReply, ServiceCode, ServiceError, VersionPage, printable};
 
-use crate::error::{Error, Failure};
+use crate::error::{Error, OpError};
 use crate::object::context::BucketContext;
 use crate::object::options::{DeleteItem, ListVersionsOptions};
 use crate::service::send::Payload;
@@ -73,9 +73,9 @@ pub(crate) async fn list_versions(
     let page = async {
         let document = bucket.document(None, Call::ListObjectVersions(request.clone())).await?;
         let page = ListVersionsResult::from_xml(&document).map_err(ReplyError::Xml)?;
-        Ok::<_, Failure>(page.checked(&bucket.name, &request)?)
+        Ok::<_, OpError>(page.checked(&bucket.name, &request)?)
     };
-    bucket.scene("list the versions of", None).run(page).await
+    bucket.op_context("ListObjectVersions", None).run(page).await
 }
 
 async fn delete_with(
@@ -88,9 +88,9 @@ async fn delete_with(
         let reply = bucket.store.call(Some(&bucket.name), Some(key), call, Payload::None).await?;
         let report = DeleteReply::from_head(&reply.headers)?;
         reply.document().await?;
-        Ok::<_, Failure>(report.into())
+        Ok::<_, OpError>(report.into())
     };
-    bucket.scene("remove", Some(key)).run(removed).await
+    bucket.op_context("DeleteObject", Some(key)).run(removed).await
 }
 
 async fn delete_batch(bucket: &Arc<BucketContext>, batch: Vec<DeleteItem>) -> Vec<DeleteOutcome> {
@@ -98,19 +98,22 @@ async fn delete_batch(bucket: &Arc<BucketContext>, batch: Vec<DeleteItem>) -> Ve
         .iter()
         .map(|item| ObjectName { key: Some(item.key.clone()), version_id: item.version_id.clone() });
     let delete = DeleteRequest { quiet: false, objects: objects.collect() };
-    let removals = bucket.scene("remove", None).trace(ask_to_delete(bucket, &delete)).await;
+    let removals =
+        bucket.op_context("DeleteMultipleObjects", None).trace(ask_to_delete(bucket, &delete)).await;
     let outcome = |(position, item): (usize, DeleteItem)| {
         let result = match &removals {
             Ok(removals) => report(removals.get(position).cloned().unwrap_or(Removal::Unanswered)),
-            Err(failure) => Err(failure.again()),
+            Err(failure) => Err(failure.duplicate()),
         };
-        let result = result.map_err(|failure| failure.at(bucket.scene("remove", Some(&item.key))));
+        let result = result.map_err(|failure| {
+            failure.with_context(bucket.op_context("DeleteMultipleObjects", Some(&item.key)))
+        });
         DeleteOutcome { item, result }
     };
     batch.into_iter().enumerate().map(outcome).collect()
 }
 
-async fn ask_to_delete(bucket: &Arc<BucketContext>, delete: &DeleteRequest) -> Result<Vec<Removal>, Failure> {
+async fn ask_to_delete(bucket: &Arc<BucketContext>, delete: &DeleteRequest) -> Result<Vec<Removal>, OpError> {
     let call =
         Call::DeleteMultipleObjects(DeleteMultipleObjects { delete: delete.clone(), url_encoding: true });
     let document = bucket.document(None, call).await?;
@@ -123,18 +126,19 @@ impl From<DeleteReply> for DeleteReport {
     }
 }
 
-fn report(removal: Removal) -> Result<DeleteReport, Failure> {
+fn report(removal: Removal) -> Result<DeleteReport, OpError> {
     match removal {
         Removal::Removed(reply) => Ok(reply.into()),
         Removal::Refused { code, message } => {
             // The document has no status for each; the codes of the service belong to these.
-            let status = match code.as_str() {
-                "AccessDenied" => StatusCode::FORBIDDEN,
-                "InternalError" => StatusCode::INTERNAL_SERVER_ERROR,
-                "ServiceUnavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            let code = ServiceCode::from(printable(&code));
+            let status = match code {
+                ServiceCode::AccessDenied => StatusCode::FORBIDDEN,
+                ServiceCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+                ServiceCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::BAD_REQUEST,
             };
-            Err(ServiceError::new(status, &printable(&code), printable(&message), "").into())
+            Err(ServiceError::new(status, code, printable(&message), "").into())
         }
         Removal::Unanswered => {
             let reason = "it does not mention the object";

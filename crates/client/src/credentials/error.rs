@@ -1,5 +1,7 @@
 //! [`CredentialsError`]: the failure of a source of credentials.
 
+use crate::error::{ErrorKind, OpError};
+
 /// The failure of a source: what failed, on which source, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -52,5 +54,16 @@ impl CredentialsError {
     /// Puts the source before the message.
     pub(super) fn about(self, what: &str) -> CredentialsError {
         CredentialsError { message: format!("{what}: {}", self.message), ..self }
+    }
+}
+
+impl From<CredentialsError> for OpError {
+    fn from(error: CredentialsError) -> OpError {
+        let kind = match error.kind() {
+            CredentialsErrorKind::Absent | CredentialsErrorKind::Broken => ErrorKind::Credentials,
+            CredentialsErrorKind::Refused => ErrorKind::Denied,
+            CredentialsErrorKind::Unavailable => ErrorKind::Transient,
+        };
+        OpError::caused_by(kind, error)
     }
 }

@@ -146,7 +146,10 @@ impl SharedCredentials {
                 state.next_refresh_at = None;
             }
             Err(error) => {
-                tracing::warn!(%error, "the credentials could not be renewed");
+                // Without credentials the caller gets the error, and a warning would repeat it.
+                if state.held.is_some() {
+                    tracing::warn!(%error, "the credentials could not be renewed");
+                }
                 state.next_refresh_at = Some(now + FAILED_REFRESH_PAUSE);
             }
         }

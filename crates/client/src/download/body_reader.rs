@@ -10,7 +10,7 @@ use osseal_wire::oss::{Crc64, RangeSpec};
 use crate::download::fetch::{BODY_STALL_TIMEOUT, contradicted, fetch, opener, replaced, window};
 use crate::download::origin::Origin;
 use crate::download::stored_range::stored_bytes;
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 use crate::object::context::BucketContext;
 use crate::object::object_info::{Described, ObjectInfo};
 use crate::runtime::retry::BodyRetryPolicy;
@@ -61,29 +61,29 @@ impl Snapshot {
         self.0.described.layout().part_near(self.0.bucket.part_size)
     }
 
-    pub(crate) fn info(&self) -> Result<ObjectInfo, Failure> {
+    pub(crate) fn info(&self) -> Result<ObjectInfo, OpError> {
         self.0.described.info(self.0.origin.name(), self.0.bucket.keyring.as_ref())
     }
 
     /// Adds the object to a failure.
-    pub(crate) fn error(&self, failure: Failure) -> crate::Error {
-        let mut scene = self.0.bucket.scene("get", Some(self.0.origin.name()));
-        scene.bucket = scene.bucket.filter(|bucket| !bucket.is_empty());
-        failure.at(scene)
+    pub(crate) fn error(&self, failure: OpError) -> crate::Error {
+        let mut op_context = self.0.bucket.op_context("GetObject", Some(self.0.origin.name()));
+        op_context.bucket = op_context.bucket.filter(|bucket| !bucket.is_empty());
+        failure.with_context(op_context)
     }
 
     /// Compares the checksum of all stored bytes with the one that the store gives for them.
-    pub(crate) fn check_crc64(&self, ours: u64) -> Result<(), Failure> {
+    pub(crate) fn check_crc64(&self, ours: u64) -> Result<(), OpError> {
         if self.0.described.reply.crc64.is_none_or(|theirs| theirs == ours) {
             return Ok(());
         }
         let message =
             "the stored bytes do not have the checksum that the store gives for them; discard what was read";
-        Err(Failure::new(ErrorKind::Integrity, message))
+        Err(OpError::new(ErrorKind::Integrity, message))
     }
 
     /// Starts to read plaintext bytes with a request of their own. A range that reaches the object's end includes the proof of the end.
-    pub(crate) async fn reader(&self, plain: &Range<u64>) -> Result<BodyReader, Failure> {
+    pub(crate) async fn reader(&self, plain: &Range<u64>) -> Result<BodyReader, OpError> {
         let (layout, total) = (self.0.described.layout(), self.0.described.reply.range.total);
         let span = layout.stored_piece(plain, total);
         let body = self.stored(&span).await?;
@@ -93,7 +93,7 @@ impl Snapshot {
     }
 
     /// The body of a reply with exactly these stored bytes.
-    async fn stored(&self, span: &Range<u64>) -> Result<Body, Failure> {
+    async fn stored(&self, span: &Range<u64>) -> Result<Body, OpError> {
         let Inner { bucket, origin, described, .. } = &*self.0;
         let whole = span.start == 0 && span.end == described.reply.range.total;
         let range = if whole { None } else { Some(RangeSpec::Bounded(span.clone())) };
@@ -138,7 +138,7 @@ impl BodyReader {
         body: Body,
         surplus: u64,
         is_counted: bool,
-    ) -> Result<BodyReader, Failure> {
+    ) -> Result<BodyReader, OpError> {
         let Window { start, end, .. } = reading.window();
         let resumes = BodyRetryPolicy::new(object.bucket().store.retry(), end - start);
         let mut stream = reading.into_stream(object.0.opener.clone());
@@ -161,7 +161,7 @@ impl BodyReader {
     }
 
     /// The next bytes; none when all have come that were planned. A connection that breaks is replaced.
-    pub(crate) async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
+    pub(crate) async fn advance(&mut self) -> Result<Option<Chunk>, OpError> {
         while let Some(stream) = &mut self.stream {
             // Bytes that a reply holds beyond the requested range are ignored.
             if stream.is_complete() && (self.crc64.is_none() || stream.position() == self.end) {
@@ -206,7 +206,7 @@ impl BodyReader {
     }
 
     /// Asks for the rest of the same object.
-    async fn resume(&mut self, broken: TransportError, has_crawled: bool) -> Result<(), Failure> {
+    async fn resume(&mut self, broken: TransportError, has_crawled: bool) -> Result<(), OpError> {
         let Some(stream) = &self.stream else { return Ok(()) };
         let position = stream.position();
         let Inner { origin, described, .. } = &*self.object.0;
@@ -229,7 +229,7 @@ pub(crate) async fn snapshot(
     origin: Origin,
     policy: &osseal_core::ReadPolicy,
     described: Described,
-) -> Result<Snapshot, Failure> {
+) -> Result<Snapshot, OpError> {
     let origin = origin.pinned(described.reply.version_id.as_deref());
     let opener = opener(bucket, &origin, policy, &described).await?;
     Ok(Snapshot::new(bucket, origin, described, opener))

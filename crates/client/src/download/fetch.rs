@@ -11,7 +11,7 @@ use osseal_wire::oss::request::{Call, Conditions, GetObject};
 use osseal_wire::oss::{RangeSpec, ReplyError};
 
 use crate::download::origin::Origin;
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 use crate::object::context::BucketContext;
 use crate::object::object_info::Described;
 use crate::object::options::GetOptions;
@@ -33,7 +33,7 @@ pub(crate) async fn fetch_range(
     origin: &Origin,
     options: &GetOptions,
     policy: &ReadPolicy,
-) -> Result<(Described, Reading, Body), Failure> {
+) -> Result<(Described, Reading, Body), OpError> {
     let layout = guess(bucket, policy);
     let if_match = options.if_match.as_deref();
     let fetched = fetch_first(bucket, origin, ask_for(layout.ask(&options.range)), policy, if_match).await;
@@ -64,7 +64,7 @@ pub(crate) async fn fetch_first(
     range: Option<RangeSpec>,
     policy: &ReadPolicy,
     if_match: Option<&str>,
-) -> Result<(Described, Body), Failure> {
+) -> Result<(Described, Body), OpError> {
     let (described, body) = fetch(bucket, origin, range, if_match).await?;
     described.admit(policy)?;
     Ok((described, body))
@@ -76,7 +76,7 @@ pub(crate) async fn fetch_tail(
     origin: &Origin,
     policy: &ReadPolicy,
     if_match: Option<&str>,
-) -> Result<(Described, Body), Failure> {
+) -> Result<(Described, Body), OpError> {
     let end = Suite::Sealed.layout().ask_end().and_then(ask_for);
     match fetch_first(bucket, origin, end, policy, if_match).await {
         // Every sealed object has last bytes; an empty object of another suite has none.
@@ -93,7 +93,7 @@ pub(crate) async fn fetch_more(
     origin: &Origin,
     range: Option<RangeSpec>,
     earlier: &Described,
-) -> Result<(Described, Body), Failure> {
+) -> Result<(Described, Body), OpError> {
     let etag = Some(earlier.reply.etag.as_str()).filter(|etag| !etag.is_empty());
     let (described, body) = fetch(bucket, origin, range, etag).await.map_err(contradicted)?;
     let is_same =
@@ -106,7 +106,7 @@ pub(crate) async fn fetch(
     origin: &Origin,
     range: Option<RangeSpec>,
     if_match: Option<&str>,
-) -> Result<(Described, Body), Failure> {
+) -> Result<(Described, Body), OpError> {
     let Reply { status, headers, body, .. } = match origin {
         Origin::Key { key, version_id } => {
             let call = ask(range, version_id.as_deref(), if_match);
@@ -131,7 +131,7 @@ pub(crate) async fn opener(
     origin: &Origin,
     policy: &ReadPolicy,
     described: &Described,
-) -> Result<Opener, Failure> {
+) -> Result<Opener, OpError> {
     let Some(envelope) = &described.envelope else {
         described.refuse_plaintext(policy)?;
         return Ok(dangerous::plaintext_opener(dangerous::AllowPlaintextObjects));
@@ -156,11 +156,11 @@ pub(crate) fn ask(range: Option<RangeSpec>, version_id: Option<&str>, if_match: 
 
 /// Headers that a query signature leaves unsigned. `x-oss-range-behavior` is not among them: the service would expect it
 /// to be signed.
-pub(crate) fn open_headers(range: Option<RangeSpec>, if_match: Option<&str>) -> Result<HeaderMap, Failure> {
+pub(crate) fn open_headers(range: Option<RangeSpec>, if_match: Option<&str>) -> Result<HeaderMap, OpError> {
     let mut headers = HeaderMap::new();
     let value = |text: &str| {
         HeaderValue::from_str(text)
-            .map_err(|_| Failure::new(ErrorKind::Usage, "an ETag has characters that no header can hold"))
+            .map_err(|_| OpError::new(ErrorKind::Usage, "an ETag has characters that no header can hold"))
     };
     if let Some(range) = range {
         headers.insert(http::header::RANGE, value(&range.to_string())?);
@@ -172,17 +172,19 @@ pub(crate) fn open_headers(range: Option<RangeSpec>, if_match: Option<&str>) -> 
 }
 
 /// The store refuses a range as past the end although its own earlier reply, or the format, says that it exists.
-pub(crate) fn contradicted(failure: Failure) -> Failure {
+pub(crate) fn contradicted(failure: OpError) -> OpError {
     if failure.kind != ErrorKind::Range {
         return failure;
     }
-    let message = "the store refuses a range as past the end that cannot be; read it again, or check that the endpoint is the service's";
-    Failure { kind: ErrorKind::Protocol, message: message.into(), ..failure }
+    let message = "the store refuses a range within the object as past its end";
+    OpError { kind: ErrorKind::Protocol, message: message.into(), ..failure }
+        .with_hint("read it again, or check that the endpoint is the service's")
 }
 
 /// Two replies describe two different objects.
-pub(crate) fn replaced() -> Failure {
-    Failure::new(ErrorKind::Changed, "the object was replaced while it was read; read it again")
+pub(crate) fn replaced() -> OpError {
+    OpError::new(ErrorKind::Changed, "the object was overwritten while it was read")
+        .with_hint("read it again")
 }
 
 pub(crate) fn window(described: &Described) -> Window {

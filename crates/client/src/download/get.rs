@@ -12,7 +12,7 @@ use osseal_core::{Chunk, Reading};
 use crate::download::body_reader::{BodyReader, Snapshot, snapshot};
 use crate::download::fetch::fetch_range;
 use crate::download::origin::Origin;
-use crate::error::{Error, Failure};
+use crate::error::{Error, OpError};
 use crate::object::context::BucketContext;
 use crate::object::object_info::ObjectInfo;
 use crate::object::options::GetOptions;
@@ -41,14 +41,14 @@ pub(crate) async fn get(
     options: GetOptions,
 ) -> Result<GetObject, Error> {
     let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
-    bucket.scene("get", Some(key)).run(begin(bucket, origin, options)).await
+    bucket.op_context("GetObject", Some(key)).run(begin(bucket, origin, options)).await
 }
 
 pub(crate) async fn begin(
     bucket: &Arc<BucketContext>,
     origin: Origin,
     options: GetOptions,
-) -> Result<GetObject, Failure> {
+) -> Result<GetObject, OpError> {
     bucket.check_keyring()?;
     options.range.check()?;
     let policy = bucket.policy(options.read_policy.as_ref())?;
@@ -57,7 +57,7 @@ pub(crate) async fn begin(
 }
 
 impl GetObject {
-    async fn begin(object: Snapshot, reading: Reading, body: Body) -> Result<GetObject, Failure> {
+    async fn begin(object: Snapshot, reading: Reading, body: Body) -> Result<GetObject, OpError> {
         let is_whole = reading.covers_object() && reading.release() == (0..reading.plain_total());
         let (range, is_satisfiable) = (reading.release(), reading.is_satisfiable());
         spans::record_bytes(0);
@@ -98,7 +98,7 @@ impl GetObject {
         outcome.map_err(|failure| self.reader.object().error(failure))
     }
 
-    async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
+    async fn advance(&mut self) -> Result<Option<Chunk>, OpError> {
         if let Some(chunk) = self.reader.advance().await? {
             spans::record_bytes(chunk.bytes.len() as u64);
             return Ok(Some(chunk));

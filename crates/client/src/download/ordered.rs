@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::download::body_reader::{BodyReader, Snapshot};
-use crate::error::Failure;
+use crate::error::OpError;
 use crate::runtime::join::broke_down;
 use crate::runtime::memory_budget::Permit;
 use crate::runtime::spans;
@@ -45,7 +45,7 @@ struct Early {
 enum Item {
     Chunk(Chunk),
     End(u64),
-    Failed(Failure),
+    Failed(OpError),
 }
 
 /// The piece whose turn it is.
@@ -92,7 +92,7 @@ impl Ordered {
         self.ahead.shutdown().await;
     }
 
-    pub(super) async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
+    pub(super) async fn advance(&mut self) -> Result<Option<Chunk>, OpError> {
         loop {
             if let Some(current) = &mut self.current {
                 match current.source.next().await? {
@@ -123,7 +123,7 @@ impl Ordered {
 }
 
 impl Source {
-    async fn next(&mut self) -> Result<Item, Failure> {
+    async fn next(&mut self) -> Result<Item, OpError> {
         match self {
             Source::BodyReader(reader) => Ok(match reader.advance().await? {
                 Some(chunk) => Item::Chunk(chunk),

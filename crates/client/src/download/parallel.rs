@@ -22,7 +22,7 @@ use crate::download::get::{self, GetObject};
 use crate::download::ordered::Ordered;
 use crate::download::origin::Origin;
 use crate::download::write_at::WriteAt;
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, OpError};
 use crate::object::context::BucketContext;
 use crate::object::object_info::ObjectInfo;
 use crate::object::options::{GetOptions, Progress};
@@ -64,14 +64,14 @@ pub(crate) async fn download(
         spans::record_bytes(0);
         Ok(download)
     };
-    bucket.scene("get", Some(key)).run(begun).await
+    bucket.op_context("GetObject", Some(key)).run(begun).await
 }
 
 async fn discover(
     bucket: &Arc<BucketContext>,
     origin: Origin,
     options: GetOptions,
-) -> Result<Download, Failure> {
+) -> Result<Download, OpError> {
     bucket.check_keyring()?;
     options.range.check()?;
     let policy = bucket.policy(options.read_policy.as_ref())?;
@@ -164,7 +164,7 @@ impl Download {
         outcome.map_err(|failure| self.object.error(failure))
     }
 
-    async fn advance(&mut self) -> Result<Option<Chunk>, Failure> {
+    async fn advance(&mut self) -> Result<Option<Chunk>, OpError> {
         let Download { object, first, rest, part, jobs, .. } = self;
         let ordered = self
             .ordered
@@ -196,7 +196,7 @@ impl Download {
         written.map_err(|failure| object.error(failure))
     }
 
-    async fn place(self, sink: Arc<dyn WriteAt>) -> Result<u64, Failure> {
+    async fn place(self, sink: Arc<dyn WriteAt>) -> Result<u64, OpError> {
         let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
         let mut unordered = self.unordered(sink, &[], false);
         let done = unordered.rest().await;
@@ -266,7 +266,7 @@ pub(super) fn finish(
     range: &Range<u64>,
     is_whole: bool,
     mut done: Vec<WrittenRange>,
-) -> Result<u64, Failure> {
+) -> Result<u64, OpError> {
     done.sort_by_key(|stretch| stretch.plain.start);
     if is_whole {
         object.check_crc64(done.iter().fold(Crc64::of(b""), |sum, stretch| {

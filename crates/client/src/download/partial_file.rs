@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::download::parallel::{Download, UnorderedDownload, WrittenRange, finish};
 use crate::download::resume_record::{DownloadCheckpoint, Identity, recordable};
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, OpError};
 use crate::runtime::join::broke_down;
 use crate::state::{Record, RecordName, StateDir, bytes_of, system};
 
@@ -158,7 +158,7 @@ impl PartialFile {
     }
 
     /// Writes all pieces, with a checkpoint from time to time. No checkpoint is in progress when this returns.
-    async fn fill(&mut self, unordered: &mut UnorderedDownload) -> Result<(), Failure> {
+    async fn fill(&mut self, unordered: &mut UnorderedDownload) -> Result<(), OpError> {
         let (mut saving, mut last) = (None::<JoinHandle<_>>, None::<Instant>);
         let filled = loop {
             let saved = async {
@@ -270,17 +270,17 @@ impl Download {
         let (object, is_ours) = (self.object.clone(), partial.is_of(&self));
         let outcome = self.operation.clone().run(Box::pin(self.resume(partial))).await;
         outcome.map_err(|failure| {
-            if !failure.kind.is_passing() && is_ours {
+            if !failure.kind.is_resumable() && is_ours {
                 partial.discard();
             }
             object.error(failure)
         })
     }
 
-    async fn resume(mut self, partial: &mut PartialFile) -> Result<u64, Failure> {
+    async fn resume(mut self, partial: &mut PartialFile) -> Result<u64, OpError> {
         if !partial.is_of(&self) {
             let message = "the partial file is of another object or range; open one for this download";
-            return Err(Failure::new(ErrorKind::Usage, message));
+            return Err(OpError::new(ErrorKind::Usage, message));
         }
         let (object, range, is_whole) = (self.object.clone(), self.range.clone(), self.is_whole);
         let unit = object.described().layout().plain_unit();
@@ -299,7 +299,7 @@ impl Download {
         let outcome = partial.fill(&mut unordered).await;
         unordered.end().await;
         if let Err(failure) = outcome {
-            if failure.kind.is_passing() && partial.noted < partial.came {
+            if failure.kind.is_resumable() && partial.noted < partial.came {
                 written(partial.save().await)?;
             }
             return Err(failure);
@@ -334,9 +334,8 @@ fn absent(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
-fn written(outcome: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), Failure> {
-    outcome.map_err(|_| broke_down())?.map_err(|error| Failure {
-        source: Some(error.into()),
-        ..Failure::new(ErrorKind::Local, "the downloaded bytes cannot be written")
+fn written(outcome: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), OpError> {
+    outcome.map_err(|_| broke_down())?.map_err(|error| {
+        OpError::new(ErrorKind::Local, "the downloaded bytes cannot be written").with_source(error)
     })
 }

@@ -15,7 +15,7 @@ use osseal_wire::oss::request::{Call, GetObject as Get, Request};
 
 use crate::download::get::{self, GetObject};
 use crate::download::origin::{Origin, UrlLocation};
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::error::{Error, ErrorKind, OpContext, OpError};
 use crate::object::context::BucketContext;
 use crate::object::options::GetOptions;
 use crate::runtime::blocking_unwrap;
@@ -63,19 +63,19 @@ pub(crate) async fn presign(
     key: &str,
     options: &PresignOptions,
 ) -> Result<PresignedUrl, Error> {
-    bucket.scene("presign", Some(key)).run(presigned(bucket, key, options)).await
+    bucket.op_context("PresignUrl", Some(key)).run(presigned(bucket, key, options)).await
 }
 
 async fn presigned(
     bucket: &Arc<BucketContext>,
     key: &str,
     options: &PresignOptions,
-) -> Result<PresignedUrl, Failure> {
+) -> Result<PresignedUrl, OpError> {
     let lifetime = options.lifetime;
     let seconds = u32::try_from(lifetime.as_secs()).ok().filter(|_| lifetime.subsec_nanos() == 0);
     let seconds =
         seconds.filter(|seconds| (1..=osseal_wire::oss::presign_v4::LONGEST).contains(seconds)).ok_or_else(
-            || Failure::new(ErrorKind::Usage, "a URL is good for 1 second to 7 days, in whole seconds"),
+            || OpError::new(ErrorKind::Usage, "a URL is good for 1 second to 7 days, in whole seconds"),
         )?;
     let get = Get { version_id: options.version_id.clone(), ..Get::default() };
     let request =
@@ -142,8 +142,8 @@ impl PresignedReader {
     pub async fn get(&self, url: &str, options: GetOptions) -> Result<GetObject, Error> {
         // The query is as good as a password: no message shows it.
         let shown = url.split(['?', '#']).next().unwrap_or_default();
-        let scene = Scene { operation: "get", bucket: None, key: Some(shown) };
-        let (address, endpoint) = check(url, &options).map_err(|failure| failure.at(scene))?;
+        let op_context = OpContext { operation: "GetObject", bucket: None, key: Some(shown) };
+        let (address, endpoint) = check(url, &options).map_err(|failure| failure.with_context(op_context))?;
         let place = UrlLocation::of(&address, &endpoint);
         let mut builder = Store::builder(endpoint, "").anonymous();
         if let Some(transport) = self.transport.get() {
@@ -174,13 +174,13 @@ impl PresignedReader {
             let origin = Origin::Presigned { address, shown: shown.to_owned(), place };
             get::begin(&bucket, origin, options).await
         };
-        scene.run(begun).await
+        op_context.run(begun).await
     }
 }
 
 /// The address of a URL, and the endpoint that it is at.
-fn check(url: &str, options: &GetOptions) -> Result<(Uri, Endpoint), Failure> {
-    let usage = |message: &str| Failure::new(ErrorKind::Usage, message);
+fn check(url: &str, options: &GetOptions) -> Result<(Uri, Endpoint), OpError> {
+    let usage = |message: &str| OpError::new(ErrorKind::Usage, message);
     let address: Uri = url.parse().map_err(|_| usage("this is no URL"))?;
     let (Some(scheme), Some(authority)) = (address.scheme_str(), address.authority()) else {
         return Err(usage("a presigned URL begins with https:// and a host"));
@@ -197,7 +197,7 @@ fn check(url: &str, options: &GetOptions) -> Result<(Uri, Endpoint), Failure> {
             let message = format!(
                 "the URL has the service process the object ({name}), which is ciphertext to it; get the object and process the plaintext"
             );
-            return Err(Failure::new(ErrorKind::Unsupported, message));
+            return Err(OpError::new(ErrorKind::Unsupported, message));
         }
     }
     Ok((address, endpoint))

@@ -10,7 +10,7 @@ use osseal_wire::oss::RangeSpec;
 
 use crate::download::fetch::{BODY_STALL_TIMEOUT, fetch_more, window};
 use crate::download::origin::Origin;
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 use crate::object::context::BucketContext;
 use crate::object::object_info::Described;
 use crate::runtime::retry::BodyRetryPolicy;
@@ -28,7 +28,7 @@ pub(crate) async fn stored_bytes(
     origin: &Origin,
     earlier: &Described,
     span: Range<u64>,
-) -> Result<StoredRange, Failure> {
+) -> Result<StoredRange, OpError> {
     let length = span.end - span.start;
     let mut resumes = BodyRetryPolicy::new(bucket.store.retry(), length);
     loop {
@@ -45,7 +45,7 @@ pub(crate) async fn stored_bytes(
 }
 
 /// The next bytes of a body.
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Failure> {
+async fn next(body: &mut Body) -> Result<Option<Bytes>, OpError> {
     let frame = tokio::time::timeout(BODY_STALL_TIMEOUT, body.frame())
         .await
         .map_err(|_| TransportError::late(BODY_STALL_TIMEOUT))?;
@@ -58,7 +58,7 @@ pub(crate) async fn read_stored_range(
     described: &Described,
     mut body: Body,
     span: Range<u64>,
-) -> Result<StoredRange, Failure> {
+) -> Result<StoredRange, OpError> {
     let window = window(described);
     if span.start < window.start || window.end < span.end {
         let Window { start, end, total } = window;
@@ -78,7 +78,7 @@ pub(crate) async fn read_stored_range(
     }
     if bytes.len() as u64 != span.end - span.start {
         let message = "the store did not send the end of the object, which proves its size; read it again";
-        return Err(Failure::new(ErrorKind::Transient, message));
+        return Err(OpError::new(ErrorKind::Transient, message));
     }
     Ok(StoredRange {
         window: Window { start: span.start, end: span.end, total: window.total },

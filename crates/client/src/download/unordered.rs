@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::download::body_reader::{BodyReader, Snapshot};
 use crate::download::write_at::WriteAt;
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 use crate::object::options::Progress;
 use crate::runtime::join::broke_down;
 use crate::runtime::spans;
@@ -28,7 +28,7 @@ pub(crate) struct UnorderedDownload {
     first: Option<(BodyReader, Range<u64>)>,
     pieces: VecDeque<Range<u64>>,
     jobs: usize,
-    tasks: JoinSet<Result<WrittenRange, Failure>>,
+    tasks: JoinSet<Result<WrittenRange, OpError>>,
 }
 
 /// A piece that is in its place.
@@ -80,7 +80,7 @@ impl UnorderedDownload {
     }
 
     /// The next piece that is written; `None` when all are. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Result<Option<WrittenRange>, Failure> {
+    pub(crate) async fn next(&mut self) -> Result<Option<WrittenRange>, OpError> {
         if let Some((reader, plain)) = self.first.take() {
             self.tasks.spawn(spans::in_operation(self.writer.clone().write(Some(reader), plain)));
         }
@@ -100,7 +100,7 @@ impl UnorderedDownload {
     }
 
     /// All that are not there yet.
-    pub(super) async fn rest(&mut self) -> Result<Vec<WrittenRange>, Failure> {
+    pub(super) async fn rest(&mut self) -> Result<Vec<WrittenRange>, OpError> {
         let mut done = Vec::new();
         while let Some(range) = self.next().await? {
             done.push(range);
@@ -123,7 +123,7 @@ impl Drop for UnorderedDownload {
 }
 
 impl Writer {
-    async fn write(self, begun: Option<BodyReader>, plain: Range<u64>) -> Result<WrittenRange, Failure> {
+    async fn write(self, begun: Option<BodyReader>, plain: Range<u64>) -> Result<WrittenRange, OpError> {
         let _held = self.object.bucket().memory.take(self.object.part_len().min(MAX_HELD_BYTES)).await;
         let mut reader = match begun {
             Some(reader) => reader,
@@ -185,10 +185,9 @@ impl Writer {
 type Writing = JoinHandle<std::io::Result<Option<Context>>>;
 
 /// Waits for the batch in progress, if any.
-async fn written(writing: &mut Option<Writing>, digest: Option<Context>) -> Result<Option<Context>, Failure> {
+async fn written(writing: &mut Option<Writing>, digest: Option<Context>) -> Result<Option<Context>, OpError> {
     let Some(writing) = writing.take() else { return Ok(digest) };
-    writing.await.map_err(|_| broke_down())?.map_err(|error| Failure {
-        source: Some(error.into()),
-        ..Failure::new(ErrorKind::Local, "the downloaded bytes cannot be written")
+    writing.await.map_err(|_| broke_down())?.map_err(|error| {
+        OpError::new(ErrorKind::Local, "the downloaded bytes cannot be written").with_source(error)
     })
 }

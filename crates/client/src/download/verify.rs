@@ -7,7 +7,7 @@ use osseal_core::{Reading, Window};
 use crate::download::fetch::{fetch_tail, opener};
 use crate::download::origin::Origin;
 use crate::download::stored_range::{read_stored_range, stored_bytes};
-use crate::error::{Error, Failure};
+use crate::error::{Error, OpError};
 use crate::object::context::BucketContext;
 use crate::object::object_info::ObjectInfo;
 use crate::object::options::GetOptions;
@@ -28,14 +28,14 @@ pub(crate) async fn verify(
     options: GetOptions,
 ) -> Result<Verification, Error> {
     let origin = Origin::Key { key: key.to_owned(), version_id: options.version_id.clone() };
-    bucket.scene("verify", Some(key)).run(verify_at(bucket, &origin, &options)).await
+    bucket.op_context("VerifyObject", Some(key)).run(verify_at(bucket, &origin, &options)).await
 }
 
 async fn verify_at(
     bucket: &Arc<BucketContext>,
     origin: &Origin,
     options: &GetOptions,
-) -> Result<Verification, Failure> {
+) -> Result<Verification, OpError> {
     let policy = bucket.policy(options.read_policy.as_ref())?;
     let (described, body) = fetch_tail(bucket, origin, &policy, options.if_match.as_deref()).await?;
     let info = described.info(origin.name(), bucket.keyring.as_ref())?;

@@ -10,7 +10,7 @@ use super::client::{Counters, Inner, Kms};
 use crate::kms::limits::KmsLimits;
 
 use crate::credentials::SharedCredentials;
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::error::{Error, ErrorKind, OpContext, OpError};
 use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::ClockSkew;
 use crate::runtime::rate_limiter::RateLimiter;
@@ -72,8 +72,8 @@ impl KmsBuilder {
     /// [`ErrorKind::Usage`]: no credentials, or plain http to another machine without permission. [`ErrorKind::Local`]: TLS
     /// cannot be set up.
     pub fn build(self) -> Result<Kms, Error> {
-        let scene = Scene { operation: "open the key service", ..Scene::default() };
-        let usage = |message: &str| Failure::new(ErrorKind::Usage, message).at(scene);
+        let op_context = OpContext { operation: "BuildKms", ..OpContext::default() };
+        let usage = |message: &str| OpError::new(ErrorKind::Usage, message).with_context(op_context);
         if self.endpoint.is_plain_http() && !self.endpoint.is_loopback() && !self.allow_plain_http {
             return Err(usage(
                 "the endpoint is plain http to another machine; use https, or allow plain http by name",
@@ -84,11 +84,9 @@ impl KmsBuilder {
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(Https::new().map_err(|error| {
-                Failure {
-                    source: Some(error.into()),
-                    ..Failure::new(ErrorKind::Local, "TLS cannot be set up")
-                }
-                .at(scene)
+                OpError::new(ErrorKind::Local, "TLS cannot be set up")
+                    .with_source(error)
+                    .with_context(op_context)
             })?),
         };
         // A tenth of a second's calls may come at once.

@@ -20,7 +20,7 @@ use super::cache::{CachePolicy, UnwrapCache, UnwrapCacheKey};
 use super::client::{CallError, Kms, count};
 use super::replay_detector::{Domain, ReplayDetector};
 
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::error::{Error, ErrorKind, OpContext, OpError};
 use crate::runtime::single_flight::{Joined, SingleFlight};
 
 /// Bytes of a data key.
@@ -103,9 +103,10 @@ impl KmsKeyBuilder {
     /// # Errors
     /// [`ErrorKind::Local`]: the system gives no random bytes.
     pub fn build(self) -> Result<KmsKey, Error> {
-        let scene = Scene { operation: "open the key", ..Scene::default() };
-        let replay_detector = ReplayDetector::new()
-            .ok_or_else(|| Failure::new(ErrorKind::Local, "the system gives no random bytes").at(scene))?;
+        let op_context = OpContext { operation: "BuildKmsKey", ..OpContext::default() };
+        let replay_detector = ReplayDetector::new().ok_or_else(|| {
+            OpError::new(ErrorKind::Local, "the system gives no random bytes").with_context(op_context)
+        })?;
         Ok(KmsKey(Arc::new(Inner {
             kms: self.kms,
             resolved: OnceCell::new_with(self.id.key().map(str::to_owned)),

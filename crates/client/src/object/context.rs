@@ -6,7 +6,7 @@ use bytes::Bytes;
 use osseal_core::{Bind, EncryptionContext, Keyring, ReadPolicy, Suite};
 use osseal_wire::oss::request::{Call, GetObject};
 
-use crate::error::{ErrorKind, Failure, Scene};
+use crate::error::{ErrorKind, OpContext, OpError};
 use crate::object::object_info::Described;
 use crate::runtime::memory_budget::MemoryBudget;
 use crate::service::send::Payload;
@@ -47,17 +47,17 @@ pub(crate) struct BucketContext {
 }
 
 impl BucketContext {
-    pub(crate) fn scene<'a>(&'a self, operation: &'static str, key: Option<&'a str>) -> Scene<'a> {
-        Scene { operation, bucket: Some(&self.name), key }
+    pub(crate) fn op_context<'a>(&'a self, operation: &'static str, key: Option<&'a str>) -> OpContext<'a> {
+        OpContext { operation, bucket: Some(&self.name), key }
     }
 
     /// Makes a call without a body and returns the document of its reply.
-    pub(crate) async fn document(&self, key: Option<&str>, call: Call) -> Result<Bytes, Failure> {
+    pub(crate) async fn document(&self, key: Option<&str>, call: Call) -> Result<Bytes, OpError> {
         self.store.document(Some(&self.name), key, call).await
     }
 
     /// HEAD: the object's headers with its envelope.
-    pub(crate) async fn describe(&self, key: &str, version_id: Option<String>) -> Result<Described, Failure> {
+    pub(crate) async fn describe(&self, key: &str, version_id: Option<String>) -> Result<Described, OpError> {
         self.describe_in(&self.name, key, version_id).await
     }
 
@@ -67,14 +67,14 @@ impl BucketContext {
         bucket: &str,
         key: &str,
         version_id: Option<String>,
-    ) -> Result<Described, Failure> {
+    ) -> Result<Described, OpError> {
         let call = Call::HeadObject(GetObject { version_id, ..GetObject::default() });
         let reply = self.store.call(Some(bucket), Some(key), call, Payload::None).await?;
         Described::read(reply.status, &reply.headers)
     }
 
     /// The read policy of one call: the bucket's, or the call's raised to the bucket's requirements.
-    pub(crate) fn policy(&self, requested: Option<&ReadPolicy>) -> Result<ReadPolicy, Failure> {
+    pub(crate) fn policy(&self, requested: Option<&ReadPolicy>) -> Result<ReadPolicy, OpError> {
         match requested {
             None => Ok(self.policy.clone()),
             Some(requested) => require_bound(requested.clone(), self.bind, &self.encryption_context),
@@ -82,13 +82,13 @@ impl BucketContext {
     }
 
     /// Fails before any request is sent if no object could be decrypted.
-    pub(crate) fn check_keyring(&self) -> Result<(), Failure> {
+    pub(crate) fn check_keyring(&self) -> Result<(), OpError> {
         if self.is_plain { Ok(()) } else { self.keyring().map(drop) }
     }
 
-    pub(crate) fn keyring(&self) -> Result<&Keyring, Failure> {
+    pub(crate) fn keyring(&self) -> Result<&Keyring, OpError> {
         let missing = || {
-            Failure::new(
+            OpError::new(
                 ErrorKind::Usage,
                 "no keyring was given; content cannot be encrypted or decrypted without keys",
             )
@@ -105,7 +105,7 @@ pub(crate) fn require_bound(
     policy: ReadPolicy,
     bind: Bind,
     encryption_context: &EncryptionContext,
-) -> Result<ReadPolicy, Failure> {
+) -> Result<ReadPolicy, OpError> {
     let bind = policy.required_bind().max(bind);
     let pairs = policy.required_pairs().clone().and(encryption_context)?;
     Ok(policy.requiring_bind(bind).requiring_pairs(pairs))

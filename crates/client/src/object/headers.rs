@@ -6,7 +6,7 @@ use osseal_core::is_envelope_header;
 use osseal_wire::oss::meta::USER_PREFIX;
 use osseal_wire::oss::{Metadata, Tags};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 
 /// Headers of an object. Everyone with access to the store can read them; none is encrypted or authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub enum HeaderChange {
 
 impl ObjectHeaders {
     /// The headers as they are sent, checked.
-    pub(crate) fn to_metadata(&self) -> Result<Metadata, Failure> {
-        let usage = |message: String| Failure::new(ErrorKind::Usage, message);
+    pub(crate) fn to_metadata(&self) -> Result<Metadata, OpError> {
+        let usage = |message: String| OpError::new(ErrorKind::Usage, message);
         let mut metadata = Metadata::default();
         for (name, value) in self.standard() {
             let Some(value) = value else { continue };
@@ -90,7 +90,7 @@ impl ObjectHeaders {
 
 impl HeaderChange {
     /// The headers of a copy of an object with these headers (without its envelope). `None`: unchanged.
-    pub(crate) fn apply(&self, current: &Metadata) -> Result<Option<Metadata>, Failure> {
+    pub(crate) fn apply(&self, current: &Metadata) -> Result<Option<Metadata>, OpError> {
         match self {
             HeaderChange::Keep => Ok(None),
             HeaderChange::Replace(headers) => headers.to_metadata().map(Some),
@@ -104,7 +104,7 @@ impl HeaderChange {
                 let removed = removed.collect::<Result<BTreeSet<_>, _>>()?;
                 if let Some(both) = removed.iter().find(|name| headers.value(name).is_some()) {
                     let message = format!("{both} is to be both set and removed");
-                    return Err(Failure::new(ErrorKind::Usage, message));
+                    return Err(OpError::new(ErrorKind::Usage, message));
                 }
                 for (name, value) in current.pairs() {
                     let stays = !is_envelope_header(name) && !removed.contains(name);
@@ -119,19 +119,19 @@ impl HeaderChange {
 }
 
 /// The header of user metadata of that name, unless it is the envelope's.
-fn full_name(name: &str) -> Result<String, Failure> {
+fn full_name(name: &str) -> Result<String, OpError> {
     let full = format!("{USER_PREFIX}{}", name.to_ascii_lowercase());
     if is_envelope_header(&full) {
         let message = format!("the metadata name {name:?} is reserved for encryption; choose another");
-        return Err(Failure::new(ErrorKind::Usage, message));
+        return Err(OpError::new(ErrorKind::Usage, message));
     }
     Ok(full)
 }
 
 /// Tags that satisfy the service's rules. `None` for an empty list.
-pub(crate) fn tags(tags: &[(String, String)]) -> Result<Option<Tags>, Failure> {
+pub(crate) fn tags(tags: &[(String, String)]) -> Result<Option<Tags>, OpError> {
     let tags = Tags::new(tags.iter().cloned());
-    let tags = tags.map_err(|error| Failure::new(ErrorKind::Usage, error.to_string()))?;
+    let tags = tags.map_err(|error| OpError::new(ErrorKind::Usage, error.to_string()))?;
     Ok(Some(tags).filter(|tags| !tags.is_empty()))
 }
 

@@ -8,7 +8,7 @@ use osseal_core::{
 use osseal_wire::oss::ObjectReply;
 use osseal_wire::oss::meta::USER_PREFIX;
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 
 /// An object as the store describes it. None of it is proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub(crate) struct Described {
 
 impl Described {
     /// Reads head and envelope.
-    pub(crate) fn read(status: http::StatusCode, headers: &HeaderMap) -> Result<Described, Failure> {
+    pub(crate) fn read(status: http::StatusCode, headers: &HeaderMap) -> Result<Described, OpError> {
         let reply = ObjectReply::from_head(status, headers)?;
         let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let envelope = match Envelope::from_metadata(pairs) {
@@ -109,7 +109,7 @@ impl Described {
     }
 
     /// Refuses objects that the policy excludes or no client writes, before a key is unwrapped or a size is used.
-    pub(crate) fn admit(&self, policy: &ReadPolicy) -> Result<(), Failure> {
+    pub(crate) fn admit(&self, policy: &ReadPolicy) -> Result<(), OpError> {
         match &self.envelope {
             Some(envelope) => policy.admits_envelope(envelope).map_err(KeyringError::from)?,
             None => self.refuse_plaintext(policy)?,
@@ -119,7 +119,7 @@ impl Described {
     }
 
     /// Refuses an object without an envelope unless the policy admits that.
-    pub(crate) fn refuse_plaintext(&self, policy: &ReadPolicy) -> Result<(), Failure> {
+    pub(crate) fn refuse_plaintext(&self, policy: &ReadPolicy) -> Result<(), OpError> {
         if self.envelope.is_some() || policy.admits_plaintext() {
             Ok(())
         } else {
@@ -133,18 +133,18 @@ impl Described {
     }
 
     /// Refuses an appendable object: each append may have been encrypted from position 0 of the same key stream.
-    fn refuse_appendable(&self) -> Result<(), Failure> {
+    fn refuse_appendable(&self) -> Result<(), OpError> {
         if self.envelope.is_none() || self.reply.object_type != "Appendable" {
             return Ok(());
         }
         let message = "the object was made by appending, which no encryption client does; where its pieces begin is not known. Read it with the client that wrote it";
-        Err(Failure::new(ErrorKind::Unsupported, message))
+        Err(OpError::new(ErrorKind::Unsupported, message))
     }
 
     /// The plaintext size, if the writer's record agrees with the stored size.
-    pub(crate) fn plain_size(&self) -> Result<u64, Failure> {
+    pub(crate) fn plain_size(&self) -> Result<u64, OpError> {
         let stored = self.reply.range.total;
-        let integrity = |message: String| Failure::new(ErrorKind::Integrity, message);
+        let integrity = |message: String| OpError::new(ErrorKind::Integrity, message);
         let plain = self.layout().plain_len(stored).map_err(|error| integrity(error.to_string()))?;
         match self.envelope.as_ref().and_then(|envelope| envelope.plain_len) {
             Some(claimed) if claimed != plain => Err(integrity(format!(
@@ -154,7 +154,7 @@ impl Described {
         }
     }
 
-    pub(crate) fn info(&self, key: &str, keyring: Option<&Keyring>) -> Result<ObjectInfo, Failure> {
+    pub(crate) fn info(&self, key: &str, keyring: Option<&Keyring>) -> Result<ObjectInfo, OpError> {
         let lossy = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let text = |name: &str| self.reply.metadata.value(name).map(lossy);
         let is_other = |name: &str| name != "content-type" && !name.starts_with(USER_PREFIX);

@@ -14,7 +14,7 @@ use http::HeaderMap;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::error::{Error, ErrorKind, OpContext, OpError};
 
 tokio::task_local! {
     /// The operation of the current task.
@@ -87,7 +87,7 @@ pub(crate) trait HasErrorKind {
     fn kind(&self) -> ErrorKind;
 }
 
-impl HasErrorKind for Failure {
+impl HasErrorKind for OpError {
     fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -99,14 +99,14 @@ impl HasErrorKind for Error {
     }
 }
 
-impl Scene<'_> {
+impl OpContext<'_> {
     /// Runs an operation in its span, and adds its context to a failure.
     pub(crate) fn run<T>(
         self,
-        work: impl Future<Output = Result<T, Failure>>,
+        work: impl Future<Output = Result<T, OpError>>,
     ) -> impl Future<Output = Result<T, Error>> {
         let traced = self.trace(work);
-        async move { traced.await.map_err(|failure| failure.at(self)) }
+        async move { traced.await.map_err(|failure| failure.with_context(self)) }
     }
 
     /// Runs an operation in its span. The future is boxed: otherwise its full size is moved through every layer.

@@ -14,7 +14,7 @@ use osseal_wire::oss::{Credentials, ServiceError, SignError, Subject, presign_v4
 use osseal_wire::session_credentials::SessionCredentials;
 use tokio::time::Instant;
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError, Outcome, changes_state};
 use crate::runtime::retry::{RetryAction, RetryableCall, retry};
 use crate::runtime::spans;
 use crate::service::signature::SignatureVersion;
@@ -76,18 +76,18 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
-    /// Whether the service may have done it before, at an attempt that failed.
-    pub(crate) may_be_done_before: bool,
+    /// Unknown if an earlier, failed attempt may have been executed.
+    pub(crate) earlier_outcome: Outcome,
 }
 
 impl Reply {
     /// The document of the reply, within bounds.
-    pub(crate) async fn document(self) -> Result<Bytes, Failure> {
+    pub(crate) async fn document(self) -> Result<Bytes, OpError> {
         document(self.body).await
     }
 }
 
-async fn document(body: Body) -> Result<Bytes, Failure> {
+async fn document(body: Body) -> Result<Bytes, OpError> {
     match tokio::time::timeout(STALL_TIMEOUT, read_up_to(body, MAX_DOCUMENT)).await {
         Ok(Ok(Some(document))) => Ok(document),
         Ok(Ok(None)) => Err(ReplyError::Xml(XmlError::TooLarge).into()),
@@ -103,7 +103,7 @@ impl Store {
         bucket: Option<&str>,
         key: Option<&str>,
         call: Call,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<Bytes, OpError> {
         self.call(bucket, key, call, Payload::None).await?.document().await
     }
 
@@ -114,17 +114,17 @@ impl Store {
         key: Option<&str>,
         call: Call,
         payload: Payload,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, OpError> {
         let request = Request { bucket: bucket.map(str::to_owned), key: key.map(str::to_owned), call };
         self.send(&OutgoingRequest::ToSign(request), payload).await
     }
 
     /// Reads the object of a presigned address. `headers` are those that the signature leaves open.
-    pub(crate) async fn read_presigned(&self, address: Uri, headers: HeaderMap) -> Result<Reply, Failure> {
+    pub(crate) async fn read_presigned(&self, address: Uri, headers: HeaderMap) -> Result<Reply, OpError> {
         self.send(&OutgoingRequest::Signed(address, headers), Payload::None).await
     }
 
-    async fn send(&self, outgoing: &OutgoingRequest, payload: Payload) -> Result<Reply, Failure> {
+    async fn send(&self, outgoing: &OutgoingRequest, payload: Payload) -> Result<Reply, OpError> {
         let (repeatable, stream) = match payload {
             Payload::None => (outgoing.body(), None),
             Payload::Bytes(bytes) => (Some(bytes), None),
@@ -137,18 +137,26 @@ impl Store {
             repeatable,
             stream,
             credentials: None,
-            may_be_done: false,
+            outcome: Outcome::NotDone,
             attempt_start: Instant::now(),
         };
         let sent = retry(&mut call, self.0.retry, Some(&self.0.retry_tokens), None).await;
-        sent.map_err(|failure| failure.after(call.may_be_done))
+        // A read that was executed changed nothing.
+        let is_read = !changes_state(outgoing.name());
+        sent.map_err(|failure| {
+            if is_read {
+                failure.with_outcome(Outcome::NotDone)
+            } else {
+                failure.after_attempts(call.outcome)
+            }
+        })
     }
 
     /// Credentials that are valid now, for a request that has to be signed.
     async fn credentials(
         &self,
         outgoing: &OutgoingRequest,
-    ) -> Result<Option<Arc<SessionCredentials>>, Failure> {
+    ) -> Result<Option<Arc<SessionCredentials>>, OpError> {
         match (outgoing, &self.0.credentials) {
             (OutgoingRequest::ToSign(_), Some(credentials)) => Ok(Some(credentials.current().await?)),
             _ => Ok(None),
@@ -159,7 +167,7 @@ impl Store {
     async fn renewed_credentials(
         &self,
         rejected: Option<&Arc<SessionCredentials>>,
-    ) -> Result<Option<Arc<SessionCredentials>>, Failure> {
+    ) -> Result<Option<Arc<SessionCredentials>>, OpError> {
         match (rejected, &self.0.credentials) {
             (Some(rejected), Some(credentials)) => Ok(credentials.instead_of(rejected).await?),
             _ => Ok(None),
@@ -171,7 +179,7 @@ impl Store {
         outgoing: &OutgoingRequest,
         grant: Option<&SessionCredentials>,
         body: Body,
-    ) -> Result<(StatusCode, HeaderMap, Body), Failure> {
+    ) -> Result<(StatusCode, HeaderMap, Body), OpError> {
         let mut head = match outgoing {
             OutgoingRequest::ToSign(request) => request.head(&self.0.endpoint)?,
             OutgoingRequest::Signed(address, headers) => presigned_head(address, headers),
@@ -207,7 +215,7 @@ impl Store {
         Err(self.refused(head.status, &head.headers, body).await)
     }
 
-    fn sign(&self, head: &mut Parts, request: &Request, credentials: &Credentials) -> Result<(), Failure> {
+    fn sign(&self, head: &mut Parts, request: &Request, credentials: &Credentials) -> Result<(), OpError> {
         let subject = self.subject(request);
         match self.0.signature {
             SignatureVersion::V1 => sign_v1::sign(head, subject, credentials, self.now()),
@@ -218,9 +226,9 @@ impl Store {
 
     /// Signs the address of a request instead of its headers, valid for `seconds`, or until temporary credentials expire.
     /// Returns the address and its expiry.
-    pub(crate) async fn presign(&self, request: &Request, seconds: u32) -> Result<(Uri, Timestamp), Failure> {
+    pub(crate) async fn presign(&self, request: &Request, seconds: u32) -> Result<(Uri, Timestamp), OpError> {
         let Some(credentials) = &self.0.credentials else {
-            return Err(Failure::new(ErrorKind::Usage, "a store without credentials cannot sign addresses"));
+            return Err(OpError::new(ErrorKind::Usage, "a store without credentials cannot sign addresses"));
         };
         let (mut head, subject) = (request.head(&self.0.endpoint)?, self.subject(request));
         let grant = credentials.current().await?;
@@ -228,10 +236,8 @@ impl Store {
         let left = grant.expires.map_or(i64::MAX, |end| end.duration_since(now).as_secs());
         let seconds = u32::try_from(left.max(0)).unwrap_or(u32::MAX).min(seconds);
         if seconds == 0 {
-            return Err(Failure::new(
-                ErrorKind::Credentials,
-                "the temporary credentials end now; get others",
-            ));
+            return Err(OpError::new(ErrorKind::Credentials, "the temporary credentials have expired")
+                .with_hint("get new ones"));
         }
         let credentials = &grant.credentials;
         let end = now + SignedDuration::from_secs(seconds.into());
@@ -253,23 +259,22 @@ impl Store {
         self.0.skew.corrected((self.0.clock)())
     }
 
-    async fn refused(&self, status: StatusCode, headers: &HeaderMap, body: Body) -> Failure {
+    async fn refused(&self, status: StatusCode, headers: &HeaderMap, body: Body) -> OpError {
         let document = tokio::time::timeout(STALL_TIMEOUT, read_up_to(body, MAX_ERROR_BYTES)).await;
         let document = document.ok().and_then(Result::ok).flatten().unwrap_or_default();
         let error = ServiceError::from_reply(status, headers, &document);
         if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-            let message = format!(
-                "HTTP {}: redirects are not followed; give the endpoint of the bucket's region",
-                status.as_u16()
-            );
-            return Failure {
-                request_id: Some(error.request_id),
-                ..Failure::new(ErrorKind::Protocol, message)
-            };
+            let message = format!("HTTP {}: redirects are not followed", status.as_u16());
+            return OpError {
+                status: Some(error.status),
+                request_id: Some(error.request_id.into()),
+                ..OpError::new(ErrorKind::Protocol, message)
+            }
+            .with_hint("give the endpoint of the bucket's region");
         }
-        let mut failure = Failure::from(error);
+        let mut failure = OpError::from(error);
         failure.retry_after = retry_after(headers);
-        if failure.is_skewed()
+        if failure.is_clock_skewed()
             && let Some(ahead) = self.0.skew.learn(headers, (self.0.clock)())
         {
             failure.message = format!("{} (it is {} minutes off)", failure.message, ahead.as_mins().abs());
@@ -288,16 +293,16 @@ struct StoreCall<'a> {
     stream: Option<Body>,
     is_streaming: bool,
     credentials: Option<Arc<SessionCredentials>>,
-    /// Whether the service may have executed a failed attempt.
-    may_be_done: bool,
+    /// Unknown if the service may have executed a failed attempt.
+    outcome: Outcome,
     attempt_start: Instant,
 }
 
 impl RetryableCall for StoreCall<'_> {
     type Output = Reply;
-    type Error = Failure;
+    type Error = OpError;
 
-    async fn attempt(&mut self, number: u32) -> Result<Reply, Failure> {
+    async fn attempt(&mut self, number: u32) -> Result<Reply, OpError> {
         spans::record_request();
         self.attempt_start = Instant::now();
         let body = self
@@ -316,24 +321,24 @@ impl RetryableCall for StoreCall<'_> {
                     took = ?self.attempt_start.elapsed(),
                     "answered"
                 );
-                Ok(Reply { status, headers, body, may_be_done_before: self.may_be_done })
+                Ok(Reply { status, headers, body, earlier_outcome: self.outcome })
             }
             Err(failure) => {
-                self.may_be_done |= failure.may_be_done;
+                self.outcome = self.outcome.or(failure.outcome);
                 spans::record_reply(failure.request_id.as_deref().unwrap_or_default());
                 Err(failure)
             }
         }
     }
 
-    fn action(&self, failure: &Failure) -> RetryAction {
+    fn action(&self, failure: &OpError) -> RetryAction {
         if failure.is_token_expired() {
             return RetryAction::RenewCredentials;
         }
         if self.is_streaming {
             return RetryAction::GiveUp;
         }
-        if failure.is_skewed() && self.store.0.skew.is_known() {
+        if failure.is_clock_skewed() && self.store.0.skew.is_known() {
             return RetryAction::CorrectClock;
         }
         if failure.is_transient() {
@@ -343,7 +348,7 @@ impl RetryableCall for StoreCall<'_> {
     }
 
     /// A streamed call cannot be repeated, but leaves valid credentials to the calls that follow.
-    async fn renew_credentials(&mut self) -> Result<bool, Failure> {
+    async fn renew_credentials(&mut self) -> Result<bool, OpError> {
         let renewed = self.store.renewed_credentials(self.credentials.as_ref()).await?;
         if renewed.is_none() || self.is_streaming {
             return Ok(false);
@@ -352,18 +357,18 @@ impl RetryableCall for StoreCall<'_> {
         Ok(true)
     }
 
-    async fn prepare(&mut self) -> Result<(), Failure> {
+    async fn prepare(&mut self) -> Result<(), OpError> {
         self.credentials = self.store.credentials(self.outgoing).await?;
         Ok(())
     }
 
-    fn on_retry(&self, number: u32, failure: &Failure, reason: &'static str, wait: Duration) {
+    fn on_retry(&self, number: u32, failure: &OpError, reason: &'static str, wait: Duration) {
         tracing::debug!(
             call = self.outgoing.name(),
             attempt = number,
             status = failure.status,
-            code = failure.code,
-            request_id = failure.request_id,
+            code = failure.code.as_str(),
+            request_id = failure.request_id.as_deref(),
             error = failure.message,
             took = ?self.attempt_start.elapsed(),
             ?wait,
@@ -378,8 +383,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn unsigned(error: SignError) -> Failure {
-    Failure::new(ErrorKind::Usage, format!("the request cannot be signed: {error}"))
+fn unsigned(error: SignError) -> OpError {
+    OpError::new(ErrorKind::Usage, format!("the request cannot be signed: {error}")).with_source(error)
 }
 
 fn presigned_head(address: &Uri, headers: &HeaderMap) -> Parts {

@@ -11,7 +11,7 @@ use osseal_wire::oss::xml::ListBucketsResult;
 use tokio::sync::Notify;
 
 use crate::credentials::SharedCredentials;
-use crate::error::{Error, ErrorKind, Scene};
+use crate::error::{Error, ErrorKind, OpContext};
 use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::ClockSkew;
 use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
@@ -83,26 +83,29 @@ impl Store {
                 marker = page.next_marker;
             }
         };
-        Scene { operation: "list buckets", ..Scene::default() }.run(buckets).await
+        OpContext { operation: "ListBuckets", ..OpContext::default() }.run(buckets).await
     }
 
     /// Makes a bucket. One that exists and is ours stays as it is.
     pub async fn create_bucket(&self, bucket: &str) -> Result<(), Error> {
-        let scene = Scene { operation: "make the bucket", bucket: Some(bucket), key: None };
-        scene.run(self.document(Some(bucket), None, Call::PutBucket(PutBucket::default()))).await.map(drop)
+        let op_context = OpContext { operation: "PutBucket", bucket: Some(bucket), key: None };
+        op_context
+            .run(self.document(Some(bucket), None, Call::PutBucket(PutBucket::default())))
+            .await
+            .map(drop)
     }
 
     /// Removes an empty bucket.
     pub async fn delete_bucket(&self, bucket: &str) -> Result<(), Error> {
-        let scene = Scene { operation: "remove the bucket", bucket: Some(bucket), key: None };
+        let op_context = OpContext { operation: "DeleteBucket", bucket: Some(bucket), key: None };
         let removed = async {
             match self.document(Some(bucket), None, Call::DeleteBucket).await {
                 // An earlier attempt did it, and its reply was lost.
-                Err(failure) if failure.kind == ErrorKind::NotFound && failure.may_be_done => Ok(()),
+                Err(failure) if failure.kind == ErrorKind::NotFound && failure.outcome.is_unknown() => Ok(()),
                 other => other.map(drop),
             }
         };
-        scene.run(removed).await
+        op_context.run(removed).await
     }
 
     /// The endpoint, which distinguishes one store from another.

@@ -8,7 +8,7 @@ use osseal_wire::oss::Endpoint;
 use tokio::sync::Notify;
 
 use crate::credentials::SharedCredentials;
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::error::{Error, ErrorKind, OpContext, OpError};
 use crate::runtime::clock::Clock;
 use crate::runtime::clock_skew::ClockSkew;
 use crate::runtime::retry::{RetryPolicy, RetryTokenBucket};
@@ -104,8 +104,8 @@ impl StoreBuilder {
     /// [`ErrorKind::Usage`]: no credentials, no region, or plain http to another machine without permission.
     /// [`ErrorKind::Local`]: TLS cannot be set up.
     pub fn build(self) -> Result<Store, Error> {
-        let scene = Scene { operation: "open the store", ..Scene::default() };
-        let usage = |message: &str| Failure::new(ErrorKind::Usage, message).at(scene);
+        let op_context = OpContext { operation: "BuildStore", ..OpContext::default() };
+        let usage = |message: &str| OpError::new(ErrorKind::Usage, message).with_context(op_context);
         if self.endpoint.is_plain_http() && !self.endpoint.is_loopback() && !self.allow_plain_http {
             return Err(usage(
                 "the endpoint is plain http to another machine; use https, or allow plain http by name",
@@ -120,11 +120,9 @@ impl StoreBuilder {
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(Https::new().map_err(|error| {
-                Failure {
-                    source: Some(error.into()),
-                    ..Failure::new(ErrorKind::Local, "TLS cannot be set up")
-                }
-                .at(scene)
+                OpError::new(ErrorKind::Local, "TLS cannot be set up")
+                    .with_source(error)
+                    .with_context(op_context)
             })?),
         };
         Ok(Store(Arc::new(Inner {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use crate::error::{ErrorKind, OpError, Outcome};
+
 /// A body on its way out or in.
 pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 
@@ -74,5 +76,17 @@ impl TransportError {
     /// Whether bytes of the request may have left.
     pub const fn is_sent(&self) -> bool {
         self.is_sent
+    }
+}
+
+impl From<TransportError> for OpError {
+    fn from(error: TransportError) -> OpError {
+        let (kind, hint) = if error.is_retryable() {
+            (ErrorKind::Transient, "check the endpoint and the network, or try again later")
+        } else {
+            (ErrorKind::Protocol, "check that the endpoint is the service's")
+        };
+        let outcome = Outcome::unknown_if(error.is_sent());
+        OpError::new(kind, "the connection failed").with_hint(hint).with_outcome(outcome).with_source(error)
     }
 }

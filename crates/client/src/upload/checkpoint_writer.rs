@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use osseal_core::{ContentError, SealedPart, Slot};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 use crate::state::Record;
 use crate::upload::checkpoint::{Acknowledged, Checkpoint};
 use crate::upload::file_source::{OpenSource, blocking, changed};
-use crate::upload::report::NO_SUCH_UPLOAD;
+use osseal_wire::oss::ServiceCode;
 
 /// A checkpoint in use. Clones share it. Dropping the last one writes the latest state, unless no part was
 /// sent: then only the record of a previous process stays.
@@ -54,7 +54,7 @@ impl CheckpointWriter {
     }
 
     /// Replaces the record when an upload starts or resumes. The disk holds it when this returns.
-    pub(crate) async fn begin(&self, checkpoint: Checkpoint) -> Result<(), Failure> {
+    pub(crate) async fn begin(&self, checkpoint: Checkpoint) -> Result<(), OpError> {
         self.0.is_stale.store(false, Ordering::Release);
         self.0.note(|kept| *kept = checkpoint);
         self.save().await
@@ -71,7 +71,7 @@ impl CheckpointWriter {
         file: &OpenSource,
         slot: Slot,
         range: Range<u64>,
-    ) -> Result<SealedPart, Failure> {
+    ) -> Result<SealedPart, OpError> {
         let plain = file.read(range, slot.stored_len()).await;
         self.expect_same(file).await?;
         let (part, digest) = slot.seal_digested(plain?).inspect_err(|error| {
@@ -87,7 +87,7 @@ impl CheckpointWriter {
     }
 
     /// Fails if the source changed since the upload started.
-    pub(crate) async fn expect_same(&self, file: &OpenSource) -> Result<(), Failure> {
+    pub(crate) async fn expect_same(&self, file: &OpenSource) -> Result<(), OpError> {
         if file.is_same().await? {
             return Ok(());
         }
@@ -111,20 +111,20 @@ impl CheckpointWriter {
     }
 
     /// Whether the upload may be resumed after a failure.
-    pub(crate) fn keeps(&self, failure: &Failure) -> bool {
+    pub(crate) fn keeps(&self, failure: &OpError) -> bool {
         // One that the service no longer has may be an object; the next process finds it by the record.
-        let is_gone = failure.code == NO_SUCH_UPLOAD && !failure.may_be_done;
-        let is_passing = failure.kind.is_passing() || failure.may_be_done;
-        is_passing && !is_gone && !self.is_stale() && self.has_parts()
+        let is_gone = failure.code == ServiceCode::NoSuchUpload && !failure.outcome.is_unknown();
+        let is_resumable = failure.kind.is_resumable() || failure.outcome.is_unknown();
+        is_resumable && !is_gone && !self.is_stale() && self.has_parts()
     }
 
     /// Writes the latest state to the disk.
-    pub(crate) async fn save(&self) -> Result<(), Failure> {
+    pub(crate) async fn save(&self) -> Result<(), OpError> {
         let inner = self.0.clone();
         blocking(move || {
-            inner.save().map_err(|error| Failure {
+            inner.save().map_err(|error| OpError {
                 source: Some(error.into()),
-                ..Failure::new(
+                ..OpError::new(
                     ErrorKind::Local,
                     format!("the progress of the upload cannot be recorded in {}", inner.path.display()),
                 )

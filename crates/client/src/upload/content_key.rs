@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::rand;
 use osseal_core::{Binding, ContentRandom, Envelope, Place, SALT, SealedContext, Sealer, Secret, dangerous};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 
@@ -22,7 +22,7 @@ pub(crate) async fn new_content_key(
     key: &str,
     options: &PutOptions,
     plain_len: Option<u64>,
-) -> Result<NewContentKey, Failure> {
+) -> Result<NewContentKey, OpError> {
     if bucket.is_plain {
         let sealer = dangerous::plaintext_sealer(dangerous::AllowPlaintextObjects, plain_len);
         return Ok(NewContentKey { sealer, envelope: None });
@@ -39,7 +39,7 @@ pub(crate) async fn new_resumable_content_key(
     key: &str,
     options: &PutOptions,
     plain_len: u64,
-) -> Result<NewContentKey, Failure> {
+) -> Result<NewContentKey, OpError> {
     let (keyring, context) = (bucket.keyring()?, bound(bucket, key, options)?);
     let (content, envelope) =
         keyring.new_resumable(bucket.suite, &context, generate_random()?, Some(plain_len)).await?;
@@ -51,7 +51,7 @@ pub(crate) fn bound(
     bucket: &Arc<BucketContext>,
     key: &str,
     options: &PutOptions,
-) -> Result<SealedContext, Failure> {
+) -> Result<SealedContext, OpError> {
     Ok(SealedContext {
         binding: Binding::new(bucket.bind, Place::object(&bucket.name, key))?,
         pairs: bucket.encryption_context.clone().and(&options.encryption_context)?,
@@ -59,10 +59,10 @@ pub(crate) fn bound(
 }
 
 /// Draws a data key and where its key stream starts.
-fn generate_random() -> Result<ContentRandom, Failure> {
+fn generate_random() -> Result<ContentRandom, OpError> {
     let (mut data_key, mut start) = (vec![0; 32], [0; SALT]);
     rand::fill(&mut data_key).and_then(|()| rand::fill(&mut start)).map_err(|_| {
-        Failure::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted")
+        OpError::new(ErrorKind::Local, "the system gives no random bytes; nothing was encrypted")
     })?;
     Ok(ContentRandom { data_key: Secret::new(data_key), start })
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 use crate::runtime::join::{self, stopped};
 use crate::upload::source_error::{ended_early, is_longer, length_in_memory, unreadable};
 
@@ -71,7 +71,7 @@ impl Stamp {
 }
 
 impl OpenSource {
-    pub(crate) async fn open(source: FileSource) -> Result<OpenSource, Failure> {
+    pub(crate) async fn open(source: FileSource) -> Result<OpenSource, OpError> {
         let source = Arc::new(source);
         blocking(move || {
             let stamp = Stamp::of(&source.file).map_err(unreadable)?;
@@ -81,7 +81,7 @@ impl OpenSource {
     }
 
     /// The same file as it is by now.
-    pub(crate) async fn again(&self) -> Result<OpenSource, Failure> {
+    pub(crate) async fn again(&self) -> Result<OpenSource, OpError> {
         let source = self.source.clone();
         blocking(move || {
             let stamp = Stamp::of(&source.file).map_err(unreadable)?;
@@ -108,13 +108,13 @@ impl OpenSource {
     }
 
     /// Bytes at their place, in a buffer with room for `capacity` bytes.
-    pub(crate) async fn read(&self, range: Range<u64>, capacity: u64) -> Result<BytesMut, Failure> {
+    pub(crate) async fn read(&self, range: Range<u64>, capacity: u64) -> Result<BytesMut, OpError> {
         let source = self.source.clone();
         blocking(move || source.read(range, capacity)).await
     }
 
     /// Reads the whole file for a single request, and checks that it ends there.
-    pub(crate) async fn read_whole(self, capacity: u64) -> Result<BytesMut, Failure> {
+    pub(crate) async fn read_whole(self, capacity: u64) -> Result<BytesMut, OpError> {
         blocking(move || {
             let plain = self.source.read(0..self.source.length, capacity)?;
             self.compare().map(|()| plain)
@@ -123,18 +123,18 @@ impl OpenSource {
     }
 
     /// Fails if the file is longer than declared, or is another one than when it was opened.
-    pub(crate) async fn expect_same(&self) -> Result<(), Failure> {
+    pub(crate) async fn expect_same(&self) -> Result<(), OpError> {
         let this = self.clone();
         blocking(move || this.compare()).await
     }
 
     /// Whether it is, by everything that tells, the file that it was when it was opened.
-    pub(crate) async fn is_same(&self) -> Result<bool, Failure> {
+    pub(crate) async fn is_same(&self) -> Result<bool, OpError> {
         let (source, stamp) = (self.source.clone(), self.stamp);
         blocking(move || Ok(Stamp::of(&source.file).map_err(unreadable)? == stamp)).await
     }
 
-    fn compare(&self) -> Result<(), Failure> {
+    fn compare(&self) -> Result<(), OpError> {
         let FileSource { file, length } = &*self.source;
         match read_exact_at(file, &mut [0], *length) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
@@ -145,12 +145,12 @@ impl OpenSource {
     }
 }
 
-pub(crate) fn changed() -> Failure {
-    Failure::new(ErrorKind::Source, "the source changed while it was read; nothing was stored")
+pub(crate) fn changed() -> OpError {
+    OpError::new(ErrorKind::Source, "the source changed while it was read; nothing was stored")
 }
 
 impl FileSource {
-    fn read(&self, range: Range<u64>, capacity: u64) -> Result<BytesMut, Failure> {
+    fn read(&self, range: Range<u64>, capacity: u64) -> Result<BytesMut, OpError> {
         read(&self.file, range.clone(), capacity).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => {
                 let there = self.file.metadata().map_or(range.start, |found| found.len());
@@ -170,7 +170,7 @@ pub(crate) struct Spool(Arc<File>);
 
 impl Spool {
     /// Creates a file in `folder` that no other process can open.
-    pub(crate) async fn create(folder: std::path::PathBuf) -> Result<Spool, Failure> {
+    pub(crate) async fn create(folder: std::path::PathBuf) -> Result<Spool, OpError> {
         blocking(move || {
             let failed = |error| spool_failed(&format!("cannot be made in {}", folder.display()), error);
             tempfile::tempfile_in(&folder).map(|file| Spool(Arc::new(file))).map_err(failed)
@@ -179,7 +179,7 @@ impl Spool {
     }
 
     /// Writes bytes at their place; writing the same again does no harm.
-    pub(crate) async fn write(&self, bytes: Bytes, offset: u64) -> Result<(), Failure> {
+    pub(crate) async fn write(&self, bytes: Bytes, offset: u64) -> Result<(), OpError> {
         let file = self.0.clone();
         blocking(move || {
             write_all_at(&file, &bytes, offset).map_err(|error| spool_failed("cannot be written", error))
@@ -187,7 +187,7 @@ impl Spool {
         .await
     }
 
-    pub(crate) async fn read(&self, range: Range<u64>) -> Result<Bytes, Failure> {
+    pub(crate) async fn read(&self, range: Range<u64>) -> Result<Bytes, OpError> {
         let file = self.0.clone();
         blocking(move || {
             let capacity = range.end - range.start;
@@ -199,15 +199,15 @@ impl Spool {
     }
 }
 
-fn spool_failed(what: &str, error: io::Error) -> Failure {
+fn spool_failed(what: &str, error: io::Error) -> OpError {
     let message = format!("the spool of sealed bytes {what}: {error}; nothing was stored");
-    Failure { source: Some(error.into()), ..Failure::new(ErrorKind::Local, message) }
+    OpError::new(ErrorKind::Local, message).with_source(error)
 }
 
 /// Runs blocking file operations on a thread where they delay no other task.
 pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
+    work: impl FnOnce() -> Result<T, OpError> + Send + 'static,
+) -> Result<T, OpError> {
     join::outcome(tokio::task::spawn_blocking(work).await).unwrap_or_else(|| Err(stopped()))
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use osseal_core::{PartSlots, SealedPart};
 
-use crate::error::{Error, ErrorKind, Failure, Scene};
+use crate::error::{Error, ErrorKind, OpContext, OpError};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 use crate::upload::content_key::{NewContentKey, new_content_key};
@@ -96,7 +96,7 @@ pub(crate) async fn begin_upload(
     options: PutOptions,
 ) -> Result<MultipartUpload, Error> {
     let outcome = begin_parts(bucket, key, plain_size, part_size, &options).await;
-    outcome.map_err(|failure| failure.at(bucket.scene("begin to upload", Some(key))))
+    outcome.map_err(|failure| failure.with_context(bucket.op_context("InitiateMultipartUpload", Some(key))))
 }
 
 async fn begin_parts(
@@ -105,7 +105,7 @@ async fn begin_parts(
     plain_total: u64,
     part_size: Option<u64>,
     options: &PutOptions,
-) -> Result<MultipartUpload, Failure> {
+) -> Result<MultipartUpload, OpError> {
     let layout = bucket.suite.layout();
     let plan = match part_size {
         Some(part_size) => layout.exact_plan(plain_total, part_size)?,
@@ -139,7 +139,7 @@ impl MultipartUpload {
     /// [`ErrorKind::Usage`]: no part has this number.
     pub fn plain_range(&self, number: u32) -> Result<Range<u64>, Error> {
         let range = self.slots().plain_range(number);
-        range.map_err(|error| Failure::from(error).at(self.scene("upload a part of")))
+        range.map_err(|error| OpError::from(error).with_context(self.op_context("UploadPart")))
     }
 
     /// The service's identifier of the upload.
@@ -153,7 +153,7 @@ impl MultipartUpload {
     /// [`ErrorKind::Usage`]: no part has this number, the length is wrong, or the part was sealed before. After
     /// a wrong length the part can still be sealed.
     pub fn seal_part(&self, number: u32, plain: impl Into<Bytes>) -> Result<UploadPart, Error> {
-        self.seal(number, plain.into()).map_err(|failure| failure.at(self.scene("upload a part of")))
+        self.seal(number, plain.into()).map_err(|failure| failure.with_context(self.op_context("UploadPart")))
     }
 
     /// Sends a sealed part, with the store's retries. A part may be sent again, after an error or not.
@@ -166,11 +166,11 @@ impl MultipartUpload {
         let sent = async {
             if part.upload_id != upload.id {
                 let message = format!("part {} was sealed for another upload", part.number());
-                return Err(Failure::new(ErrorKind::Usage, message));
+                return Err(OpError::new(ErrorKind::Usage, message));
             }
-            upload.send(&part.sealed).await
+            upload.send_part(&part.sealed).await
         };
-        sent.await.map_err(|failure| failure.at(self.scene("upload a part of")))
+        sent.await.map_err(|failure| failure.with_context(self.op_context("UploadPart")))
     }
 
     /// Seals a part and sends it. If sending fails the sealed part is lost, and with it the upload; to send a
@@ -196,7 +196,7 @@ impl MultipartUpload {
     pub async fn complete(self) -> Result<PutReport, Error> {
         let upload = self.active.upload.clone();
         let outcome = self.active.complete().await;
-        outcome.map_err(|failure| failure.at(scene(upload.spec(), "complete the upload of")))
+        outcome.map_err(|failure| failure.with_context(op_context(upload.spec(), "CompleteMultipartUpload")))
     }
 
     /// Aborts the upload: the service drops its parts.
@@ -208,12 +208,12 @@ impl MultipartUpload {
         outcome.map_err(|mut failure| {
             let id = self.upload_id();
             failure.message =
-                format!("{}; the unfinished upload {id} is left and takes up space", failure.message);
-            failure.at(self.scene("abort the upload of"))
+                format!("{} (the unfinished upload {id} is left and takes up space)", failure.message);
+            failure.with_context(self.op_context("AbortMultipartUpload"))
         })
     }
 
-    fn seal(&self, number: u32, plain: Bytes) -> Result<UploadPart, Failure> {
+    fn seal(&self, number: u32, plain: Bytes) -> Result<UploadPart, OpError> {
         let slot = {
             let mut slots = self.slots();
             let range = slots.plain_range(number)?;
@@ -221,7 +221,7 @@ impl MultipartUpload {
             if wanted != given {
                 let message =
                     format!("part {number} has {wanted} bytes of plaintext, and {given} were given");
-                return Err(Failure::new(ErrorKind::Usage, message));
+                return Err(OpError::new(ErrorKind::Usage, message));
             }
             slots.take(number)?
         };
@@ -238,13 +238,13 @@ impl MultipartUpload {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn scene(&self, operation: &'static str) -> Scene<'_> {
-        scene(self.active.upload.spec(), operation)
+    fn op_context(&self, operation: &'static str) -> OpContext<'_> {
+        op_context(self.active.upload.spec(), operation)
     }
 }
 
-fn scene<'a>(spec: &'a UploadSpec, operation: &'static str) -> Scene<'a> {
-    spec.bucket.scene(operation, Some(&spec.key))
+fn op_context<'a>(spec: &'a UploadSpec, operation: &'static str) -> OpContext<'a> {
+    spec.bucket.op_context(operation, Some(&spec.key))
 }
 
 impl std::fmt::Debug for MultipartUpload {

@@ -6,10 +6,10 @@ use osseal_core::{Envelope, PartPlan, SealedPart, is_envelope_header};
 use osseal_wire::oss::reply::{ReplyError, late_error};
 use osseal_wire::oss::request::{Call, CompleteMultipartUpload, ListParts, PutObject, UploadPart};
 use osseal_wire::oss::xml::{CompletePart, CompleteRequest, CompleteResult, InitiateResult, ListPartsResult};
-use osseal_wire::oss::{Crc64, Metadata, PutReply};
+use osseal_wire::oss::{Crc64, Metadata, PutReply, ServiceCode};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError, Outcome};
 use crate::object::context::BucketContext;
 use crate::object::options::ListUploadsOptions;
 use crate::runtime::join::{joined, stopped};
@@ -18,7 +18,7 @@ use crate::service::send::Payload;
 use crate::upload::checkpoint::Acknowledged;
 use crate::upload::checkpoint_writer::CheckpointWriter;
 use crate::upload::progress::ResumableProgress;
-use crate::upload::report::{NO_SUCH_UPLOAD, PutReport, checksum_mismatch, report, with_unknown_outcome};
+use crate::upload::report::{PutReport, report};
 use crate::upload::send_sealed::{find_ours, store_bytes};
 use crate::upload::upload_listing::page_of_uploads;
 
@@ -51,7 +51,7 @@ pub(crate) struct Upload {
 
 impl UploadSpec {
     /// Initiates the upload. Dropping the future aborts it.
-    pub(crate) async fn begin(self, writer: Option<CheckpointWriter>) -> Result<ActiveUpload, Failure> {
+    pub(crate) async fn begin(self, writer: Option<CheckpointWriter>) -> Result<ActiveUpload, OpError> {
         let headers = self.envelope_headers();
         let object = PutObject {
             metadata: self.metadata.clone(),
@@ -104,11 +104,11 @@ impl UploadSpec {
 struct PendingInitiate {
     bucket: Arc<BucketContext>,
     key: String,
-    task: Option<JoinHandle<Result<String, Failure>>>,
+    task: Option<JoinHandle<Result<String, OpError>>>,
 }
 
 impl PendingInitiate {
-    async fn id(&mut self) -> Result<String, Failure> {
+    async fn id(&mut self) -> Result<String, OpError> {
         let Some(task) = &mut self.task else { return Err(stopped()) };
         let done = task.await;
         self.task = None;
@@ -134,28 +134,31 @@ async fn initiate(
     key: &str,
     object: PutObject,
     headers: &Metadata,
-) -> Result<String, Failure> {
+) -> Result<String, OpError> {
     let call = Call::InitiateMultipartUpload(object.into());
     let active = async {
         let reply = bucket.store.call(Some(&bucket.name), Some(key), call, Payload::None).await?;
-        let is_doubtful = reply.may_be_done_before;
+        let earlier = reply.earlier_outcome;
         let result = InitiateResult::from_xml(&reply.document().await?).map_err(ReplyError::Xml)?;
-        Ok::<_, Failure>((result.upload_id()?.to_owned(), is_doubtful))
+        Ok::<_, OpError>((result.upload_id()?.to_owned(), earlier))
     };
-    let active = active.await;
+    let mut active = active.await;
     // An attempt with a lost, cut or malformed reply may have started an upload whose id is unknown here.
-    let doubtful = match &active {
-        Ok((_, is_doubtful)) => *is_doubtful,
-        Err(failure) => failure.may_be_done,
+    let outcome = match &active {
+        Ok((_, earlier)) => *earlier,
+        Err(failure) => failure.outcome,
     };
-    if doubtful {
+    if outcome.is_unknown() {
         let ours = active.as_ref().ok().map(|(id, _)| id.as_str());
-        if let Err(failure) = abort_others(bucket, key, headers, ours).await {
-            tracing::warn!(
+        match (abort_others(bucket, key, headers, ours).await, &mut active) {
+            // Uploads without an envelope cannot be told apart, so none of them was aborted.
+            (Ok(()), Err(failure)) if !headers.0.is_empty() => failure.outcome = Outcome::NotDone,
+            (Ok(()), _) => {}
+            (Err(failure), _) => tracing::warn!(
                 key,
                 error = failure.message,
-                "an unfinished upload may be left: its beginning was answered too late"
-            );
+                "an unfinished upload may be left: the reply to its start was lost"
+            ),
         }
     }
     active.map(|(id, _)| id)
@@ -167,7 +170,7 @@ pub(crate) async fn abort_others(
     key: &str,
     headers: &Metadata,
     but: Option<&str>,
-) -> Result<(), Failure> {
+) -> Result<(), OpError> {
     let wrapped = headers.0.iter().find(|(name, _)| name.ends_with("encryption-key"));
     let Some((_, wrapped)) = wrapped else { return Ok(()) };
     let mut options = ListUploadsOptions { prefix: key.to_owned(), ..ListUploadsOptions::default() };
@@ -183,7 +186,7 @@ pub(crate) async fn abort_others(
             let list = ListParts { upload_id: id.clone(), max_parts: Some(1), ..ListParts::default() };
             let parts = match bucket.document(Some(key), Call::ListParts(list)).await {
                 // It ended poll_with_tasks.
-                Err(failure) if failure.code == NO_SUCH_UPLOAD => continue,
+                Err(failure) if failure.code == ServiceCode::NoSuchUpload => continue,
                 parts => parts?,
             };
             let parts = ListPartsResult::from_xml(&parts).map_err(ReplyError::Xml)?;
@@ -212,8 +215,13 @@ impl Upload {
         u32::try_from(self.spec.plan.parts()).unwrap_or(u32::MAX)
     }
 
-    /// Sends a part until the service has it as it is.
-    pub(crate) async fn send(&self, part: &SealedPart) -> Result<(), Failure> {
+    /// Sends a part of a put. A part is no object, so a lost reply leaves no doubt about the object.
+    pub(crate) async fn send(&self, part: &SealedPart) -> Result<(), OpError> {
+        self.send_part(part).await.map_err(|failure| failure.with_outcome(Outcome::NotDone))
+    }
+
+    /// Sends a part until the service's CRC64 of it is ours.
+    pub(crate) async fn send_part(&self, part: &SealedPart) -> Result<(), OpError> {
         let UploadSpec { bucket, key, .. } = &self.spec;
         let length = part.bytes.len() as u64;
         let call = Call::UploadPart(UploadPart {
@@ -224,9 +232,7 @@ impl Upload {
             content_md5: None,
             crc64: Some(part.crc64),
         });
-        let reply = store_bytes(bucket, key, &call, &part.bytes, part.crc64, None).await;
-        // A part is not an object: its fate does not make the outcome of the put unknown.
-        let reply = reply.map_err(|failure| Failure { may_be_done: false, ..failure })?;
+        let reply = store_bytes(bucket, key, &call, &part.bytes, part.crc64, None).await?;
         let said = Acknowledged { etag: reply.etag, crc64: part.crc64, length };
         if let Some(writer) = &self.writer {
             writer.acknowledge(part.number, said.clone());
@@ -262,7 +268,7 @@ impl Upload {
         sent.iter().flatten().fold(Crc64::of(b""), |sum, part| Crc64::combine(sum, part.crc64, part.length))
     }
 
-    async fn complete(&self) -> Result<PutReply, Failure> {
+    async fn complete(&self) -> Result<PutReply, OpError> {
         let UploadSpec { bucket, key, forbid_overwrite, .. } = &self.spec;
         let parts = {
             let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -281,7 +287,7 @@ impl Upload {
         let (status, headers) = (reply.status, reply.headers.clone());
         let document = reply.document().await?;
         if let Some(error) = late_error(status, &headers, &document) {
-            return Err(Failure::from_late(error));
+            return Err(OpError::from_error_in_body(error));
         }
         let result = CompleteResult::from_reply(&document)?;
         let reply = PutReply::from_head(&headers)?;
@@ -290,9 +296,9 @@ impl Upload {
 
     /// Whether the object exists although completing it failed: an earlier attempt succeeded and its reply was lost
     /// or malformed, or the request was delivered twice.
-    async fn completed_before(&self, failure: &Failure) -> Result<Option<PutReply>, CompletionUnknown> {
+    async fn completed_before(&self, failure: &OpError) -> Result<Option<PutReply>, CompletionUnknown> {
         let is_in_the_way = failure.kind == ErrorKind::Exists;
-        if !failure.may_be_done && failure.code != NO_SUCH_UPLOAD && !is_in_the_way {
+        if !failure.outcome.is_unknown() && failure.code != ServiceCode::NoSuchUpload && !is_in_the_way {
             return Ok(None);
         }
         let UploadSpec { bucket, key, envelope, .. } = &self.spec;
@@ -311,13 +317,13 @@ struct CompletionUnknown;
 pub(crate) struct ActiveUpload {
     pub(crate) upload: Arc<Upload>,
     /// The tasks that send parts.
-    pub(crate) tasks: JoinSet<Result<(), Failure>>,
+    pub(crate) tasks: JoinSet<Result<(), OpError>>,
     is_over: bool,
 }
 
 impl ActiveUpload {
     /// Makes the object of the parts, all of which have been sent.
-    pub(crate) async fn complete(self) -> Result<PutReport, Failure> {
+    pub(crate) async fn complete(self) -> Result<PutReport, OpError> {
         let upload = self.upload.clone();
         let missing = upload.missing();
         if let Some(first) = missing.first() {
@@ -326,44 +332,43 @@ impl ActiveUpload {
                 missing.len(),
                 upload.parts()
             );
-            return Err(self.abort_after(Failure::new(ErrorKind::Usage, message)).await);
+            return Err(self.abort_after(OpError::new(ErrorKind::Usage, message)).await);
         }
         let reply = match upload.complete().await {
             Ok(reply) => reply,
             Err(failure) => {
-                let may_be_done = match upload.completed_before(&failure).await {
+                let is_unknown = match upload.completed_before(&failure).await {
                     Ok(Some(reply)) => return self.completed(reply),
                     // HEAD may have run before the service completed the upload, so the object may exist by now.
-                    Ok(None) => failure.may_be_done && failure.code != NO_SUCH_UPLOAD,
+                    Ok(None) => failure.outcome.is_unknown() && failure.code != ServiceCode::NoSuchUpload,
                     Err(CompletionUnknown) => true,
                 };
-                let (failure, is_dropped) = self.give_up(Failure { may_be_done, ..failure }).await;
-                let is_open = may_be_done && !is_dropped;
-                let failure = Failure { may_be_done: is_open, ..failure };
-                return Err(if is_open { with_unknown_outcome(failure) } else { failure });
+                let (failure, is_dropped) =
+                    self.give_up(failure.with_outcome(Outcome::unknown_if(is_unknown))).await;
+                return Err(failure.with_outcome(Outcome::unknown_if(is_unknown && !is_dropped)));
             }
         };
         self.completed(reply)
     }
 
-    fn completed(mut self, reply: PutReply) -> Result<PutReport, Failure> {
+    fn completed(mut self, reply: PutReply) -> Result<PutReport, OpError> {
         let upload = self.upload.clone();
         self.is_over = true;
         let crc64 = upload.crc64();
         if reply.crc64.is_some_and(|theirs| theirs != crc64) {
-            return Err(checksum_mismatch("the whole object"));
+            return Err(OpError::checksum_mismatch("the whole object"));
         }
         let UploadSpec { bucket, plan, plain_total, .. } = upload.spec();
         report(bucket, *plain_total, plan.data_size, upload.parts(), crc64, reply)
     }
 
     /// Aborts the upload unless it can be resumed. If that fails too, the error names the upload that is left.
-    pub(crate) async fn abort_after(self, failure: Failure) -> Failure {
+    pub(crate) async fn abort_after(self, failure: OpError) -> OpError {
         self.give_up(failure).await.0
     }
 
     /// The same, and whether the service had the upload and has dropped it.
-    async fn give_up(mut self, mut failure: Failure) -> (Failure, bool) {
+    async fn give_up(mut self, mut failure: OpError) -> (OpError, bool) {
         if self.upload.writer.as_ref().is_some_and(|writer| writer.keeps(&failure)) {
             self.tasks.shutdown().await;
             self.is_over = true;
@@ -382,7 +387,7 @@ impl ActiveUpload {
     }
 
     /// Stops the tasks that send parts, then aborts the upload. `false`: the service did not know it.
-    pub(crate) async fn abort(&mut self) -> Result<bool, Failure> {
+    pub(crate) async fn abort(&mut self) -> Result<bool, OpError> {
         self.tasks.shutdown().await;
         let UploadSpec { bucket, key, .. } = self.upload.spec();
         let aborted = abort(bucket, key, &self.upload.id).await;
@@ -415,7 +420,7 @@ pub(crate) async fn abort_or_warn(bucket: &Arc<BucketContext>, key: &str, id: &s
 }
 
 /// Whether the service had the upload.
-pub(crate) async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<bool, Failure> {
+pub(crate) async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<bool, OpError> {
     match bucket.document(Some(key), Call::AbortMultipartUpload { upload_id: id.to_owned() }).await {
         Err(failure) if failure.kind == ErrorKind::NotFound => Ok(false),
         aborted => aborted.map(|_| true),

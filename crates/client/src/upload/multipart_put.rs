@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use osseal_wire::oss::Metadata;
+use osseal_wire::oss::{Metadata, ServiceCode};
 
-use crate::error::Failure;
+use crate::error::{OpError, Outcome};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 use crate::upload::content_key::{NewContentKey, new_content_key};
@@ -14,7 +14,7 @@ use crate::upload::multipart::UploadSpec;
 use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
 use crate::upload::progress::ResumableProgress;
-use crate::upload::report::{NO_SUCH_UPLOAD, PutReport};
+use crate::upload::report::PutReport;
 
 /// A source that can be read from its beginning any number of times.
 pub(crate) enum Replayable {
@@ -30,7 +30,7 @@ pub(crate) async fn put_parts_again(
     source: Replayable,
     metadata: Metadata,
     options: &PutOptions,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let progress = ResumableProgress::new(options);
     let length = match &source {
         Replayable::Bytes(bytes) => bytes.len() as u64,
@@ -41,7 +41,7 @@ pub(crate) async fn put_parts_again(
         Replayable::File(file) => Parts::File(file.clone(), slots),
     };
     match put_parts(bucket, key, begin, length, metadata.clone(), options, &progress).await {
-        Err(failure) if failure.code == NO_SUCH_UPLOAD && !failure.may_be_done => {
+        Err(failure) if failure.code == ServiceCode::NoSuchUpload && !failure.outcome.is_unknown() => {
             tracing::warn!(
                 key,
                 "the service no longer knows the upload; beginning again with another data key"
@@ -61,7 +61,7 @@ pub(crate) async fn put_parts(
     metadata: Metadata,
     options: &PutOptions,
     progress: &ResumableProgress,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let plan = bucket.suite.layout().part_plan(length, bucket.part_size)?;
     let NewContentKey { sealer, envelope } = new_content_key(bucket, key, options, Some(length)).await?;
     let spec = UploadSpec {
@@ -75,7 +75,8 @@ pub(crate) async fn put_parts(
         progress: progress.clone(),
     };
     let parts = parts(sealer.into_parts(plan)?);
-    let mut active = spec.begin(None).await?;
+    // An upload that began is no object.
+    let mut active = spec.begin(None).await.map_err(|failure| failure.with_outcome(Outcome::NotDone))?;
     match active.send_all(parts).await {
         Ok(()) => active.complete().await,
         Err(failure) => Err(active.abort_after(failure).await),

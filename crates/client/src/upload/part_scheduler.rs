@@ -14,7 +14,7 @@ use osseal_core::{PartSlots, SealedPart, Slot};
 use osseal_wire::oss::Crc64;
 use tokio::task::JoinSet;
 
-use crate::error::Failure;
+use crate::error::OpError;
 use crate::runtime::join::joined;
 use crate::runtime::spans;
 use crate::upload::checkpoint_writer::CheckpointWriter;
@@ -42,7 +42,7 @@ enum Part {
 
 impl ActiveUpload {
     /// Sends all parts, and stops at the first failure.
-    pub(crate) async fn send_all(&mut self, mut parts: Parts) -> Result<(), Failure> {
+    pub(crate) async fn send_all(&mut self, mut parts: Parts) -> Result<(), OpError> {
         let bucket = self.upload.spec().bucket.clone();
         let jobs = usize::from(bucket.jobs.get());
         let plan = self.upload.spec().plan;
@@ -54,7 +54,7 @@ impl ActiveUpload {
             let stored = start..plan.data_size.min(start + plan.part_size);
             let next = async {
                 let held = bucket.memory.take(stored.end - stored.start).await;
-                Ok::<_, Failure>((held, parts.next(number, stored).await?))
+                Ok::<_, OpError>((held, parts.next(number, stored).await?))
             };
             let (held, part) = poll_with_tasks(&mut self.tasks, next).await?;
             wait_for_capacity(&mut self.tasks, jobs).await?;
@@ -81,7 +81,7 @@ impl ActiveUpload {
 }
 
 /// Waits until fewer than `most` tasks are left, or one has failed.
-async fn wait_for_capacity(tasks: &mut JoinSet<Result<(), Failure>>, most: usize) -> Result<(), Failure> {
+async fn wait_for_capacity(tasks: &mut JoinSet<Result<(), OpError>>, most: usize) -> Result<(), OpError> {
     while tasks.len() >= most {
         match tasks.join_next().await {
             Some(done) => joined(done)??,
@@ -93,9 +93,9 @@ async fn wait_for_capacity(tasks: &mut JoinSet<Result<(), Failure>>, most: usize
 
 /// Does something while tasks run, unless one of them fails.
 async fn poll_with_tasks<T>(
-    tasks: &mut JoinSet<Result<(), Failure>>,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+    tasks: &mut JoinSet<Result<(), OpError>>,
+    work: impl Future<Output = Result<T, OpError>>,
+) -> Result<T, OpError> {
     let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
@@ -107,7 +107,7 @@ async fn poll_with_tasks<T>(
 }
 
 impl Parts {
-    async fn next(&mut self, number: u32, stored: std::ops::Range<u64>) -> Result<Part, Failure> {
+    async fn next(&mut self, number: u32, stored: std::ops::Range<u64>) -> Result<Part, OpError> {
         Ok(match self {
             Parts::Reader(reader, slots) => {
                 let slot = slots.take(number)?;
@@ -127,7 +127,7 @@ impl Parts {
         })
     }
 
-    async fn expect_end(&mut self) -> Result<(), Failure> {
+    async fn expect_end(&mut self) -> Result<(), OpError> {
         match self {
             Parts::Reader(reader, _) => source::expect_end(reader).await,
             _ => Ok(()),
@@ -136,7 +136,7 @@ impl Parts {
 }
 
 impl Part {
-    async fn sealed(self, writer: Option<&CheckpointWriter>) -> Result<SealedPart, Failure> {
+    async fn sealed(self, writer: Option<&CheckpointWriter>) -> Result<SealedPart, OpError> {
         Ok(match self {
             Part::Read(slot, plain) => slot.seal(plain)?,
             Part::InFile(file, slot, range) => {

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use osseal_wire::oss::Metadata;
 use osseal_wire::oss::request::{Call, PutObject};
 
-use crate::error::{Error, Failure};
+use crate::error::{Error, OpError};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 use crate::upload::content_key::{NewContentKey, new_content_key};
@@ -15,7 +15,7 @@ use crate::upload::multipart_put::{Replayable, put_parts, put_parts_again};
 use crate::upload::object_metadata::{metadata_from_options, with_envelope};
 use crate::upload::part_scheduler::Parts;
 use crate::upload::progress::ResumableProgress;
-use crate::upload::report::{PutReport, report, with_unknown_outcome};
+use crate::upload::report::{PutReport, report};
 use crate::upload::resume::put_resumable;
 use crate::upload::send_sealed::store_bytes;
 use crate::upload::source::{self, PutBody, Source};
@@ -28,7 +28,7 @@ pub(crate) async fn put(
     body: PutBody,
     options: PutOptions,
 ) -> Result<PutReport, Error> {
-    bucket.scene("put", Some(key)).run(put_body(bucket, key, body, &options)).await
+    bucket.op_context("PutObject", Some(key)).run(put_body(bucket, key, body, &options)).await
 }
 
 async fn put_body(
@@ -36,7 +36,7 @@ async fn put_body(
     key: &str,
     body: PutBody,
     options: &PutOptions,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let metadata = metadata_from_options(options)?;
     let threshold = bucket.multipart_threshold;
     match body.0 {
@@ -94,7 +94,7 @@ async fn put_file(
     file: OpenSource,
     metadata: Metadata,
     options: &PutOptions,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let room = room(bucket, file.length())?;
     let _held = bucket.memory.take(room).await;
     let plain = file.read_whole(room).await?;
@@ -102,7 +102,7 @@ async fn put_file(
 }
 
 /// Stored bytes of so many plaintext bytes in one request.
-fn room(bucket: &Arc<BucketContext>, plain: u64) -> Result<u64, Failure> {
+fn room(bucket: &Arc<BucketContext>, plain: u64) -> Result<u64, OpError> {
     let overflow = osseal_core::LayoutError::Overflow { plain };
     bucket.suite.layout().stored_len(plain).ok_or_else(|| overflow.into())
 }
@@ -113,7 +113,7 @@ async fn put_single(
     plain: BytesMut,
     metadata: Metadata,
     options: &PutOptions,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let length = plain.len() as u64;
     let NewContentKey { mut sealer, envelope } = new_content_key(bucket, key, options, Some(length)).await?;
     let metadata = with_envelope(metadata, envelope.as_ref(), None)?;
@@ -126,9 +126,7 @@ async fn put_single(
         crc64: Some(sealed.crc64),
         ..PutObject::default()
     });
-    let reply = store_bytes(bucket, key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await;
-    let reply =
-        reply.map_err(|failure| if failure.may_be_done { with_unknown_outcome(failure) } else { failure })?;
+    let reply = store_bytes(bucket, key, &call, &sealed.bytes, sealed.crc64, envelope.as_ref()).await?;
     ResumableProgress::new(options).add(length);
     report(bucket, length, stored, 1, sealed.crc64, reply)
 }

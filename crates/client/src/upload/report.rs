@@ -1,16 +1,13 @@
-//! The result of a put, and the errors after which an object may be stored.
+//! The result of a put.
 
 use std::sync::Arc;
 
 use osseal_core::Suite;
 use osseal_wire::oss::PutReply;
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::OpError;
 use crate::object::context::BucketContext;
 use crate::runtime::spans;
-
-/// The service's answer about an upload that has ended, or never was.
-pub(crate) const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
 
 /// The stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +39,7 @@ pub(crate) fn report(
     parts: u32,
     crc64: u64,
     reply: PutReply,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let (suite, key_name) = if bucket.is_plain {
         (None, String::new())
     } else {
@@ -52,18 +49,4 @@ pub(crate) fn report(
     let PutReply { etag, version_id, request_id, .. } = reply;
     spans::record_bytes(plain_size);
     Ok(PutReport { plain_size, stored_size, parts, suite, key_name, etag, crc64, version_id, request_id })
-}
-
-/// Marks a failure after which the object may be stored.
-pub(crate) fn with_unknown_outcome(mut failure: Failure) -> Failure {
-    const WORDS: &str = "; the object may have been stored";
-    if !failure.message.ends_with(WORDS) {
-        failure.message += WORDS;
-    }
-    Failure { may_be_done: true, ..failure }
-}
-
-pub(crate) fn checksum_mismatch(what: &str) -> Failure {
-    let message = format!("the service's CRC64 of {what} is not ours; delete the object or put it again");
-    Failure::new(ErrorKind::Integrity, message)
 }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::path::PathBuf;
 
 use osseal_core::{Envelope, PartPlan, Place, StoredDescription, dangerous};
-use osseal_wire::oss::Metadata;
+use osseal_wire::oss::{Metadata, ServiceCode};
 
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, OpError, Outcome};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 use crate::state::{Record, StateDir};
@@ -27,7 +27,7 @@ use crate::upload::multipart_put::{Replayable, put_parts_again};
 use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
 use crate::upload::progress::ResumableProgress;
-use crate::upload::report::{NO_SUCH_UPLOAD, PutReport, report};
+use crate::upload::report::{PutReport, report};
 use crate::upload::send_sealed::find_ours;
 use crate::upload::source::ResumeTarget;
 use crate::upload::upload_listing::parts_of;
@@ -70,8 +70,9 @@ pub(crate) fn upload_record(
 ) -> Result<PathBuf, Error> {
     let place = upload_place(bucket, key, path);
     let place = place.map_err(|error| {
-        Failure { source: Some(error.into()), ..Failure::new(ErrorKind::Local, "the source does not exist") }
-            .at(bucket.scene("put", Some(key)))
+        OpError::new(ErrorKind::Local, "the source does not exist")
+            .with_source(error)
+            .with_context(bucket.op_context("PutObject", Some(key)))
     })?;
     Ok(state.file(place.name(), "record"))
 }
@@ -97,7 +98,7 @@ pub(crate) async fn put_resumable(
     keep: ResumeTarget,
     metadata: Metadata,
     options: &PutOptions,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let can_unwrap =
         !bucket.is_plain && bucket.keyring()?.keys().first().is_some_and(osseal_core::NamedKey::can_read);
     // One that is shorter or longer than declared fails as it would otherwise.
@@ -158,7 +159,7 @@ impl ResumableUpload<'_> {
         &self,
         mut file: OpenSource,
         mut previous: Option<Checkpoint>,
-    ) -> Result<PutReport, Failure> {
+    ) -> Result<PutReport, OpError> {
         let mut attempts = 0;
         loop {
             let active = match previous.take() {
@@ -187,9 +188,9 @@ impl ResumableUpload<'_> {
                 Err(failure) => Err(active.abort_after(failure).await),
             };
             let Err(failure) = ended else { return ended };
-            let is_over = self.writer.is_stale() || failure.code == NO_SUCH_UPLOAD;
+            let is_over = self.writer.is_stale() || failure.code == ServiceCode::NoSuchUpload;
             // If the outcome is unknown the object may exist: a restart would store it twice.
-            if !is_over || failure.may_be_done || attempts >= MAX_ATTEMPTS {
+            if !is_over || failure.outcome.is_unknown() || attempts >= MAX_ATTEMPTS {
                 return Err(failure);
             }
             tracing::warn!(key = self.key, why = failure.message, "starting over with another data key");
@@ -199,19 +200,21 @@ impl ResumableUpload<'_> {
     }
 
     /// Begins an upload with a data key of its own.
-    async fn begin(&self, file: &OpenSource) -> Result<(ActiveUpload, Parts), Failure> {
+    async fn begin(&self, file: &OpenSource) -> Result<(ActiveUpload, Parts), OpError> {
         self.progress.restart();
         let NewContentKey { sealer, envelope } =
             new_resumable_content_key(self.bucket, self.key, self.options, file.length()).await?;
         let checkpoint = self.checkpoint(file, envelope.as_ref());
         self.writer.begin(checkpoint).await?;
         let parts = Parts::File(file.clone(), sealer.into_parts(self.plan)?);
-        let active = self.spec(envelope, file)?.begin(Some(self.writer.clone())).await?;
+        let active = self.spec(envelope, file)?.begin(Some(self.writer.clone())).await;
+        // An upload that began is no object.
+        let active = active.map_err(|failure| failure.with_outcome(Outcome::NotDone))?;
         Ok((active, parts))
     }
 
     /// Resumes the previous upload if it belongs to this put, its key unwraps, and the store does not contradict it.
-    async fn resume(&self, previous: &Checkpoint, file: &OpenSource) -> Result<PreviousAttempt, Failure> {
+    async fn resume(&self, previous: &Checkpoint, file: &OpenSource) -> Result<PreviousAttempt, OpError> {
         if let Some(why) = previous.differs(&self.checkpoint(file, None)) {
             return Ok(PreviousAttempt::Unusable(why));
         }
@@ -223,10 +226,10 @@ impl ResumableUpload<'_> {
         };
         let (listed, is_ours) = match parts_of(self.bucket, self.key, id, Some(previous)).await {
             Ok(listed) => listed,
-            Err(failure) if failure.code == NO_SUCH_UPLOAD => {
+            Err(failure) if failure.code == ServiceCode::NoSuchUpload => {
                 return self.find_done(previous, envelope, file).await;
             }
-            Err(failure) if failure.kind.is_passing() => return Err(failure),
+            Err(failure) if failure.kind.is_resumable() => return Err(failure),
             Err(_) => return Ok(PreviousAttempt::Unusable("the store does not list the parts")),
         };
         if !is_ours {
@@ -237,9 +240,9 @@ impl ResumableUpload<'_> {
             Err(why) => return Ok(PreviousAttempt::Unusable(why)),
         };
         let place = Place::object(&self.bucket.name, self.key);
-        let content = match self.bucket.keyring()?.resume(place, &envelope).await.map_err(Failure::from) {
+        let content = match self.bucket.keyring()?.resume(place, &envelope).await.map_err(OpError::from) {
             Ok(content) => content,
-            Err(failure) if failure.kind.is_passing() => return Err(failure),
+            Err(failure) if failure.kind.is_resumable() => return Err(failure),
             Err(_) => return Ok(PreviousAttempt::Unusable("the key does not unwrap the recorded data key")),
         };
         let states = past.iter().map(|(number, part, _)| (*number, *part));
@@ -260,7 +263,7 @@ impl ResumableUpload<'_> {
         previous: &Checkpoint,
         envelope: Envelope,
         file: &OpenSource,
-    ) -> Result<PreviousAttempt, Failure> {
+    ) -> Result<PreviousAttempt, OpError> {
         const GONE: PreviousAttempt = PreviousAttempt::Unusable("the service no longer knows the upload");
         if !previous.is_whole(self.plan.parts()) {
             return Ok(GONE);
@@ -317,7 +320,7 @@ impl ResumableUpload<'_> {
         envelope.suite == self.bucket.suite && is_key && is_bound
     }
 
-    fn spec(&self, envelope: Option<Envelope>, file: &OpenSource) -> Result<UploadSpec, Failure> {
+    fn spec(&self, envelope: Option<Envelope>, file: &OpenSource) -> Result<UploadSpec, OpError> {
         Ok(UploadSpec {
             bucket: self.bucket.clone(),
             key: self.key.to_owned(),
@@ -331,9 +334,6 @@ impl ResumableUpload<'_> {
     }
 }
 
-fn unusable(error: std::io::Error) -> Failure {
-    Failure {
-        source: Some(error.into()),
-        ..Failure::new(ErrorKind::Local, "the record of the upload cannot be used")
-    }
+fn unusable(error: std::io::Error) -> OpError {
+    OpError::new(ErrorKind::Local, "the record of the upload cannot be used").with_source(error)
 }

@@ -8,10 +8,9 @@ use osseal_core::Envelope;
 use osseal_wire::oss::PutReply;
 use osseal_wire::oss::request::Call;
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError, Outcome};
 use crate::object::context::BucketContext;
 use crate::service::send::Payload;
-use crate::upload::report::checksum_mismatch;
 
 /// Sends sealed bytes until the service has them as they are.
 pub(crate) async fn store_bytes(
@@ -21,16 +20,16 @@ pub(crate) async fn store_bytes(
     sealed: &Bytes,
     crc64: u64,
     envelope: Option<&Envelope>,
-) -> Result<PutReply, Failure> {
+) -> Result<PutReply, OpError> {
     for is_last in [false, true] {
         let payload = Payload::Bytes(sealed.clone());
         let reply = match bucket.store.call(Some(&bucket.name), Some(key), call.clone(), payload).await {
             Ok(reply) => PutReply::from_head(&reply.headers)?,
             Err(failure) => match stored_before(bucket, key, envelope, failure).await {
                 Err(second) if is_last && matches!(call, Call::PutObject(_)) => {
-                    let first = checksum_mismatch("the stored bytes");
+                    let first = OpError::checksum_mismatch("the stored object");
                     let message = format!("{}; sending it again failed: {}", first.message, second.message);
-                    return Err(Failure { message, ..first });
+                    return Err(OpError { message, ..first });
                 }
                 reply => reply?,
             },
@@ -42,7 +41,7 @@ pub(crate) async fn store_bytes(
             tracing::warn!(key, "the service's CRC64 is not ours; sending the same bytes again");
         }
     }
-    Err(checksum_mismatch("the stored bytes"))
+    Err(OpError::checksum_mismatch("the stored object"))
 }
 
 /// If an earlier delivery succeeded and its reply was lost, the existing object is ours: the put succeeded.
@@ -50,15 +49,15 @@ async fn stored_before(
     bucket: &Arc<BucketContext>,
     key: &str,
     envelope: Option<&Envelope>,
-    failure: Failure,
-) -> Result<PutReply, Failure> {
+    failure: OpError,
+) -> Result<PutReply, OpError> {
     if failure.kind != ErrorKind::Exists {
         return Err(failure);
     }
     match find_ours(bucket, key, envelope).await {
         Ok(Some(reply)) => Ok(reply),
         // Another writer stored it.
-        Ok(None) if envelope.is_some() => Err(Failure { may_be_done: false, ..failure }),
+        Ok(None) if envelope.is_some() => Err(failure.with_outcome(Outcome::NotDone)),
         _ => Err(failure),
     }
 }
@@ -68,7 +67,7 @@ pub(crate) async fn find_ours(
     bucket: &Arc<BucketContext>,
     key: &str,
     envelope: Option<&Envelope>,
-) -> Result<Option<PutReply>, Failure> {
+) -> Result<Option<PutReply>, OpError> {
     use ErrorKind::{Envelope as Foreign, NotEncrypted, NotFound};
 
     // Nothing tells one object without an envelope from another.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::error::Failure;
+use crate::error::OpError;
 use crate::state::StateDir;
 use crate::upload::file_source::FileSource;
 use crate::upload::source_error::{ended_early, is_longer, length_in_memory, unreadable};
@@ -135,7 +135,7 @@ pub(crate) async fn read_exactly(
     reader: &mut BoxReader,
     length: u64,
     capacity: u64,
-) -> Result<BytesMut, Failure> {
+) -> Result<BytesMut, OpError> {
     let length = length_in_memory(length)?;
     let mut buffer = BytesMut::with_capacity(length_in_memory(capacity)?.max(length));
     while buffer.len() < length {
@@ -148,7 +148,7 @@ pub(crate) async fn read_exactly(
 }
 
 /// Reads until `buffer` has `most` bytes or the reader ends. Cancel safe: bytes read stay in the buffer.
-pub(crate) async fn fill(reader: &mut BoxReader, buffer: &mut BytesMut, most: usize) -> Result<(), Failure> {
+pub(crate) async fn fill(reader: &mut BoxReader, buffer: &mut BytesMut, most: usize) -> Result<(), OpError> {
     while buffer.len() < most {
         let room = most - buffer.len();
         buffer.reserve(room.min(READ_BYTES));
@@ -160,7 +160,7 @@ pub(crate) async fn fill(reader: &mut BoxReader, buffer: &mut BytesMut, most: us
 }
 
 /// Fails unless the reader is at its end.
-pub(crate) async fn expect_end(reader: &mut BoxReader) -> Result<(), Failure> {
+pub(crate) async fn expect_end(reader: &mut BoxReader) -> Result<(), OpError> {
     match reader.read(&mut [0]).await.map_err(unreadable)? {
         0 => Ok(()),
         _ => Err(is_longer()),

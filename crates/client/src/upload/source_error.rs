@@ -1,24 +1,24 @@
 //! Errors of a source: shorter or longer than declared, or unreadable.
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError};
 
 /// Converts a length to the size type of this machine.
-pub(crate) fn length_in_memory(length: u64) -> Result<usize, Failure> {
+pub(crate) fn length_in_memory(length: u64) -> Result<usize, OpError> {
     usize::try_from(length)
-        .map_err(|_| Failure::new(ErrorKind::Usage, "more bytes than this machine can hold at once"))
+        .map_err(|_| OpError::new(ErrorKind::Usage, "more bytes than this machine can hold at once"))
 }
 
-pub(crate) fn ended_early(missing: u64) -> Failure {
+pub(crate) fn ended_early(missing: u64) -> OpError {
     let message =
         format!("the source ended {missing} bytes before the length that was declared; nothing was stored");
-    Failure::new(ErrorKind::Source, message)
+    OpError::new(ErrorKind::Source, message)
 }
 
-pub(crate) fn is_longer() -> Failure {
+pub(crate) fn is_longer() -> OpError {
     let message = "the source is longer than declared; nothing was stored";
-    Failure::new(ErrorKind::Source, message)
+    OpError::new(ErrorKind::Source, message)
 }
 
-pub(crate) fn unreadable(error: std::io::Error) -> Failure {
-    Failure { source: Some(error.into()), ..Failure::new(ErrorKind::Local, "the source cannot be read") }
+pub(crate) fn unreadable(error: std::io::Error) -> OpError {
+    OpError::new(ErrorKind::Local, "the source cannot be read").with_source(error)
 }

@@ -20,7 +20,7 @@ use osseal_wire::oss::request::{Call, PutObject};
 use osseal_wire::oss::{Metadata, PutReply};
 use tokio::sync::Mutex;
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, OpError, Outcome};
 use crate::object::context::BucketContext;
 use crate::object::options::PutOptions;
 use crate::runtime::memory_budget::Permit;
@@ -32,7 +32,7 @@ use crate::upload::multipart::UploadSpec;
 use crate::upload::object_metadata::with_envelope;
 use crate::upload::part_scheduler::Parts;
 use crate::upload::progress::ResumableProgress;
-use crate::upload::report::{PutReport, checksum_mismatch, report, with_unknown_outcome};
+use crate::upload::report::{PutReport, report};
 use crate::upload::send_sealed::find_ours;
 use crate::upload::source::{self, BoxReader, READ_BYTES};
 
@@ -50,7 +50,7 @@ struct SealingSource {
 
 /// How the body of the request ended before the source did.
 enum StreamEnd {
-    Failed(Failure),
+    Failed(OpError),
     /// The request may carry no more.
     Full,
 }
@@ -76,7 +76,7 @@ pub(crate) async fn put_stream(
     spool: Option<PathBuf>,
     metadata: Metadata,
     options: &PutOptions,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let NewContentKey { sealer, envelope } = new_content_key(bucket, key, options, None).await?;
     let call = Call::PutObject(PutObject {
         metadata: with_envelope(metadata.clone(), envelope.as_ref(), None)?,
@@ -117,35 +117,37 @@ pub(crate) async fn put_stream(
         }
         (None, Ok(_)) => {
             is_damaged = true;
-            Some(checksum_mismatch("the stored bytes"))
+            Some(OpError::checksum_mismatch("the stored object"))
         }
         // The failure may have renewed credentials or corrected the clock; the parts benefit.
         (None, Err(failure))
-            if failure.is_transient() || failure.is_token_expired() || failure.is_skewed() =>
+            if failure.is_transient() || failure.is_token_expired() || failure.is_clock_skewed() =>
         {
             Some(failure)
         }
-        (None, Err(failure)) if sealing_source.is_over && failure.may_be_done => {
-            return Err(with_unknown_outcome(failure));
+        // A body that did not leave whole is no object.
+        (None, Err(failure)) if !sealing_source.is_over => {
+            return Err(failure.with_outcome(Outcome::NotDone));
         }
         (Some(StreamEnd::Failed(failure)), _) | (None, Err(failure)) => return Err(failure),
     };
     let Some(spool) = sealing_source.spool.clone() else {
         return Err(match failure {
-            Some(failure) if sealing_source.is_over && failure.may_be_done => with_unknown_outcome(failure),
+            Some(failure) if !sealing_source.is_over => failure.with_outcome(Outcome::NotDone),
             other => other.unwrap_or_else(too_long),
         });
     };
     // The whole body left, so the request may have been done although its reply was lost.
-    let is_open =
-        is_damaged || sealing_source.is_over && failure.as_ref().is_some_and(|failure| failure.may_be_done);
+    let is_open = is_damaged
+        || sealing_source.is_over && failure.as_ref().is_some_and(|failure| failure.outcome.is_unknown());
     if let Some(failure) = failure {
         tracing::warn!(key, error = failure.message, "the request failed; sending the spool in parts");
     }
     while sealing_source.next().await?.is_some() {}
     let (plain, crc64) = (sealing_source.sealing.plain(), sealing_source.sealing.crc64());
     if is_open
-        && let Some(reply) = find_ours(bucket, key, envelope.as_ref()).await.map_err(with_unknown_outcome)?
+        && let Some(reply) =
+            find_ours(bucket, key, envelope.as_ref()).await.map_err(OpError::with_unknown_outcome)?
         && reply.crc64.is_none_or(|theirs| theirs == crc64)
     {
         return report(bucket, plain, sealing_source.sealing.stored(), 1, crc64, reply);
@@ -153,7 +155,7 @@ pub(crate) async fn put_stream(
     let progress = streaming.progress.clone();
     drop(streaming);
     let put = put_spool(bucket, key, spool, (plain, crc64), metadata, envelope, options, progress).await;
-    put.map_err(|failure| if is_open { with_unknown_outcome(failure) } else { failure })
+    put.map_err(|failure| failure.after_attempts(Outcome::unknown_if(is_open)))
 }
 
 #[expect(clippy::too_many_arguments, reason = "all that is known of a put whose source has ended")]
@@ -166,7 +168,7 @@ async fn put_spool(
     envelope: Option<Envelope>,
     options: &PutOptions,
     progress: ResumableProgress,
-) -> Result<PutReport, Failure> {
+) -> Result<PutReport, OpError> {
     let plan = bucket.suite.layout().part_plan(plain_total, bucket.part_size)?;
     progress.restart();
     let spec = UploadSpec {
@@ -184,7 +186,7 @@ async fn put_spool(
         Ok(()) if active.upload.crc64() == crc64 => active.complete().await,
         Ok(()) => {
             let message = "the spool has other bytes than were written to it; nothing was stored";
-            Err(active.abort_after(Failure::new(ErrorKind::Integrity, message)).await)
+            Err(active.abort_after(OpError::new(ErrorKind::Integrity, message)).await)
         }
         Err(failure) => Err(active.abort_after(failure).await),
     }
@@ -226,7 +228,7 @@ impl StreamingBody {
 
 impl SealingSource {
     /// Reads the next bytes to seal, unless they are buffered.
-    async fn read(&mut self) -> Result<(), Failure> {
+    async fn read(&mut self) -> Result<(), OpError> {
         if self.sealed.is_none() && !self.is_over {
             source::fill(&mut self.reader, &mut self.plain, READ_BYTES).await?;
         }
@@ -234,7 +236,7 @@ impl SealingSource {
     }
 
     /// The next sealed bytes, after the spool (if any) holds them. `None` at the end of the source.
-    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+    async fn next(&mut self) -> Result<Option<Bytes>, OpError> {
         loop {
             self.read().await?;
             if let Some(sealed) = &self.sealed {
@@ -255,7 +257,7 @@ impl SealingSource {
     }
 }
 
-fn too_long() -> Failure {
+fn too_long() -> OpError {
     let message = "the source has, when sealed, more than 5 GiB, which is the most that can be stored without knowing the size before and without a spool";
-    Failure::new(ErrorKind::Local, message)
+    OpError::new(ErrorKind::Local, message)
 }

@@ -12,16 +12,15 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use osseal_wire::oss::request::Call;
-use osseal_wire::oss::{ListedUpload, UploadPage};
+use osseal_wire::oss::{ListedUpload, ServiceCode, UploadPage};
 
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, OpError};
 use crate::object::context::BucketContext;
 use crate::object::options::ListUploadsOptions;
 use crate::state::{Record, RecordName, StateDir};
 use crate::upload::checkpoint::Checkpoint;
 use crate::upload::file_source::{Stamp, blocking};
 use crate::upload::multipart::abort_others;
-use crate::upload::report::NO_SUCH_UPLOAD;
 use crate::upload::upload_listing::{page_of_uploads, parts_of};
 
 /// A multipart upload that is not complete. Its parts occupy billed storage until it is completed or aborted.
@@ -147,7 +146,7 @@ impl LocalUploadRecord {
     }
 
     /// Locks the record and reads it. `None`: another process holds it.
-    async fn take(&self) -> Result<Option<(Record, Option<Checkpoint>)>, Failure> {
+    async fn take(&self) -> Result<Option<(Record, Option<Checkpoint>)>, OpError> {
         let (state, name) = (self.state.clone(), self.name);
         let taken = move || {
             let Some(record) = state.take(name)? else { return Ok(None) };
@@ -162,7 +161,7 @@ pub(crate) async fn list_uploads(
     bucket: &Arc<BucketContext>,
     options: &ListUploadsOptions,
 ) -> Result<UploadPage, Error> {
-    bucket.scene("list the uploads of", None).run(page_of_uploads(bucket, options)).await
+    bucket.op_context("ListMultipartUploads", None).run(page_of_uploads(bucket, options)).await
 }
 
 pub(crate) async fn unfinished_uploads(
@@ -170,7 +169,7 @@ pub(crate) async fn unfinished_uploads(
     state: Option<&StateDir>,
     prefix: &str,
 ) -> Result<Vec<UnfinishedUpload>, Error> {
-    bucket.scene("list the uploads of", None).run(gather(bucket, state.cloned(), prefix)).await
+    bucket.op_context("ListMultipartUploads", None).run(gather(bucket, state.cloned(), prefix)).await
 }
 
 pub(crate) async fn uploaded_parts(
@@ -181,9 +180,9 @@ pub(crate) async fn uploaded_parts(
     let parts = async {
         let (parts, _) = parts_of(bucket, key, upload_id, None).await?;
         let stored_bytes = parts.iter().map(|part| part.size).fold(0, u64::saturating_add);
-        Ok::<_, Failure>(UploadedParts { parts: parts.len() as u64, stored_bytes })
+        Ok::<_, OpError>(UploadedParts { parts: parts.len() as u64, stored_bytes })
     };
-    bucket.scene("list the parts of", Some(key)).run(parts).await
+    bucket.op_context("ListParts", Some(key)).run(parts).await
 }
 
 pub(crate) async fn abort_upload(
@@ -191,21 +190,21 @@ pub(crate) async fn abort_upload(
     key: &str,
     upload_id: &str,
 ) -> Result<(), Error> {
-    bucket.scene("abort the upload of", Some(key)).run(abort(bucket, key, upload_id)).await
+    bucket.op_context("AbortMultipartUpload", Some(key)).run(abort(bucket, key, upload_id)).await
 }
 
 pub(crate) async fn abort_unfinished(
     bucket: &Arc<BucketContext>,
     upload: &UnfinishedUpload,
 ) -> Result<bool, Error> {
-    bucket.scene("abort the upload of", Some(&upload.key)).run(give_up(bucket, upload)).await
+    bucket.op_context("AbortMultipartUpload", Some(&upload.key)).run(give_up(bucket, upload)).await
 }
 
 async fn gather(
     bucket: &Arc<BucketContext>,
     state: Option<StateDir>,
     prefix: &str,
-) -> Result<Vec<UnfinishedUpload>, Failure> {
+) -> Result<Vec<UnfinishedUpload>, OpError> {
     let mut options = ListUploadsOptions { prefix: prefix.to_owned(), ..ListUploadsOptions::default() };
     let mut listed = Vec::new();
     loop {
@@ -233,14 +232,14 @@ fn is_place_of(bucket: &Arc<BucketContext>, kept: &LocalUploadRecord) -> bool {
     kept.endpoint == bucket.store.host() && kept.bucket == bucket.name
 }
 
-async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<(), Failure> {
+async fn abort(bucket: &Arc<BucketContext>, key: &str, id: &str) -> Result<(), OpError> {
     match bucket.document(Some(key), Call::AbortMultipartUpload { upload_id: id.to_owned() }).await {
-        Err(failure) if failure.code == NO_SUCH_UPLOAD => Ok(()),
+        Err(failure) if failure.code == ServiceCode::NoSuchUpload => Ok(()),
         other => other.map(drop),
     }
 }
 
-async fn give_up(bucket: &Arc<BucketContext>, upload: &UnfinishedUpload) -> Result<bool, Failure> {
+async fn give_up(bucket: &Arc<BucketContext>, upload: &UnfinishedUpload) -> Result<bool, OpError> {
     if upload.status == ResumeStatus::InUse {
         return Ok(false);
     }
@@ -252,7 +251,7 @@ async fn give_up(bucket: &Arc<BucketContext>, upload: &UnfinishedUpload) -> Resu
     };
     if !is_place_of(bucket, kept) {
         let message = format!("the record is of the bucket {} at {}", kept.bucket, kept.endpoint);
-        return Err(Failure::new(ErrorKind::Usage, message));
+        return Err(OpError::new(ErrorKind::Usage, message));
     }
     let Some((record, now)) = kept.take().await? else { return Ok(false) };
     // Since the listing it may have been completed, or started again.
@@ -313,9 +312,7 @@ fn matched(listed: Vec<ListedUpload>, kept: Vec<LocalUploadRecord>) -> Vec<Unfin
     all
 }
 
-fn unreadable(error: io::Error) -> Failure {
-    Failure {
-        source: Some(error.into()),
-        ..Failure::new(ErrorKind::Local, "the upload records in the state directory cannot be used")
-    }
+fn unreadable(error: io::Error) -> OpError {
+    OpError::new(ErrorKind::Local, "the upload records in the state directory cannot be used")
+        .with_source(error)
 }

@@ -7,7 +7,7 @@ use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, ListMultipartUploads, ListParts};
 use osseal_wire::oss::xml::{ListMultipartUploadsResult, ListPartsResult, PartEntry};
 
-use crate::error::Failure;
+use crate::error::OpError;
 use crate::object::context::BucketContext;
 use crate::object::options::ListUploadsOptions;
 use crate::upload::checkpoint::Checkpoint;
@@ -21,7 +21,7 @@ pub(crate) async fn parts_of(
     key: &str,
     id: &str,
     of: Option<&Checkpoint>,
-) -> Result<(Vec<PartEntry>, bool), Failure> {
+) -> Result<(Vec<PartEntry>, bool), OpError> {
     let (mut parts, mut marker) = (Vec::new(), 0);
     for _ in 0..MAX_PAGES {
         let list = ListParts {
@@ -48,7 +48,7 @@ pub(crate) async fn parts_of(
 pub(crate) async fn page_of_uploads(
     bucket: &Arc<BucketContext>,
     options: &ListUploadsOptions,
-) -> Result<UploadPage, Failure> {
+) -> Result<UploadPage, OpError> {
     let marker = options.after.clone().unwrap_or_default();
     let request = ListMultipartUploads {
         prefix: options.prefix.clone(),

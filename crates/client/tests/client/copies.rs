@@ -78,7 +78,7 @@ async fn a_service_that_forbids_it_says_what_to_do() {
     put(&bucket, "k").await;
     let error = bucket.copy("k", "k", with(HeaderChange::Replace(coloured("red")))).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Service, "InvalidEncryptionRequest"));
-    assert!(error.to_string().contains("copy it to another key"), "{error}");
+    assert!(error.hint().unwrap().contains("copy it to another key"), "{error}");
     assert_eq!(content(&bucket, "k").await, ramp(1000));
 }
 
@@ -99,7 +99,8 @@ async fn an_envelope_that_vanishes_is_put_back() {
         });
         let error = losing.copy("k", "k", with(HeaderChange::Replace(coloured("red")))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
-        assert!(error.to_string().contains(words), "{error}");
+        let said = format!("{error}; {}", error.hint().unwrap());
+        assert!(said.contains(words), "{said}");
         assert_eq!(world.calls(Operation::CopyObject), 2, "the envelope was sent once more");
         assert_eq!(content(&world.bucket(), "k").await, ramp(1000));
     }

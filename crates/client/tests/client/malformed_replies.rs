@@ -261,7 +261,7 @@ async fn r16_an_archived_object_is_not_asked_for_again() {
         .inject(Fault::new(Action::refuse(403, "InvalidObjectState")).on(Operation::GetObject).always());
     let error = read(&world.bucket(), GetOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
-    assert!(error.to_string().contains("restore it"), "{error}");
+    assert!(error.hint().unwrap().contains("restore it"), "{error}");
     assert_eq!(world.calls(Operation::GetObject), 1);
 }
 

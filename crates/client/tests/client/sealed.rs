@@ -211,13 +211,13 @@ async fn bound_objects_stay_where_they_are() {
     let bucket = world.builder().bind(Bind::Key).build().unwrap();
     bucket.put("a", ramp(100), PutOptions::default()).await.unwrap();
     let error = bucket.copy("a", "b", CopyOptions::default()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Moved);
+    assert_eq!(error.kind(), ErrorKind::WrongLocation);
     assert!(error.to_string().contains("\"a\"") && error.to_string().contains("\"b\""), "{error}");
     assert_eq!(bucket.head("b", HeadOptions::default()).await.unwrap_err().kind(), ErrorKind::NotFound);
     let moved = CopyOptions { allow_moved: true, ..CopyOptions::default() };
     bucket.copy("a", "b", moved).await.unwrap();
     let error = read(&bucket, "b", GetOptions::default()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Moved);
+    assert_eq!(error.kind(), ErrorKind::WrongLocation);
     assert!(error.to_string().contains("sealed as \"a\""), "{error}");
     let allowed =
         GetOptions { read_policy: Some(ReadPolicy::AUTHENTICATED.with_moved()), ..GetOptions::default() };
@@ -326,5 +326,5 @@ async fn a_url_tells_the_place_that_it_leads_to() {
     let got = reader.get(&url(key).await, GetOptions::default()).await.unwrap().bytes().await.unwrap();
     assert_eq!(got, ramp(10));
     let error = reader.get(&url("moved").await, GetOptions::default()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Moved);
+    assert_eq!(error.kind(), ErrorKind::WrongLocation);
 }

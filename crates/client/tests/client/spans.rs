@@ -148,48 +148,51 @@ async fn every_operation_has_a_span_with_what_came_of_it() {
         let (watch, _guard) = Watch::begin();
 
         let report = bucket.put("k", ramp(1000), PutOptions::default()).await.unwrap();
-        let put =
-            only(&watch, "put", &[("bucket", "box"), ("key", "k"), ("bytes", "1000"), ("requests", "1")]);
+        let put = only(
+            &watch,
+            "PutObject",
+            &[("bucket", "box"), ("key", "k"), ("bytes", "1000"), ("requests", "1")],
+        );
         assert_eq!(put["request_id"], report.request_id);
         assert!(!put.contains_key("error"));
 
         let parts = ramp(3 * PART);
         bucket.put("parts", parts.clone(), PutOptions::default()).await.unwrap();
-        let parts_put = only(&watch, "put", &[("bytes", &parts.len().to_string())]);
+        let parts_put = only(&watch, "PutObject", &[("bytes", &parts.len().to_string())]);
         assert!(parts_put["requests"].parse::<u64>().unwrap() >= 5, "{parts_put:?}");
 
         let object = bucket.get("k", GetOptions::default().range(10..110)).await.unwrap();
         assert_eq!(object.bytes().await.unwrap(), ramp(1000)[10..110]);
-        only(&watch, "get", &[("bucket", "box"), ("key", "k"), ("bytes", "100")]);
+        only(&watch, "GetObject", &[("bucket", "box"), ("key", "k"), ("bytes", "100")]);
 
         bucket.head("k", HeadOptions::default()).await.unwrap();
-        only(&watch, "look at", &[("key", "k"), ("requests", "1")]);
+        only(&watch, "HeadObject", &[("key", "k"), ("requests", "1")]);
         bucket.verify("k", GetOptions::default()).await.unwrap();
-        only(&watch, "verify", &[("key", "k"), ("requests", "1")]);
+        only(&watch, "VerifyObject", &[("key", "k"), ("requests", "1")]);
         bucket.list(&ListOptions::default()).await.unwrap();
-        assert!(!only(&watch, "list", &[("bucket", "box"), ("requests", "1")]).contains_key("key"));
+        assert!(!only(&watch, "ListObjects", &[("bucket", "box"), ("requests", "1")]).contains_key("key"));
         bucket.copy("k", "copy", CopyOptions::default()).await.unwrap();
-        only(&watch, "copy to", &[("key", "copy"), ("requests", "3")]);
+        only(&watch, "CopyObject", &[("key", "copy"), ("requests", "3")]);
         bucket.presign("k", &PresignOptions::default()).await.unwrap();
-        assert!(!only(&watch, "presign", &[("requests", "0")]).contains_key("request_id"));
+        assert!(!only(&watch, "PresignUrl", &[("requests", "0")]).contains_key("request_id"));
         bucket.delete("copy").await.unwrap();
-        only(&watch, "remove", &[("key", "copy"), ("requests", "1")]);
+        only(&watch, "DeleteObject", &[("key", "copy"), ("requests", "1")]);
         assert!(bucket.delete_many(["k", "parts"]).await.into_iter().all(|outcome| outcome.result.is_ok()));
-        only(&watch, "remove", &[("bucket", "box"), ("requests", "1")]);
+        only(&watch, "DeleteMultipleObjects", &[("bucket", "box"), ("requests", "1")]);
 
         let error = bucket.get("gone", GetOptions::default()).await.unwrap_err();
-        let span = only(&watch, "get", &[("key", "gone"), ("error", "NotFound")]);
+        let span = only(&watch, "GetObject", &[("key", "gone"), ("error", "NotFound")]);
         assert_eq!(Some(span["request_id"].as_str()), error.request_id());
 
         let store = world.store();
         store.list_buckets().await.unwrap();
-        only(&watch, "list buckets", &[("requests", "1")]);
+        only(&watch, "ListBuckets", &[("requests", "1")]);
         store.delete_bucket("box").await.unwrap();
-        only(&watch, "remove the bucket", &[("bucket", "box")]);
+        only(&watch, "DeleteBucket", &[("bucket", "box")]);
         store.create_bucket("box").await.unwrap();
-        only(&watch, "make the bucket", &[("bucket", "box")]);
+        only(&watch, "PutBucket", &[("bucket", "box")]);
         store.versioning("box").await.unwrap();
-        only(&watch, "ask for the versioning of", &[("bucket", "box")]);
+        only(&watch, "GetBucketVersioning", &[("bucket", "box")]);
     }
 }
 
@@ -200,7 +203,7 @@ async fn repetitions_are_events_of_their_operation() {
     let (watch, _guard) = Watch::begin();
     world.order(Operation::PutObject, Action::refuse(503, "ServiceUnavailable"));
     bucket.put("k", ramp(1000), PutOptions::default()).await.unwrap();
-    only(&watch, "put", &[("requests", "2"), ("bytes", "1000")]);
+    only(&watch, "PutObject", &[("requests", "2"), ("bytes", "1000")]);
     let [again] = &watch.events("retrying")[..] else { panic!("one") };
     assert_eq!(again.within, ["oss"]);
     for (name, value) in
@@ -215,7 +218,7 @@ async fn repetitions_are_events_of_their_operation() {
     while object.next_chunk().await.unwrap().is_some() {}
     assert_eq!(watch.spans("oss").len(), 0, "an object that is being read is an operation under way");
     drop(object);
-    only(&watch, "get", &[("bytes", "1000")]);
+    only(&watch, "GetObject", &[("bytes", "1000")]);
     let [rest] = &watch.events("asking for the rest")[..] else { panic!("one") };
     assert_eq!((rest.within[0], rest.fields["position"].as_str()), ("oss", "500"));
 }
@@ -282,19 +285,19 @@ async fn a_read_is_told_as_it_ended() {
             let requests = world.calls(Operation::GetObject) - before;
             assert_eq!(requests > 1, !matches!(way, Way::Get), "{suite:?} {way:?}: {requests}");
             let pairs = [("bytes", &*size.to_string()), ("requests", &*requests.to_string())];
-            assert!(!only(&watch, "get", &pairs).contains_key("error"), "{suite:?} {way:?}");
+            assert!(!only(&watch, "GetObject", &pairs).contains_key("error"), "{suite:?} {way:?}");
 
             world.order(Operation::GetObject, Action::CutReply { after: 20_000 });
             assert_eq!(way.read(&bucket, "k").await, (size, None));
             let pairs = [("bytes", &*size.to_string()), ("requests", &*(requests + 1).to_string())];
-            assert!(!only(&watch, "get", &pairs).contains_key("error"), "{suite:?} {way:?}: resumed");
+            assert!(!only(&watch, "GetObject", &pairs).contains_key("error"), "{suite:?} {way:?}: resumed");
 
             world.order(Operation::GetObject, Action::FlipReply { at: 40_000 });
             let (released, failed) = way.read(&bucket, "k").await;
             assert_eq!(failed, Some(ErrorKind::Integrity), "{suite:?} {way:?}");
             // What was reading ahead is gone when it is next its turn.
             watch.quiet().await;
-            let span = only(&watch, "get", &[("error", "Integrity")]);
+            let span = only(&watch, "GetObject", &[("error", "Integrity")]);
             match way {
                 // In their places may be other pieces than the chunk that failed. Without chunks all are, and what is wrong shows at the end.
                 Way::WriteTo => {
@@ -314,13 +317,13 @@ async fn a_read_is_told_as_it_ended() {
         let mut object = bucket.get("k", GetOptions::default()).await.unwrap();
         let first = object.next_chunk().await.unwrap().unwrap().bytes.len();
         drop(object);
-        let left = only(&watch, "get", &[("bytes", &first.to_string()), ("requests", "1")]);
+        let left = only(&watch, "GetObject", &[("bytes", &first.to_string()), ("requests", "1")]);
         assert!(!left.contains_key("error"), "{left:?}");
 
         world.order(Operation::GetObject, Action::Hang);
         let hanging = bucket.get("k", GetOptions::default());
         tokio::time::timeout(Duration::from_millis(20), hanging).await.unwrap_err();
-        let given_up = only(&watch, "get", &[("requests", "1")]);
+        let given_up = only(&watch, "GetObject", &[("requests", "1")]);
         assert!(!given_up.contains_key("bytes") && !given_up.contains_key("error"), "{given_up:?}");
     }
 }
@@ -378,12 +381,12 @@ async fn a_refusal_of_the_key_service_is_not_told_as_one_of_the_operation() {
     assert_eq!(object.bytes().await.unwrap(), ramp(1000));
     let asked = vault.faults.calls(kms_faults::Operation::Decrypt) - before;
     assert_eq!(asked, 4, "each value, first with the passphrase, which is refused");
-    let read = only(&watch, "get", &[("bytes", "1000")]);
+    let read = only(&watch, "GetObject", &[("bytes", "1000")]);
     assert!(!read.contains_key("error"), "{read:?}");
 
     vault.order(kms_faults::Operation::Decrypt, kms_faults::Action::refuse(403, "Forbidden.NoPermission"));
     let again = vault.bucket(Suite::AesCtr, &vault.key());
     let error = again.get("k", GetOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
-    only(&watch, "get", &[("error", "Denied")]);
+    only(&watch, "GetObject", &[("error", "Denied")]);
 }

@@ -92,7 +92,7 @@ impl Inner {
                 Err(refused) => result.errors.push(DeleteError {
                     key,
                     version_id: asked,
-                    code: refused.code,
+                    code: refused.code.to_string(),
                     message: refused.message,
                 }),
             }

@@ -26,7 +26,7 @@ async fn signed(service: &Service, credentials: Option<&Credentials>, region: &s
     let (head, body) =
         service.call(http::Request::from_parts(head, body::empty())).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
-    ServiceError::from_reply(head.status, &head.headers, &bytes).code
+    ServiceError::from_reply(head.status, &head.headers, &bytes).code.to_string()
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::header::{DELETE_MARKER, InvalidHeader, NEXT_APPEND_POSITION, REQUEST_ID, VERSION_ID, set};
 use super::range::digits;
+use super::service_code::ServiceCode;
 use super::xml;
 
 /// Longest piece of a message that is kept, in characters.
@@ -24,8 +25,8 @@ const MAX_TEXT: usize = 1024;
 pub struct ServiceError {
     /// HTTP status.
     pub status: u16,
-    /// The service's name for the refusal, such as `NoSuchKey`. Empty when the reply had none.
-    pub code: String,
+    /// The service's name for the refusal, such as `NoSuchKey`.
+    pub code: ServiceCode,
     /// The service's words, fit to print.
     pub message: String,
     /// The finer error code, such as `0026-00000001`; may be empty. The vendor advises not to branch on it.
@@ -64,7 +65,12 @@ struct Body {
 
 impl ServiceError {
     /// A refusal as the server states it.
-    pub fn new(status: StatusCode, code: &str, message: impl Into<String>, ec: &str) -> ServiceError {
+    pub fn new(
+        status: StatusCode,
+        code: impl Into<ServiceCode>,
+        message: impl Into<String>,
+        ec: &str,
+    ) -> ServiceError {
         ServiceError {
             status: status.as_u16(),
             code: code.into(),
@@ -88,7 +94,7 @@ impl ServiceError {
         };
         ServiceError {
             status: status.as_u16(),
-            code: pick(|body| &body.code, ""),
+            code: pick(|body| &body.code, "").into(),
             message: pick(|body| &body.message, status.canonical_reason().unwrap_or_default()),
             ec: pick(|body| &body.ec, header("x-oss-ec")),
             request_id: pick(|body| &body.request_id, header(REQUEST_ID)),
@@ -109,7 +115,7 @@ impl ServiceError {
             ec => format!("https://api.alibabacloud.com/troubleshoot?q={ec}"),
         };
         xml::write(&Body {
-            code: self.code.clone(),
+            code: self.code.to_string(),
             message: self.message.clone(),
             request_id: self.request_id.clone(),
             host_id: host.to_owned(),

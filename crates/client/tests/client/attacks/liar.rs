@@ -266,7 +266,7 @@ pub(crate) fn letter(kind: ErrorKind) -> char {
         ErrorKind::Unauthenticated => 'A',
         ErrorKind::NoMatchingKey => 'K',
         ErrorKind::UnwrapFailed => 'U',
-        ErrorKind::Moved => 'M',
+        ErrorKind::WrongLocation => 'M',
         ErrorKind::NotBound => 'B',
         ErrorKind::Range => 'R',
         other => panic!("{other:?} is none of the kinds that reading has"),

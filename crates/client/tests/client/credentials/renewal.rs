@@ -388,7 +388,7 @@ async fn b27_what_stays_expired_is_the_services_refusal() {
         .build()
         .unwrap();
     let error = store.list_buckets().await.unwrap_err();
-    assert!(error.to_string().contains("no longer good: get others"), "{error}");
+    assert!(error.hint().unwrap().contains("get new ones"), "{error}");
     assert_eq!((world.issuer.asked(), world.rejected()), (2, 3));
 }
 
