@@ -14,6 +14,7 @@ use crate::upload::checkpoint::Checkpoint;
 fn copy(name: &str) -> tempfile::TempDir {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("a mode");
     for entry in fs::read_dir(golden).expect("the golden folder") {
         let entry = entry.expect("an entry");
         let to = folder.path().join(entry.file_name());
