@@ -49,7 +49,7 @@ async fn copy_planned(bucket: &Arc<BucketContext>, plan: &Plan<'_>) -> Result<Ob
     source.refuse_plaintext(&bucket.policy)?;
     refuse_moving(bucket, plan)?;
     if plan.source_bucket != bucket.name && source.reply.range.total > MAX_SINGLE_REQUEST {
-        let message = "an object above 5 GiB is copied to another bucket in parts, which the service refuses for encrypted objects";
+        let message = "an object above 5 GiB goes to another bucket by part copies, which the service refuses for encrypted objects";
         return Err(
             OpError::new(ErrorKind::Unsupported, message).with_hint("download it and upload it there")
         );

@@ -67,9 +67,14 @@ async fn four_errors_that_say_what_to_do() {
     let wrong = world.builder().keyring(Keyring::new(vec![wrong]).unwrap()).build().unwrap();
 
     for (error, kind, what, advice) in [
-        (failure(&wrong, "k").await, ErrorKind::UnwrapFailed, "\"wrong\"", "another key"),
+        (failure(&wrong, "k").await, ErrorKind::UnwrapFailed, "\"wrong\"", "not the key"),
         (failure(&missing, "k").await, ErrorKind::NoMatchingKey, "{\"name\":\"test\"}", "add the key"),
-        (failure(&world.bucket(), "plain").await, ErrorKind::NotEncrypted, "not encrypted", "other tools"),
+        (
+            failure(&world.bucket(), "plain").await,
+            ErrorKind::NotEncrypted,
+            "not encrypted",
+            "allow plaintext",
+        ),
         (
             failure(&reader(&world), "edited").await,
             ErrorKind::Envelope,
@@ -79,7 +84,8 @@ async fn four_errors_that_say_what_to_do() {
     ] {
         let text = error.to_string();
         assert_eq!(error.kind(), kind, "{text}");
-        assert!(text.contains(what) && text.contains(advice), "{text}");
+        let hint = error.hint().unwrap();
+        assert!(text.contains(what) && hint.contains(advice), "{text}; {hint}");
         assert!(text.starts_with("cannot get oss://box/"), "{text}");
     }
 }
