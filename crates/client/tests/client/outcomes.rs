@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use osseal::transport::{Body, BoxError, InProcess};
 use osseal::{CopyOptions, Error, ErrorKind, GetOptions, ListOptions, Outcome, PutOptions, Store, Suite};
 use osseal_server::Operation;
-use osseal_server::faults::{Action, Fault};
+use osseal_server::fault::{Action, Fault};
 
 use crate::support::{PART, World, keyring, ramp};
 
