@@ -26,24 +26,28 @@ pub(crate) struct Account {
     pub(crate) allow_plain_http: bool,
     /// Whether somebody may be asked for passphrases of key files.
     pub(crate) may_ask: bool,
-    pub(crate) services: Services,
+    pub(crate) services: KmsClients,
 }
 
 /// Key services in use. Keys that are reached in the same way share one, and with it what limits and repeats calls.
 #[derive(Default)]
-pub(crate) struct Services(Mutex<HashMap<Way, Kms>>);
+pub(crate) struct KmsClients(Mutex<HashMap<KmsRoute, Kms>>);
 
 /// How a key service is reached.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Way {
+pub(crate) struct KmsRoute {
     pub(crate) endpoint: String,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) credentials: Option<CredentialSource>,
 }
 
-impl Services {
+impl KmsClients {
     /// The one that is reached so, opened when it is first needed.
-    pub(crate) fn of(&self, way: Way, open: impl FnOnce() -> Result<Kms, Failure>) -> Result<Kms, Failure> {
+    pub(crate) fn of(
+        &self,
+        way: KmsRoute,
+        open: impl FnOnce() -> Result<Kms, Failure>,
+    ) -> Result<Kms, Failure> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(way) {
             Entry::Occupied(known) => Ok(known.get().clone()),
             Entry::Vacant(place) => Ok(place.insert(open()?).clone()),
@@ -69,9 +73,9 @@ mod tests {
 
     #[test]
     fn keys_that_are_reached_in_the_same_way_share_a_service() {
-        let (services, mut opened) = (Services::default(), 0);
+        let (services, mut opened) = (KmsClients::default(), 0);
         let mut open = |endpoint: &str, ca: Option<&str>, credentials: Option<CredentialSource>| {
-            let way = Way { endpoint: endpoint.to_owned(), ca: ca.map(PathBuf::from), credentials };
+            let way = KmsRoute { endpoint: endpoint.to_owned(), ca: ca.map(PathBuf::from), credentials };
             let kms = services.of(way, || {
                 opened += 1;
                 let endpoint = Endpoint::parse(endpoint).expect("an endpoint");

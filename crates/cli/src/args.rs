@@ -276,7 +276,7 @@ pub(crate) struct Conformance {
 
 impl Command {
     /// What to do when it was interrupted.
-    pub(crate) fn way_on(&self) -> Option<&'static str> {
+    pub(crate) fn interruption_hint(&self) -> Option<&'static str> {
         match self {
             Command::Sync(_) => Some("the same command does what is left"),
             Command::Cp(args) if args.recursive => Some("the same command with --update does what is left"),

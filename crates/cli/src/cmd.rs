@@ -1,5 +1,6 @@
 //! The commands.
 
+mod bucket;
 mod cat;
 mod config;
 mod conformance;
@@ -12,7 +13,6 @@ mod presign;
 mod remove;
 mod serve;
 mod set_meta;
-mod small;
 mod stat;
 mod sync;
 mod uploads;
@@ -45,8 +45,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Uploads(args) => uploads::run(context, args).await,
         Command::SetMeta(args) => set_meta::run(context, args).await,
         Command::Presign(args) => presign::run(context, args).await,
-        Command::Mb { bucket } => small::make_bucket(context, &bucket).await,
-        Command::Rb { bucket } => small::remove_bucket(context, &bucket).await,
+        Command::Mb { bucket } => bucket::make_bucket(context, &bucket).await,
+        Command::Rb { bucket } => bucket::remove_bucket(context, &bucket).await,
         Command::Keys(args) => keys::run(context, args).await,
         Command::Config(args) => config::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,

@@ -21,7 +21,7 @@ use crate::units;
 
 use check::nearest;
 pub(crate) use locate::user_file;
-use locate::{Found, locate};
+use locate::{ConfigFile, locate};
 
 /// Largest configuration file.
 const MAX: usize = 1 << 20;
@@ -106,7 +106,7 @@ impl Config {
         }
     }
 
-    fn read(found: &Found) -> Result<Config, Failure> {
+    fn read(found: &ConfigFile) -> Result<Config, Failure> {
         let path = &found.path;
         let bytes = small_file::read(path, "configuration", MAX)?;
         let text = std::str::from_utf8(&bytes)

@@ -49,7 +49,7 @@ fn level(verbose: u8) -> Result<LevelFilter, Failure> {
 /// A line for each event and, with what was recorded, for the end of each span.
 fn subscriber(level: LevelFilter, format: LogFormat) -> Box<dyn Subscriber + Send + Sync> {
     let ours = Registry::default().with(Targets::new().with_target(OURS, level));
-    let lines = fmt::layer().with_writer(Aside).with_ansi(false).with_span_events(FmtSpan::CLOSE);
+    let lines = fmt::layer().with_writer(StderrLines).with_ansi(false).with_span_events(FmtSpan::CLOSE);
     match format {
         LogFormat::Text => Box::new(ours.with(lines)),
         LogFormat::Json => Box::new(ours.with(lines.json().flatten_event(true))),
@@ -57,9 +57,9 @@ fn subscriber(level: LevelFilter, format: LogFormat) -> Box<dyn Subscriber + Sen
 }
 
 /// Standard error, with the progress bar out of the way.
-struct Aside;
+struct StderrLines;
 
-impl MakeWriter<'_> for Aside {
+impl MakeWriter<'_> for StderrLines {
     type Writer = Line;
 
     fn make_writer(&self) -> Line {
@@ -73,7 +73,7 @@ struct Line;
 
 impl io::Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        terminal::aside(|| io::stderr().lock().write_all(line)).unwrap_or_default();
+        terminal::suspend_bars(|| io::stderr().lock().write_all(line)).unwrap_or_default();
         Ok(line.len())
     }
 

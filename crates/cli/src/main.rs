@@ -53,7 +53,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     logging::begin(&args.globals.printing)?;
     let context = Arc::new(Context::new(args.globals));
     let mut signals = Signals::catch()?;
-    let (has_own_end, way_on) = (args.command.handles_signals(), args.command.way_on());
+    let (has_own_end, interruption_hint) = (args.command.handles_signals(), args.command.interruption_hint());
     let mut task = tokio::spawn({
         let context = context.clone();
         async move { cmd::run(&context, args.command).await }
@@ -63,7 +63,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         () = signals.next(), if !has_own_end => {
             task.abort();
             let failure = Failure::interrupted();
-            Err(way_on.into_iter().fold(failure, Failure::hint))
+            Err(interruption_hint.into_iter().fold(failure, Failure::hint))
         }
     };
     let cleanup = async {
@@ -78,5 +78,5 @@ async fn run(args: Args) -> Result<(), Failure> {
         _ = tokio::time::timeout(GRACE, cleanup) => {}
         () = signals.next() => {}
     }
-    outcome.map_err(|failure| context.advise(failure))
+    outcome.map_err(|failure| context.with_resume_hint(failure))
 }

@@ -16,7 +16,7 @@ const MAX_URL: usize = 32 << 10;
 
 /// A source or a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// `-`: standard input or output.
     Stdio,
     File(PathBuf),
@@ -39,8 +39,8 @@ pub(crate) struct ObjectUrl {
     pub(crate) key: String,
 }
 
-impl Place {
-    pub(crate) fn parse(text: &OsStr) -> Result<Place, Failure> {
+impl Location {
+    pub(crate) fn parse(text: &OsStr) -> Result<Location, Failure> {
         if text.is_empty() {
             return Err(Failure::usage("a source or target is empty"));
         }
@@ -49,18 +49,18 @@ impl Place {
             if shown.starts_with("oss://") {
                 return Err(Failure::usage(format!("{shown} is not UTF-8; object keys are")));
             }
-            return Ok(Place::File(text.into()));
+            return Ok(Location::File(text.into()));
         };
         if known == "-" {
-            return Ok(Place::Stdio);
+            return Ok(Location::Stdio);
         }
         if let Some(path) = known.strip_prefix(URL_FILE) {
-            return SignedUrl::read(path).map(Place::Url);
+            return SignedUrl::read(path).map(Location::Url);
         }
         match known.split_once("://") {
-            Some(("oss", _)) => ObjectUrl::parse(known).map(Place::Object),
+            Some(("oss", _)) => ObjectUrl::parse(known).map(Location::Object),
             Some(("https" | "http", _)) => {
-                Ok(Place::Url(SignedUrl { url: known.to_owned(), is_argument: true }))
+                Ok(Location::Url(SignedUrl { url: known.to_owned(), is_argument: true }))
             }
             Some((scheme, _)) if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
                 Err(Failure::usage(format!(
@@ -68,7 +68,7 @@ impl Place {
                 ))
                 .hint("a file of that name is written ./ in front"))
             }
-            _ => Ok(Place::File(text.into())),
+            _ => Ok(Location::File(text.into())),
         }
     }
 }
@@ -201,35 +201,35 @@ impl fmt::Display for ObjectUrl {
 mod tests {
     use super::*;
 
-    fn object(bucket: &str, key: &str) -> Place {
-        Place::Object(ObjectUrl { bucket: bucket.into(), key: key.into() })
+    fn object(bucket: &str, key: &str) -> Location {
+        Location::Object(ObjectUrl { bucket: bucket.into(), key: key.into() })
     }
 
     #[test]
     fn places() {
         for (text, place) in [
-            ("-", Place::Stdio),
-            ("file", Place::File("file".into())),
-            ("./oss:/x", Place::File("./oss:/x".into())),
-            ("./s3://x", Place::File("./s3://x".into())),
+            ("-", Location::Stdio),
+            ("file", Location::File("file".into())),
+            ("./oss:/x", Location::File("./oss:/x".into())),
+            ("./s3://x", Location::File("./s3://x".into())),
             ("oss://box", object("box", "")),
             ("oss://box/", object("box", "")),
             ("oss://box/a/b c", object("box", "a/b c")),
             ("oss://box//a", object("box", "/a")),
         ] {
-            assert_eq!(Place::parse(OsStr::new(text)).expect(text), place);
+            assert_eq!(Location::parse(OsStr::new(text)).expect(text), place);
         }
         for text in
             ["", "oss://", "oss:///key", "s3://box/key", "OSS://box/key", "url-file:", "url-file:/none"]
         {
-            assert!(Place::parse(OsStr::new(text)).is_err(), "{text}");
+            assert!(Location::parse(OsStr::new(text)).is_err(), "{text}");
         }
     }
 
     #[test]
     fn urls_are_shown_without_what_they_allow() {
-        let place = Place::parse(OsStr::new("https://box.host/a%20b?Signature=hunter2#x")).expect("a URL");
-        let Place::Url(url) = &place else { panic!("{place:?}") };
+        let place = Location::parse(OsStr::new("https://box.host/a%20b?Signature=hunter2#x")).expect("a URL");
+        let Location::Url(url) = &place else { panic!("{place:?}") };
         assert_eq!(url.to_string(), "https://box.host/a%20b");
         assert_eq!(format!("{place:?}"), "Url(SignedUrl(https://box.host/a%20b))");
         assert!(url.expose().ends_with("?Signature=hunter2#x"));

@@ -42,7 +42,7 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
 }
 
 /// A time that is not over before it begins.
-pub(crate) fn patience(text: &str) -> Result<Duration, String> {
+pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("a command takes some time".into()),
         time => Ok(time),
@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn limits_are_not_nothing() {
-        assert_eq!((rate("8KiB"), patience("1s")), (Ok(8192), Ok(Duration::from_secs(1))));
-        assert!(rate("8191").is_err() && rate("0").is_err() && patience("0s").is_err());
+        assert_eq!((rate("8KiB"), timeout("1s")), (Ok(8192), Ok(Duration::from_secs(1))));
+        assert!(rate("8191").is_err() && rate("0").is_err() && timeout("0s").is_err());
     }
 
     #[test]

@@ -15,6 +15,6 @@ pub(crate) struct Limits {
     #[arg(long, global = true, value_name = "SIZE", value_parser = units::rate)]
     pub(crate) bandwidth: Option<u64>,
     /// Give up when the command has not ended after so long, such as 90s or 2h
-    #[arg(long, global = true, value_name = "TIME", value_parser = units::patience)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = units::timeout)]
     pub(crate) timeout: Option<Duration>,
 }

@@ -44,11 +44,11 @@ pub(crate) enum Signing {
     /// With the environment's secret.
     Known(Credentials),
     /// With the secret that somebody at the terminal knows.
-    Typed(Typist),
+    Prompted(PromptedSecret),
 }
 
 /// Who knows the secret of an id. Nobody is asked before the work begins, and nothing is signed with it unless somebody was.
-pub(crate) struct Typist {
+pub(crate) struct PromptedSecret {
     pub(crate) id: String,
 }
 
@@ -73,7 +73,7 @@ impl Signer {
         })?;
         match known {
             Some(credentials) => Ok(Some(Signing::Known(credentials))),
-            None if passphrase::can_ask() => Ok(Some(Signing::Typed(Typist { id: id.clone() }))),
+            None if passphrase::can_ask() => Ok(Some(Signing::Prompted(PromptedSecret { id: id.clone() }))),
             None => Err(Failure::usage("--access-key-id is given, and nothing gives its secret").hint(
                 "set OSS_ACCESS_KEY_SECRET, or run it on a terminal, which is asked; or leave the id out and let a source of credentials have both",
             )),
@@ -81,7 +81,7 @@ impl Signer {
     }
 }
 
-impl Typist {
+impl PromptedSecret {
     /// Asks, and waits for the answer.
     pub(crate) fn ask(self) -> Result<Credentials, Failure> {
         let prompt = format!("Secret of the access key {}: ", printable(&self.id));
@@ -90,7 +90,7 @@ impl Typist {
     }
 }
 
-impl ProvideCredentials for Typist {
+impl ProvideCredentials for PromptedSecret {
     fn provide(&self) -> BoxFuture<'_, Result<SessionCredentials, CredentialsError>> {
         let message = format!("nobody was asked for the secret of the access key {}", printable(&self.id));
         async move { Err(CredentialsError::new(CredentialsErrorKind::Absent, message)) }.boxed()

@@ -19,7 +19,7 @@ use osseal_server::quirks::{Etag, Quirks};
 
 use crate::fs::dirs::make_folder;
 use crate::fs::new_file;
-use crate::fs::secret_file::Guard;
+use crate::fs::secret_file::SecretFilePolicy;
 use crate::keys::generate;
 use crate::keys::{self, LoadedKey, Material, Unlocking};
 use crate::ui::error::{Exit, Failure};
@@ -154,7 +154,7 @@ pub(crate) fn with_keys(builder: KmsServiceBuilder, folder: &Path) -> Result<Kms
     if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return builder.file_with(path, None).map_err(failed);
     }
-    let content = Guard::STRICT.read(&path, "file of keys", MAX_KMS_FILE)?;
+    let content = SecretFilePolicy::STRICT.read(&path, "file of keys", MAX_KMS_FILE)?;
     builder.file_with(path, Some(&content)).map_err(failed)
 }
 

@@ -11,10 +11,10 @@ use osseal::{
 };
 
 use crate::account::credentials::chain;
-use crate::account::{Account, Services};
+use crate::account::{Account, KmsClients};
 use crate::args::{Globals, Opening, Sealing, Signing, Tuning};
 use crate::client::embedded::Local;
-use crate::config::endpoint::{self, Place};
+use crate::config::endpoint::{self, ResolvedEndpoint};
 use crate::config::{Config, Profile};
 use crate::environment;
 use crate::fs::dirs;
@@ -72,12 +72,12 @@ impl Context {
     }
 
     /// Remembers a file that may stay if the command does not come to its end.
-    pub(crate) fn may_leave(&self, path: &Path) {
+    pub(crate) fn register_resumable(&self, path: &Path) {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
     }
 
     /// Says of a failure how to go on, if something is left to go on with.
-    pub(crate) fn advise(&self, failure: Failure) -> Failure {
+    pub(crate) fn with_resume_hint(&self, failure: Failure) -> Failure {
         let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
         if unfinished.iter().any(|path| path.exists()) {
             return failure.hint(
@@ -133,7 +133,7 @@ impl Context {
         let (config, profile) = self.config()?;
         let rules = opening.over(&profile.rules(None))?;
         let policy = moving(rules.policy()?, opening).requiring_bind(rules.bind());
-        let account = self.account(&profile, Use::of_keyring(&config, &profile))?;
+        let account = self.account(&profile, Purpose::of_keyring(&config, &profile))?;
         let transport = account.transport.clone();
         let keyring = KeySource::Config(config, Box::new(profile), account).keyring(rules.suite(), None)?;
         let reader = PresignedReader::new(keyring, rules.suite()).read_policy(policy).transport(transport);
@@ -142,8 +142,8 @@ impl Context {
 
     fn remote(&self) -> Result<Session, Failure> {
         let (config, profile) = self.config()?;
-        let place = Place::resolve(&self.globals, &config, &profile)?;
-        let account = self.account(&profile, Use::Signs)?;
+        let place = ResolvedEndpoint::resolve(&self.globals, &config, &profile)?;
+        let account = self.account(&profile, Purpose::Sign)?;
         let mut builder = Store::builder(place.endpoint.value, place.region.value)
             .credentials(account.credentials.clone())
             .transport(account.transport.clone());
@@ -168,7 +168,7 @@ impl Context {
 
     /// Who signs, for the store and the key service alike, and the way to them. Sources are not asked yet. Somebody at the terminal is, if anything is
     /// signed: later, bars are drawn and calls have deadlines.
-    pub(crate) fn account(&self, profile: &Profile, purpose: Use) -> Result<Account, Failure> {
+    pub(crate) fn account(&self, profile: &Profile, purpose: Purpose) -> Result<Account, Failure> {
         let https = Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?;
         let https: Arc<dyn Transport> = Arc::new(https);
         let bandwidth = self.globals.limits.bandwidth.or(profile.bandwidth);
@@ -176,8 +176,8 @@ impl Context {
         let transport = throttled.clone().map_or(https, |throttled| throttled);
         let credentials: SharedCredentials = match self.globals.signer.signing()? {
             Some(Signing::Known(credentials)) => credentials.into(),
-            Some(Signing::Typed(typist)) if purpose == Use::Signs => typist.ask()?.into(),
-            Some(Signing::Typed(typist)) => SharedCredentials::new(typist),
+            Some(Signing::Prompted(typist)) if purpose == Purpose::Sign => typist.ask()?.into(),
+            Some(Signing::Prompted(typist)) => SharedCredentials::new(typist),
             None => SharedCredentials::new(chain(profile.credentials, transport.clone())),
         };
         Ok(Account {
@@ -188,7 +188,7 @@ impl Context {
             throttled,
             allow_plain_http: self.globals.allow_plain_http,
             may_ask: true,
-            services: Services::default(),
+            services: KmsClients::default(),
         })
     }
 
@@ -200,18 +200,18 @@ impl Context {
 
 /// What an account is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum Purpose {
     /// Requests are signed.
-    Signs,
+    Sign,
     /// Keys are shown.
-    Shows,
+    Show,
 }
 
-impl Use {
+impl Purpose {
     /// That of a keyring without a store: a key service is asked, if a key of the keyring has one that this account signs for.
-    pub(crate) fn of_keyring(config: &Config, profile: &Profile) -> Use {
+    pub(crate) fn of_keyring(config: &Config, profile: &Profile) -> Purpose {
         let mut keys = profile.keyring.iter().filter_map(|name| config.keys.get(name));
-        if keys.any(KeyEntry::is_signed_for) { Use::Signs } else { Use::Shows }
+        if keys.any(KeyEntry::is_signed_for) { Purpose::Sign } else { Purpose::Show }
     }
 }
 

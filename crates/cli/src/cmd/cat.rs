@@ -6,12 +6,12 @@ use tokio::io::AsyncWriteExt;
 use crate::args::Cat;
 use crate::args::Tuning;
 use crate::client::session::Context;
-use crate::target::{ObjectUrl, Place};
+use crate::target::{Location, ObjectUrl};
 use crate::transfer::source::Source;
 use crate::ui::error::Failure;
 
 pub(crate) async fn run(context: &Context, args: Cat) -> Result<(), Failure> {
-    let source = if let Place::Url(url) = Place::parse(&args.object)? {
+    let source = if let Location::Url(url) = Location::parse(&args.object)? {
         Source::url(context, url, &args.opening)?
     } else {
         let url = ObjectUrl::parse_os(&args.object)?.with_key()?;

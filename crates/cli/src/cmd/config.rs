@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::account::credentials::chain;
 use crate::args::{ConfigCommand, Signing};
 use crate::client::session::Context;
-use crate::config::endpoint::Place;
+use crate::config::endpoint::ResolvedEndpoint;
 use crate::config::{self, Profile};
 use crate::environment;
 use crate::fs::dirs::folder_of;
@@ -74,7 +74,7 @@ async fn show(context: &Context) -> Result<(), Failure> {
     shown.add("configuration", file.clone().unwrap_or_else(|| "no file".to_owned()), json!(file));
     let name = context.profile_name()?;
     shown.add("profile", name.clone(), json!(name));
-    match Place::resolve(context.globals(), &config, &profile) {
+    match ResolvedEndpoint::resolve(context.globals(), &config, &profile) {
         Ok(place) => shown.place(&place),
         Err(failure) => shown.failure = Some(failure),
     }
@@ -96,18 +96,22 @@ impl Shown {
         self.json.insert(name.to_owned(), value);
     }
 
-    fn place(&mut self, place: &Place) {
+    fn place(&mut self, place: &ResolvedEndpoint) {
         let addressing = match place.addressing.value {
             Addressing::VirtualHost => "virtual-host",
             Addressing::Path => "path",
             Addressing::Cname => "cname",
         };
-        for (name, value, by) in [
-            ("endpoint", place.endpoint.value.to_string(), place.endpoint.by),
-            ("region", place.region.value.clone(), place.region.by),
-            ("addressing", addressing.to_owned(), place.addressing.by),
+        for (name, value, source) in [
+            ("endpoint", place.endpoint.value.to_string(), place.endpoint.source),
+            ("region", place.region.value.clone(), place.region.source),
+            ("addressing", addressing.to_owned(), place.addressing.source),
         ] {
-            self.add(name, format!("{value} (from {by})"), json!({ "value": value, "from": by.to_string() }));
+            self.add(
+                name,
+                format!("{value} (from {source})"),
+                json!({ "value": value, "from": source.to_string() }),
+            );
         }
     }
 
@@ -133,7 +137,7 @@ impl Shown {
                     self.signer(source, detail, &SessionCredentials::permanent(credentials));
                 }
                 // Nobody is asked for a secret that nothing is signed with.
-                Signing::Typed(typist) => {
+                Signing::Prompted(typist) => {
                     let id = masked(&typist.id);
                     let text =
                         format!("{id} (from {source}: {detail}), the terminal is asked for its secret");

@@ -109,8 +109,8 @@ fn sum(output: Output, report: &Report) -> Result<(), Failure> {
     }
     match failed {
         0 if report.left_behind.is_empty() => Ok(()),
-        0 => Err(Failure::new(Exit::Wrong, "not everything could be removed")
+        0 => Err(Failure::new(Exit::Mismatch, "not everything could be removed")
             .hint("remove what begins with osseal-conformance/ by other means")),
-        _ => Err(Failure::new(Exit::Wrong, format!("{failed} of {cases} cases failed"))),
+        _ => Err(Failure::new(Exit::Mismatch, format!("{failed} of {cases} cases failed"))),
     }
 }

@@ -10,31 +10,35 @@ use crate::args::Copy;
 use crate::args::Tuning;
 use crate::client::session::Context;
 use crate::cmd::cat;
-use crate::target::{ObjectUrl, Place};
+use crate::target::{Location, ObjectUrl};
 use crate::transfer::source::Source;
 use crate::ui::error::Failure;
 
 pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
-    let (source, target) = (Place::parse(&args.source)?, Place::parse(&args.target)?);
+    let (source, target) = (Location::parse(&args.source)?, Location::parse(&args.target)?);
     check_flags(&args, &source, &target)?;
     if args.recursive {
         return match (source, target) {
-            (Place::File(source), Place::Object(target)) => tree::up(context, &args, &source, target).await,
-            (Place::Object(source), Place::File(target)) => tree::down(context, &args, source, &target).await,
-            (Place::Object(source), Place::Object(target)) => {
+            (Location::File(source), Location::Object(target)) => {
+                tree::up(context, &args, &source, target).await
+            }
+            (Location::Object(source), Location::File(target)) => {
+                tree::down(context, &args, source, &target).await
+            }
+            (Location::Object(source), Location::Object(target)) => {
                 tree::across(context, &args, source, target).await
             }
             _ => Err(Failure::usage("-r copies between a folder and a prefix, or between two prefixes")),
         };
     }
     match (source, target) {
-        (Place::Object(source), Place::Object(target)) => {
+        (Location::Object(source), Location::Object(target)) => {
             single::across(context, &args, source.with_key()?, target).await
         }
-        (Place::Object(source), Place::File(target)) => {
+        (Location::Object(source), Location::File(target)) => {
             single::down(context, &args, &source.with_key()?, &target).await
         }
-        (Place::Object(source), Place::Stdio) => {
+        (Location::Object(source), Location::Stdio) => {
             let source = Source::object(
                 context,
                 &source.with_key()?,
@@ -43,19 +47,21 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
             )?;
             cat::to_stdout(&source, reading(&args)).await.map(drop)
         }
-        (Place::Url(url), Place::File(target)) => single::down_from_url(context, &args, url, &target).await,
-        (Place::Url(url), Place::Stdio) => {
+        (Location::Url(url), Location::File(target)) => {
+            single::down_from_url(context, &args, url, &target).await
+        }
+        (Location::Url(url), Location::Stdio) => {
             cat::to_stdout(&Source::url(context, url, &args.transfer.opening)?, reading(&args))
                 .await
                 .map(drop)
         }
-        (Place::Url(_), Place::Object(_)) => {
+        (Location::Url(_), Location::Object(_)) => {
             Err(Failure::usage("a presigned URL is read into a file, not into another object")
                 .hint("osseal cat URL | osseal cp - oss://bucket/key"))
         }
-        (_, Place::Url(_)) => Err(Failure::usage("a presigned URL is for reading")),
-        (source, Place::Object(target)) => single::up(context, &args, source, target).await,
-        (Place::File(_) | Place::Stdio, Place::File(_) | Place::Stdio) => {
+        (_, Location::Url(_)) => Err(Failure::usage("a presigned URL is for reading")),
+        (source, Location::Object(target)) => single::up(context, &args, source, target).await,
+        (Location::File(_) | Location::Stdio, Location::File(_) | Location::Stdio) => {
             Err(Failure::usage("neither the source nor the target is in the store")
                 .hint("one of the two is written oss://bucket/key"))
         }
@@ -63,13 +69,13 @@ pub(crate) async fn run(context: &Context, args: Copy) -> Result<(), Failure> {
 }
 
 /// Refuses flags that would have no meaning between these two.
-fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failure> {
-    let from_store = matches!(source, Place::Object(_) | Place::Url(_));
-    let to_store = matches!(target, Place::Object(_));
+fn check_flags(args: &Copy, source: &Location, target: &Location) -> Result<(), Failure> {
+    let from_store = matches!(source, Location::Object(_) | Location::Url(_));
+    let to_store = matches!(target, Location::Object(_));
     if from_store && args.transfer.multipart_threshold.is_some() {
         return Err(Failure::usage("--multipart-threshold is for uploads"));
     }
-    if args.transfer.part_size.is_some() && ((from_store && to_store) || matches!(source, Place::Url(_))) {
+    if args.transfer.part_size.is_some() && ((from_store && to_store) || matches!(source, Location::Url(_))) {
         return Err(Failure::usage("--part-size is for uploads, and for downloads that are no URL's"));
     }
     if args.transfer.headers.is_given() && !to_store {
@@ -92,15 +98,15 @@ fn check_flags(args: &Copy, source: &Place, target: &Place) -> Result<(), Failur
     if args.version_id.is_some() && !from_store {
         return Err(Failure::usage("--version-id is for objects that are read"));
     }
-    if args.update && matches!(source, Place::Url(_)) {
+    if args.update && matches!(source, Location::Url(_)) {
         return Err(Failure::usage(
             "--update asks for the object's time first, and a presigned URL is good for reading alone",
         ));
     }
     if args.update
         && !args.recursive
-        && !(from_store && matches!(target, Place::File(_)))
-        && *source == Place::Stdio
+        && !(from_store && matches!(target, Location::File(_)))
+        && *source == Location::Stdio
     {
         return Err(Failure::usage("--update needs a source with a time"));
     }

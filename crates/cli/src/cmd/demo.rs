@@ -1,8 +1,8 @@
 //! `demo`: the whole way of a file, in an embedded store, with the store's side shown.
 
 mod attacks;
+mod demo_store;
 mod plain;
-mod shelf;
 mod timing;
 
 use std::num::NonZeroU16;
@@ -18,8 +18,8 @@ use crate::ui::error::{Exit, Failure};
 use crate::ui::output::Output;
 use crate::ui::text::{printable, size};
 
+use demo_store::DemoStore;
 use plain::Plain;
-use shelf::Shelf;
 use timing::Stopwatch;
 
 const BUCKET: &str = "demo";
@@ -34,8 +34,8 @@ pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     let key = plain.key();
     say(format_args!("file      {}, {}", printable(plain.shown()), size(plain.len())))?;
 
-    let shelf = Shelf::new();
-    let bucket = bucket(&shelf).await?;
+    let store = DemoStore::new();
+    let bucket = bucket(&store).await?;
     let clock = Stopwatch::start();
     let body = PutBody::file(plain.source()?, plain.len());
     let report = bucket.put(&key, body, PutOptions::default()).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
         clock.shown(plain.len())
     ))?;
 
-    show_store(&shelf, &key, &mut plain).await?;
+    show_store(&store, &key, &mut plain).await?;
 
     let clock = Stopwatch::start();
     let whole = compare(&bucket, &key, ByteRange::Whole, &mut plain).await?;
@@ -58,20 +58,20 @@ pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
         say(format_args!("read back {name}: {}", part.shown()))?;
         is_good &= part.is_same;
     }
-    is_good &= attacks::show(&shelf, &bucket, &mut plain).await?;
+    is_good &= attacks::show(&store, &bucket, &mut plain).await?;
     if is_good {
         return say(format_args!("\nall bytes are the file's, and no change went unnoticed"));
     }
     say(format_args!("\nBYTES DIFFER FROM THE FILE'S, OR A CHANGE WENT UNNOTICED"))?;
-    Err(Failure::new(Exit::Wrong, "what was read back is not what was stored"))
+    Err(Failure::new(Exit::Mismatch, "what was read back is not what was stored"))
 }
 
 fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
     Output::line(line)
 }
 
-/// An encrypted bucket on the shelf, with a key of this moment.
-async fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
+/// An encrypted bucket on the store, with a key of this moment.
+async fn bucket(store: &DemoStore) -> Result<EncryptedBucket, Failure> {
     let pem = generate::rsa(generate::BITS)?;
     let key = RsaKey::from_pem(pem.as_bytes(), RsaPadding::OaepSha256)
         .map_err(|error| Failure::local("the RSA key cannot be used", error))?;
@@ -84,7 +84,7 @@ async fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
     ))?;
     let named = NamedKey::new("demo", description).wrapping(key.clone()).unwrapping(key);
     let keyring = Keyring::new(vec![named]).map_err(|error| Failure::local("no keyring", error))?;
-    let store = shelf.client()?;
+    let store = store.client()?;
     store.create_bucket(BUCKET).await?;
     // One part at a time: the figures tell work, and not what threads that share a core take from each other.
     let builder = EncryptedBucket::builder(store, BUCKET).jobs(ONE).keyring(keyring).bind(Bind::Key);
@@ -92,8 +92,8 @@ async fn bucket(shelf: &Shelf) -> Result<EncryptedBucket, Failure> {
 }
 
 /// What somebody sees who can read the store's disks.
-async fn show_store(shelf: &Shelf, key: &str, plain: &mut Plain) -> Result<(), Failure> {
-    let seen = shelf.look(BUCKET, key, SHOWN).await?;
+async fn show_store(store: &DemoStore, key: &str, plain: &mut Plain) -> Result<(), Failure> {
+    let seen = store.look(BUCKET, key, SHOWN).await?;
     say(format_args!("\nThe store holds this metadata:"))?;
     for (name, value) in &seen.metadata {
         say(format_args!("  {name}: {}", beginning(&printable(value))))?;
@@ -183,7 +183,7 @@ mod tests {
     #[tokio::test]
     async fn a_difference_is_noticed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let bucket = bucket(&Shelf::new()).await.expect("a bucket");
+        let bucket = bucket(&DemoStore::new()).await.expect("a bucket");
         let stored = vec![7; 1000];
         bucket.put("file", stored.clone(), PutOptions::default()).await.expect("stored");
         let same = |len: usize, changed: Option<usize>| {

@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::account::Account;
 use crate::args::Keys;
 use crate::client::embedded;
-use crate::client::session::{Context, Use};
-use crate::fs::secret_file::Guard;
+use crate::client::session::{Context, Purpose};
+use crate::fs::secret_file::SecretFilePolicy;
 use crate::keys::{self, Kind, LoadedKey, Material, Unlocking};
 use crate::ui::error::Failure;
 use crate::ui::output::Output;
@@ -25,7 +25,7 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<(), Failure>
         Keys::List => list(context),
         Keys::Check => check::run(context).await,
         Keys::Public { key, allow_shared, passphrase } => {
-            let guard = Guard::of_flag(allow_shared);
+            let guard = SecretFilePolicy::of_flag(allow_shared);
             let unlocking = Unlocking { guard, passphrase: passphrase.source(), may_ask: true };
             public(context, &key, &unlocking)
         }
@@ -46,14 +46,14 @@ struct Row {
 
 /// Which keys are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum KeySelection {
     /// All that there are. Nobody is asked for a secret.
     All,
     /// Those of the profile's keyring.
     Keyring,
 }
 
-fn rows(context: &Context, wanted: Wanted) -> Result<Vec<Row>, Failure> {
+fn rows(context: &Context, wanted: KeySelection) -> Result<Vec<Row>, Failure> {
     if let Some(local) = context.local()? {
         // Open, so that nobody else makes the key at the same time.
         let _store = local.store()?;
@@ -73,15 +73,15 @@ fn rows(context: &Context, wanted: Wanted) -> Result<Vec<Row>, Failure> {
     let (config, profile) = context.config()?;
     let suite = profile.rules(None).suite();
     let (may_ask, purpose) = match wanted {
-        Wanted::All => (false, Use::Shows),
-        Wanted::Keyring => (true, Use::of_keyring(&config, &profile)),
+        KeySelection::All => (false, Purpose::Show),
+        KeySelection::Keyring => (true, Purpose::of_keyring(&config, &profile)),
     };
     let account = Account { may_ask, ..context.account(&profile, purpose)? };
     // Those of the keyring in its order, then the others by name.
     for name in profile.keyring.iter().filter(|name| !config.keys.contains_key(*name)) {
         config.key(name, suite, &account)?;
     }
-    let is_other = |name: &&String| wanted == Wanted::All && !profile.keyring.contains(name);
+    let is_other = |name: &&String| wanted == KeySelection::All && !profile.keyring.contains(name);
     let others = config.keys.keys().filter(is_other);
     let rows = profile.keyring.iter().chain(others).filter_map(|name| {
         let entry = config.keys.get(name)?;
@@ -99,7 +99,7 @@ fn rows(context: &Context, wanted: Wanted) -> Result<Vec<Row>, Failure> {
 }
 
 fn list(context: &Context) -> Result<(), Failure> {
-    for row in rows(context, Wanted::All)? {
+    for row in rows(context, KeySelection::All)? {
         let state = match &row.loaded {
             Ok(key) => key.material.shown(),
             Err(failure) => failure.to_string(),
@@ -141,7 +141,7 @@ fn public(context: &Context, key: &OsStr, unlocking: &Unlocking) -> Result<(), F
         (None, Some(name)) => {
             let (config, profile) = context.config()?;
             if config.keys.contains_key(name) {
-                Some(config.key(name, Suite::Sealed, &context.account(&profile, Use::Shows)?)?)
+                Some(config.key(name, Suite::Sealed, &context.account(&profile, Purpose::Show)?)?)
             } else {
                 None
             }

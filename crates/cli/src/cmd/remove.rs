@@ -8,7 +8,7 @@ use crate::args::Remove;
 use crate::client::session::Context;
 use crate::target::ObjectUrl;
 use crate::transfer::batch::{Done, Tally};
-use crate::transfer::filter::Selection;
+use crate::transfer::filter::Filter;
 use crate::transfer::listing;
 use crate::ui::confirm;
 use crate::ui::error::Failure;
@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, args: Remove) -> Result<(), Failure> 
 }
 
 async fn below(context: &Context, args: &Remove, urls: &[ObjectUrl]) -> Result<(), Failure> {
-    let (selection, output) = (Selection::new(&args.many.include, &args.many.exclude)?, context.output());
+    let (selection, output) = (Filter::new(&args.many.include, &args.many.exclude)?, context.output());
     let session = context.session()?;
     for url in urls {
         let bucket = session.closed_bucket(&url.bucket)?;

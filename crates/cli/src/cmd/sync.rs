@@ -1,9 +1,9 @@
 //! `sync`: makes a prefix what a folder is, or a folder what a prefix is. Both sides are gone through in the order of their names; what differs is copied
 //! as it is met. What the target has beyond the source is deleted last, and only when everything before went well.
 
+mod compare;
 mod down;
 mod pairs;
-mod same;
 mod up;
 
 use std::fmt::Display;
@@ -14,31 +14,31 @@ use serde_json::json;
 use crate::args::Sync;
 use crate::args::Tuning;
 use crate::client::session::Context;
-use crate::target::Place;
+use crate::target::Location;
 use crate::transfer::batch::Tally;
-use crate::transfer::filter::Selection;
+use crate::transfer::filter::Filter;
 use crate::ui::confirm;
 use crate::ui::error::{Exit, Failure};
 use crate::ui::output::Output;
 use crate::ui::text::{printable, size};
 
 pub(super) async fn run(context: &Context, args: &Sync) -> Result<(), Failure> {
-    let (source, target) = (Place::parse(&args.source)?, Place::parse(&args.target)?);
+    let (source, target) = (Location::parse(&args.source)?, Location::parse(&args.target)?);
     if args.delete && !args.force && !args.dry_run {
-        confirm::expect_somebody("what the source does not have")?;
+        confirm::require_terminal("what the source does not have")?;
     }
     if args.force && !args.delete {
         return Err(Failure::usage("--force is for --delete, which alone asks"));
     }
     match (source, target) {
-        (Place::File(source), Place::Object(target)) => {
+        (Location::File(source), Location::Object(target)) => {
             if args.transfer.opening.is_given() && !args.checksum {
                 let text = "--require-context and --allow-… are for what is read from the store";
                 return Err(Failure::usage(text).hint("--checksum reads objects to compare them"));
             }
             up::run(context, args, &source, target.into_folder()).await
         }
-        (Place::Object(source), Place::File(target)) => {
+        (Location::Object(source), Location::File(target)) => {
             let is_large = args.transfer.multipart_threshold.is_some();
             if args.transfer.headers.is_given() || args.transfer.sealing.is_given() || is_large {
                 return Err(Failure::usage(
@@ -54,9 +54,9 @@ pub(super) async fn run(context: &Context, args: &Sync) -> Result<(), Failure> {
 
 /// Names that the target has beyond the source.
 #[derive(Debug, Default)]
-struct Surplus(Mutex<Vec<String>>);
+struct Extraneous(Mutex<Vec<String>>);
 
-impl Surplus {
+impl Extraneous {
     fn add(&self, name: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(name);
     }
@@ -74,7 +74,7 @@ impl Surplus {
         if tally.is_empty() {
             // So looks a disk that is not mounted, or a prefix that is misspelt.
             let text = format!("the source is empty; {} {what} are not deleted for that", names.len());
-            return Err(Failure::new(Exit::NotThere, text).hint("rm -r deletes everything"));
+            return Err(Failure::new(Exit::NotFound, text).hint("rm -r deletes everything"));
         }
         if !args.force && !args.dry_run {
             confirm::deletion(&format!("{} {what}", names.len()))?;
@@ -84,8 +84,8 @@ impl Surplus {
 }
 
 impl Sync {
-    fn selection(&self) -> Result<Selection, Failure> {
-        Selection::new(&self.include, &self.exclude)
+    fn selection(&self) -> Result<Filter, Failure> {
+        Filter::new(&self.include, &self.exclude)
     }
 
     fn tuning(&self) -> Tuning {

@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::locate::Found;
+use super::locate::ConfigFile;
 use crate::ui::error::Failure;
 
 const SECTIONS: [&str; 2] = ["profile", "key"];
@@ -50,7 +50,7 @@ const KEY: [&str; 16] = [
 ];
 
 /// Checks every name of the file before any value is looked at. Values are not repeated: they may be secrets.
-pub(super) fn names(text: &str, found: &Found) -> Result<(), Failure> {
+pub(super) fn names(text: &str, found: &ConfigFile) -> Result<(), Failure> {
     let document = DeTable::parse(text).map_err(|error| malformed(text, found, &error))?;
     let checker = Checker { text, found };
     let root = document.get_ref();
@@ -75,7 +75,7 @@ pub(super) fn names(text: &str, found: &Found) -> Result<(), Failure> {
 }
 
 /// A file that is no TOML, or has a value of a wrong type.
-pub(super) fn malformed(text: &str, found: &Found, error: &toml::de::Error) -> Failure {
+pub(super) fn malformed(text: &str, found: &ConfigFile, error: &toml::de::Error) -> Failure {
     let at = error.span().map_or(0, |span| span.start);
     let name = name_at(text, at).map(|name| format!("{name}: ")).unwrap_or_default();
     let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
@@ -97,7 +97,7 @@ pub(crate) fn nearest<'a, S: AsRef<str> + 'a>(
 
 struct Checker<'a> {
     text: &'a str,
-    found: &'a Found,
+    found: &'a ConfigFile,
 }
 
 impl Checker<'_> {

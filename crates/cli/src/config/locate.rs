@@ -12,29 +12,29 @@ const LOCAL: &str = "osseal.toml";
 
 /// A configuration file, and whether anybody named it.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub(crate) struct ConfigFile {
     pub(crate) path: PathBuf,
     /// It happened to lie in the working directory, where a download or an archive may have put it.
     pub(crate) is_discovered: bool,
 }
 
 /// The flag, then the environment, then the working directory, then the user's configuration folder.
-pub(crate) fn locate(flag: Option<&Path>) -> Result<Option<Found>, Failure> {
+pub(crate) fn locate(flag: Option<&Path>) -> Result<Option<ConfigFile>, Failure> {
     if let Some(path) = flag {
         if path.as_os_str().is_empty() {
             return Err(Failure::usage("the value of --config is empty"));
         }
-        return Ok(Some(Found { path: path.to_owned(), is_discovered: false }));
+        return Ok(Some(ConfigFile { path: path.to_owned(), is_discovered: false }));
     }
     if let Some(path) = environment::path(environment::CONFIG) {
-        return Ok(Some(Found { path, is_discovered: false }));
+        return Ok(Some(ConfigFile { path, is_discovered: false }));
     }
     let local = Path::new(LOCAL);
     if local.symlink_metadata().is_ok() {
-        return Ok(Some(Found { path: local.to_owned(), is_discovered: true }));
+        return Ok(Some(ConfigFile { path: local.to_owned(), is_discovered: true }));
     }
     let Some(path) = user_file() else { return Ok(None) };
-    Ok(path.symlink_metadata().is_ok().then_some(Found { path, is_discovered: false }))
+    Ok(path.symlink_metadata().is_ok().then_some(ConfigFile { path, is_discovered: false }))
 }
 
 /// The file in the user's configuration folder, whether it is there or not.

@@ -1,4 +1,4 @@
-//! Folders of the user's in which something outlives a command, or is kept aside while it runs.
+//! Folders of the user's in which something outlives a command, or is kept suspend_bars while it runs.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -19,11 +19,11 @@ pub(crate) fn state() -> Option<StateDir> {
         return None;
     };
     let state = StateDir::open(&folder);
-    state.inspect_err(|error| warn(&told(error))).ok()
+    state.inspect_err(|error| warn(&one_line(error))).ok()
 }
 
 /// The same as it is: none when nothing was ever remembered.
-pub(crate) fn former_state() -> Result<Option<StateDir>, Failure> {
+pub(crate) fn existing_state() -> Result<Option<StateDir>, Failure> {
     let Some(folder) = state_folder() else { return Ok(None) };
     if folder.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(None);
@@ -58,7 +58,7 @@ pub(crate) fn spool() -> Option<PathBuf> {
 }
 
 /// An error and what it is due to, in a line.
-fn told(error: &dyn std::error::Error) -> String {
+fn one_line(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

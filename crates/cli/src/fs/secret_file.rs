@@ -10,7 +10,7 @@ use crate::ui::error::Failure;
 
 /// How somebody says that others may use a file.
 #[derive(Clone, Copy, Debug)]
-enum Leave {
+enum OptOut {
     /// In the section of the key.
     Section,
     /// Likewise, but not in this file: nobody named it.
@@ -23,38 +23,38 @@ enum Leave {
 
 /// What holds for the secret files of a key.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Guard {
+pub(crate) struct SecretFilePolicy {
     is_shared: bool,
-    leave: Leave,
+    opt_out: OptOut,
 }
 
-impl Guard {
+impl SecretFilePolicy {
     /// For files of whoever runs this and of nobody else.
-    pub(crate) const STRICT: Guard = Guard { is_shared: false, leave: Leave::None };
+    pub(crate) const STRICT: SecretFilePolicy = SecretFilePolicy { is_shared: false, opt_out: OptOut::None };
 
     /// That of a key's section.
-    pub(crate) const fn of_section(is_allowed: bool) -> Guard {
-        Guard { is_shared: is_allowed, leave: Leave::Section }
+    pub(crate) const fn of_section(is_allowed: bool) -> SecretFilePolicy {
+        SecretFilePolicy { is_shared: is_allowed, opt_out: OptOut::Section }
     }
 
     /// That of a key's section in a configuration that was found, which cannot allow it.
-    pub(crate) const fn of_found_section() -> Guard {
-        Guard { is_shared: false, leave: Leave::FoundSection }
+    pub(crate) const fn of_found_section() -> SecretFilePolicy {
+        SecretFilePolicy { is_shared: false, opt_out: OptOut::FoundSection }
     }
 
     /// That of a flag.
-    pub(crate) const fn of_flag(is_allowed: bool) -> Guard {
-        Guard { is_shared: is_allowed, leave: Leave::Flag }
+    pub(crate) const fn of_flag(is_allowed: bool) -> SecretFilePolicy {
+        SecretFilePolicy { is_shared: is_allowed, opt_out: OptOut::Flag }
     }
 
     /// Where the passphrase of a key can come from.
     pub(crate) fn passphrase_hint(self) -> &'static str {
-        match self.leave {
-            Leave::Section | Leave::FoundSection => {
+        match self.opt_out {
+            OptOut::Section | OptOut::FoundSection => {
                 "write passphrase-file, passphrase-env or passphrase-command into the key's section; on a terminal, commands that use the key ask"
             }
-            Leave::Flag => "say --passphrase-file or --passphrase-env; on a terminal, the command asks",
-            Leave::None => "put a key file without a passphrase there",
+            OptOut::Flag => "say --passphrase-file or --passphrase-env; on a terminal, the command asks",
+            OptOut::None => "put a key file without a passphrase there",
         }
     }
 
@@ -71,15 +71,15 @@ impl Guard {
             Some(exposure) if !self.is_shared => {
                 let failure = Failure::usage(format!("the {what} {} {}", path.display(), exposure.words));
                 let mend = format!("{} {}", exposure.mend, path.display());
-                Err(failure.hint(match self.leave {
-                    Leave::None => mend,
-                    Leave::Section => format!(
+                Err(failure.hint(match self.opt_out {
+                    OptOut::None => mend,
+                    OptOut::Section => format!(
                         "{mend}; or, if they are to use it, write allow-shared = true into the key's section"
                     ),
-                    Leave::FoundSection => format!(
+                    OptOut::FoundSection => format!(
                         "{mend}; or, if they are to use it, say allow-shared = true in a file that is named with --config"
                     ),
-                    Leave::Flag => format!("{mend}; or, if they are to use it, say --allow-shared"),
+                    OptOut::Flag => format!("{mend}; or, if they are to use it, say --allow-shared"),
                 }))
             }
             _ => Ok(()),

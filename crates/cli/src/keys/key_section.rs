@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::loaded_key::{LoadedKey, Material, Unlocking, aes, padding_of, rsa};
 use super::passphrase::Source;
 use crate::account::Account;
-use crate::fs::secret_file::Guard;
+use crate::fs::secret_file::SecretFilePolicy;
 use crate::ui::error::Failure;
 use crate::units;
 
@@ -98,8 +98,12 @@ impl KeyEntry {
     }
 
     /// What holds for its files with secrets.
-    pub(super) fn guard(&self, base: Base<'_>) -> Guard {
-        if base.is_discovered { Guard::of_found_section() } else { Guard::of_section(self.allow_shared) }
+    pub(super) fn guard(&self, base: Base<'_>) -> SecretFilePolicy {
+        if base.is_discovered {
+            SecretFilePolicy::of_found_section()
+        } else {
+            SecretFilePolicy::of_section(self.allow_shared)
+        }
     }
 
     /// Where its passphrase comes from, if the section says so.

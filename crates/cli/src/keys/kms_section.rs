@@ -12,8 +12,8 @@ use osseal::{Endpoint, EndpointKind, KeyId, KmsKey};
 use super::key_section::{Base, KeyEntry};
 use super::loaded_key::MAX_KEY_FILE;
 use crate::account::credentials::only;
-use crate::account::{Account, Way};
-use crate::fs::secret_file::Guard;
+use crate::account::{Account, KmsRoute};
+use crate::fs::secret_file::SecretFilePolicy;
 use crate::fs::small_file;
 use crate::keys::passphrase::Source;
 use crate::ui::error::Failure;
@@ -27,7 +27,7 @@ pub(super) struct KmsSection<'a> {
     pub(super) passphrase: Option<Source>,
     pub(super) context: Option<&'a BTreeMap<String, String>>,
     pub(super) credentials: Option<CredentialSource>,
-    pub(super) guard: Guard,
+    pub(super) guard: SecretFilePolicy,
 }
 
 impl KmsSection<'_> {
@@ -36,7 +36,7 @@ impl KmsSection<'_> {
         let id: KeyId = self.id.parse().map_err(|error| refused("id is not understood", &error))?;
         let endpoint = self.endpoint(&id, account)?;
         let ca = self.ca.map(|ca| base.folder.join(ca));
-        let way = Way { endpoint: endpoint.to_string(), ca: ca.clone(), credentials: self.credentials };
+        let way = KmsRoute { endpoint: endpoint.to_string(), ca: ca.clone(), credentials: self.credentials };
         let kms = account.services.of(way, || self.service(endpoint, ca.as_deref(), account))?;
         let mut key = KmsKey::builder(kms, id);
         if let Some(pairs) = self.context {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use osseal::{AesKey, KeyFileError, KmsKey, MaterialDescription, NamedKey, RsaKey, RsaPadding, Suite};
 
 use super::passphrase::{self, Passphrase, Source};
-use crate::fs::secret_file::Guard;
+use crate::fs::secret_file::SecretFilePolicy;
 use crate::fs::small_file;
 use crate::ui::error::Failure;
 use crate::ui::text::printable;
@@ -53,7 +53,7 @@ pub(crate) fn padding_of(suite: Suite) -> RsaPadding {
 /// What it takes to use a private key file.
 #[derive(Debug)]
 pub(crate) struct Unlocking {
-    pub(crate) guard: Guard,
+    pub(crate) guard: SecretFilePolicy,
     pub(crate) passphrase: Option<Source>,
     /// Whether somebody may be asked for a passphrase that nothing else gives.
     pub(crate) may_ask: bool,
@@ -61,7 +61,8 @@ pub(crate) struct Unlocking {
 
 impl Unlocking {
     /// Of a file without a passphrase.
-    pub(crate) const NONE: Unlocking = Unlocking { guard: Guard::STRICT, passphrase: None, may_ask: false };
+    pub(crate) const NONE: Unlocking =
+        Unlocking { guard: SecretFilePolicy::STRICT, passphrase: None, may_ask: false };
 
     /// The passphrase of a file that has one.
     fn passphrase_of(&self, path: &Path) -> Result<Option<Passphrase>, Failure> {
@@ -113,7 +114,7 @@ pub(crate) fn rsa(
     Ok(Material::Rsa(Arc::new(key)))
 }
 
-pub(super) fn aes(path: &Path, guard: Guard) -> Result<Material, Failure> {
+pub(super) fn aes(path: &Path, guard: SecretFilePolicy) -> Result<Material, Failure> {
     let (bytes, metadata) = small_file::open(path, KEY_FILE, MAX_KEY_FILE)?;
     let key = AesKey::from_file_content(&bytes).map_err(|error| refused(path, &error))?;
     guard.check(path, KEY_FILE, &metadata)?;

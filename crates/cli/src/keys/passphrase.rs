@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use crate::environment;
-use crate::fs::secret_file::Guard;
+use crate::fs::secret_file::SecretFilePolicy;
 use crate::fs::small_file;
 use crate::ui::error::Failure;
 
@@ -22,7 +22,7 @@ pub(crate) const PASSPHRASE: &str = "passphrase";
 /// Longest passphrase, in bytes.
 const MAX: usize = 4096;
 /// Longest that a command may take: somebody may have to touch a device.
-const PATIENCE: Duration = Duration::from_secs(60);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where a passphrase comes from without anybody being asked.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// Reads it. One line end after it is no part of it: editors and programs leave one.
-    pub(crate) fn read(&self, guard: Guard) -> Result<Passphrase, Failure> {
+    pub(crate) fn read(&self, guard: SecretFilePolicy) -> Result<Passphrase, Failure> {
         match self {
             Source::Stdin => {
                 text(&small_file::read_stdin("passphrase", MAX)?, "the passphrase on standard input")
@@ -106,7 +106,7 @@ fn printed_by(command: &[OsString]) -> Result<Zeroizing<Vec<u8>>, Failure> {
         Failure::usage(format!("the passphrase command {:?} {reason}", program.to_string_lossy()))
             .hint("run it by hand to see why; it gets no input")
     };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + COMMAND_TIMEOUT;
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -120,7 +120,7 @@ fn printed_by(command: &[OsString]) -> Result<Zeroizing<Vec<u8>>, Failure> {
         std::thread::spawn(move || drop(sender.send(small_file::bounded(pipe, MAX))));
     }
     let late = || broken("did not end within 60 s and was stopped");
-    let output = match receiver.recv_timeout(PATIENCE) {
+    let output = match receiver.recv_timeout(COMMAND_TIMEOUT) {
         // What it prints beyond that finds no reader, so that how it ends says nothing.
         Ok(Ok(bytes)) if bytes.len() > MAX => Err(broken("prints more than 4 KiB")),
         Ok(Ok(bytes)) => ended(&mut child, deadline).map(|status| (status, bytes)).ok_or_else(late),

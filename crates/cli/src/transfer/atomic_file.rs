@@ -18,7 +18,7 @@ use crate::ui::output::Output;
 pub(crate) const UNFINISHED: &str = ".osseal-";
 
 /// A file that is not there yet. Dropping it leaves nothing behind.
-pub(crate) struct Download {
+pub(crate) struct AtomicFile {
     target: PathBuf,
     temporary: NamedTempFile,
     may_replace: bool,
@@ -27,31 +27,31 @@ pub(crate) struct Download {
 /// How many bytes came of what, and where they lie.
 pub(crate) type Written = (PathBuf, u64);
 
-impl Download {
+impl AtomicFile {
     /// Begins a download to `target`; into a folder it goes by `name`.
     pub(crate) fn create<'a>(
         target: &Path,
         name: impl FnOnce() -> Result<&'a str, Failure>,
         may_replace: bool,
-    ) -> Result<Download, Failure> {
+    ) -> Result<AtomicFile, Failure> {
         let into_folder = target.is_dir() || ends_with_separator(target);
         let target = if into_folder { target.join(name()?) } else { target.to_owned() };
         let (target, replaced) = resolve(target)?;
-        Download::begin(target, replaced.as_ref(), may_replace)
+        AtomicFile::begin(target, replaced.as_ref(), may_replace)
     }
 
     /// Begins a download to a path that is no folder and no link. A link that takes the path later is replaced, not followed.
-    pub(crate) fn create_file(target: &Path, may_replace: bool) -> Result<Download, Failure> {
+    pub(crate) fn create_file(target: &Path, may_replace: bool) -> Result<AtomicFile, Failure> {
         let replaced = match target.symlink_metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Failure::local(format!("cannot write {}", target.display()), error)),
             Ok(found) if found.is_symlink() => return Err(safe_path::link(target)),
             Ok(found) => Some(replaceable(target, found)?),
         };
-        Download::begin(target.to_owned(), replaced.as_ref(), may_replace)
+        AtomicFile::begin(target.to_owned(), replaced.as_ref(), may_replace)
     }
 
-    fn begin(target: PathBuf, replaced: Option<&Metadata>, may_replace: bool) -> Result<Download, Failure> {
+    fn begin(target: PathBuf, replaced: Option<&Metadata>, may_replace: bool) -> Result<AtomicFile, Failure> {
         if replaced.is_some() && !may_replace {
             return Err(exists(&target));
         }
@@ -62,7 +62,7 @@ impl Download {
         builder.prefix(UNFINISHED);
         permit(&mut builder, replaced);
         let temporary = builder.tempfile_in(folder_of(&target)).map_err(failed)?;
-        Ok(Download { target, temporary, may_replace })
+        Ok(AtomicFile { target, temporary, may_replace })
     }
 
     /// The file that it will be.
@@ -84,11 +84,11 @@ impl Download {
         object: osseal::Download,
         state: &StateDir,
         register: impl FnOnce(&Path),
-    ) -> Result<Result<Written, (Download, osseal::Download)>, Failure> {
+    ) -> Result<Result<Written, (AtomicFile, osseal::Download)>, Failure> {
         let opened = PartialFile::open(state, &object, &self.target).map_err(|error| self.failed(error))?;
         let Some(mut partial) = opened else { return Ok(Err((self, object))) };
         register(partial.path());
-        let Download { target, temporary, may_replace } = self;
+        let AtomicFile { target, temporary, may_replace } = self;
         let failed = |error| Failure::local(format!("cannot write {}", target.display()), error);
         // As if the file had been made in the ordinary way, which has told what that is.
         let permissions = temporary.as_file().metadata().map_err(failed)?.permissions();
@@ -97,13 +97,13 @@ impl Download {
         if !partial.is_in_place().map_err(failed)? {
             let text =
                 format!("cannot write {}: another program has replaced what was fetched", target.display());
-            return Err(Failure::new(Exit::Wrong, text).hint("run the command again"));
+            return Err(Failure::new(Exit::Mismatch, text).hint("run the command again"));
         }
         let path = TempPath::try_from_path(partial.path()).map_err(failed)?;
         let mut temporary = NamedTempFile::from_parts(partial.file().try_clone().map_err(failed)?, path);
         temporary.disable_cleanup(true);
         temporary.as_file().set_permissions(permissions).map_err(failed)?;
-        let target = match (Download { target, temporary, may_replace }).place() {
+        let target = match (AtomicFile { target, temporary, may_replace }).place() {
             Ok(target) => target,
             Err(misplaced) => {
                 keep(&mut partial, &misplaced);
@@ -119,7 +119,7 @@ impl Download {
     /// Puts the file in its place, when all bytes are on the disk.
     fn place(self) -> Result<PathBuf, Misplaced> {
         self.temporary.as_file().sync_all().map_err(|error| Misplaced::Failed(self.failed(error)))?;
-        let Download { target, temporary, may_replace } = self;
+        let AtomicFile { target, temporary, may_replace } = self;
         let placed =
             if may_replace { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };
         match placed {
@@ -167,7 +167,7 @@ fn keep(partial: &mut PartialFile, misplaced: &Misplaced) {
 }
 
 fn exists(target: &Path) -> Failure {
-    Failure::new(Exit::NotThere, format!("{} exists", target.display()))
+    Failure::new(Exit::NotFound, format!("{} exists", target.display()))
         .hint("leave --forbid-overwrite out to replace it")
 }
 
@@ -245,10 +245,10 @@ mod tests {
         let (target, secret) = (folder.path().join("a"), outside.path().join("secret"));
         std::fs::write(&secret, "not ours").unwrap();
         symlink(&secret, &target).unwrap();
-        assert!(Download::create_file(&target, true).is_err());
+        assert!(AtomicFile::create_file(&target, true).is_err());
         std::fs::remove_file(&target).unwrap();
         for may_replace in [true, false] {
-            let mut download = Download::create_file(&target, may_replace).unwrap();
+            let mut download = AtomicFile::create_file(&target, may_replace).unwrap();
             download.temporary.write_all(b"new").unwrap();
             symlink(&secret, &target).unwrap();
             assert_eq!(download.place().is_ok(), may_replace);
@@ -258,7 +258,7 @@ mod tests {
         }
         // The control: a single one goes where the link leads.
         symlink(&secret, &target).unwrap();
-        let mut download = Download::create(&target, || Ok("a"), true).unwrap();
+        let mut download = AtomicFile::create(&target, || Ok("a"), true).unwrap();
         download.temporary.write_all(b"new").unwrap();
         download.place().ok().unwrap();
         assert_eq!(std::fs::read(&secret).unwrap(), b"new");

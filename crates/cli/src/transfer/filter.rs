@@ -6,16 +6,16 @@ use crate::ui::error::Failure;
 
 /// Patterns over names relative to the folder or prefix that is copied. `*` and `?` match `/` too, as in ossutil.
 #[derive(Clone, Debug)]
-pub(crate) struct Selection {
+pub(crate) struct Filter {
     include: Option<GlobSet>,
     exclude: GlobSet,
 }
 
-impl Selection {
+impl Filter {
     /// Names that match one of `include`, if there is any, and none of `exclude`.
-    pub(crate) fn new(include: &[String], exclude: &[String]) -> Result<Selection, Failure> {
+    pub(crate) fn new(include: &[String], exclude: &[String]) -> Result<Filter, Failure> {
         let include = (!include.is_empty()).then(|| set(include)).transpose()?;
-        Ok(Selection { include, exclude: set(exclude)? })
+        Ok(Filter { include, exclude: set(exclude)? })
     }
 
     /// Whether the name is to be copied. A pattern without `/` may match the last part alone.
@@ -42,10 +42,10 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
     use super::*;
 
-    fn selection(include: &[&str], exclude: &[&str]) -> Result<Selection, Failure> {
+    fn selection(include: &[&str], exclude: &[&str]) -> Result<Filter, Failure> {
         let owned =
             |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
-        Selection::new(&owned(include), &owned(exclude))
+        Filter::new(&owned(include), &owned(exclude))
     }
 
     #[test]

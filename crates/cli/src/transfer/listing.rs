@@ -6,7 +6,7 @@ use futures_util::stream::{self, Stream, TryStreamExt};
 use osseal::{EncryptedBucket, ListOptions, ListedObject};
 
 use crate::target::ObjectUrl;
-use crate::transfer::filter::Selection;
+use crate::transfer::filter::Filter;
 use crate::ui::error::{Exit, Failure};
 
 /// The objects in the order of their keys, as they are needed. An error ends it.
@@ -32,7 +32,7 @@ pub(crate) fn below<'a>(
 pub(crate) fn named<'a>(
     bucket: &'a EncryptedBucket,
     folder: ObjectUrl,
-    selection: &'a Selection,
+    selection: &'a Filter,
 ) -> impl Stream<Item = Result<(ListedObject, String), Failure>> + use<'a> {
     let prefix = folder.into_folder().key;
     let start = prefix.len();
@@ -51,7 +51,7 @@ pub(crate) async fn expect_some(
 ) -> Result<(), Failure> {
     let one = ListOptions { prefix: folder.key.clone(), max_keys: Some(1), ..ListOptions::default() };
     if bucket.list(&one).await?.objects.is_empty() {
-        return Err(Failure::new(Exit::NotThere, format!("nothing is below {source}")));
+        return Err(Failure::new(Exit::NotFound, format!("nothing is below {source}")));
     }
     Ok(())
 }

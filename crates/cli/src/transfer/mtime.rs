@@ -39,6 +39,6 @@ pub(crate) async fn objects(
 pub(crate) fn listed(object: &ListedObject) -> Result<Timestamp, Failure> {
     object.last_modified.parse().map_err(|error| {
         let text = format!("the store gives no time for {:?}", object.key);
-        Failure::new(Exit::Wrong, text).caused_by(&error)
+        Failure::new(Exit::Mismatch, text).caused_by(&error)
     })
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::transfer::atomic_file::UNFINISHED;
-use crate::transfer::filter::Selection;
+use crate::transfer::filter::Filter;
 use crate::ui::error::{Exit, Failure};
 use crate::ui::output::Output;
 
@@ -18,7 +18,7 @@ const AHEAD: usize = 256;
 
 /// A file below the folder.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct LocalFile {
     pub(crate) path: PathBuf,
     /// Relative to the folder, parts joined by `/`.
     pub(crate) name: String,
@@ -27,14 +27,14 @@ pub(crate) struct Found {
 /// What a walk comes to.
 #[derive(Debug)]
 pub(crate) enum Item {
-    File(Found),
+    File(LocalFile),
     /// A file whose name cannot be a key: it is not UTF-8.
     Nameless(PathBuf),
 }
 
 impl Item {
     /// The file, which has to have a name.
-    pub(crate) fn named(self) -> Result<Found, Failure> {
+    pub(crate) fn named(self) -> Result<LocalFile, Failure> {
         match self {
             Item::File(found) => Ok(found),
             Item::Nameless(path) => {
@@ -57,7 +57,7 @@ pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
 /// beside it.
 pub(crate) fn below(
     folder: PathBuf,
-    selection: Selection,
+    selection: Filter,
 ) -> impl Iterator<Item = Result<Item, Failure>> + Send + 'static {
     let entries = WalkDir::new(&folder).sort_by(in_key_order).into_iter();
     entries.filter_map(move |entry| match entry {
@@ -75,7 +75,7 @@ pub(crate) fn below(
 /// The same as a stream, a little ahead of its reader.
 pub(crate) fn stream(
     folder: PathBuf,
-    selection: Selection,
+    selection: Filter,
 ) -> impl Stream<Item = Result<Item, Failure>> + Send + 'static {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let walk = tokio::task::spawn_blocking(move || {
@@ -92,7 +92,7 @@ pub(crate) fn stream(
     })
 }
 
-fn wanted(folder: &Path, selection: &Selection, entry: DirEntry) -> Option<Item> {
+fn wanted(folder: &Path, selection: &Filter, entry: DirEntry) -> Option<Item> {
     if entry.file_type().is_dir() {
         return None;
     }
@@ -114,7 +114,7 @@ fn wanted(folder: &Path, selection: &Selection, entry: DirEntry) -> Option<Item>
     } else if !entry.file_type().is_file() {
         left_out("not a regular file");
     } else {
-        return Some(Item::File(Found { path: entry.into_path(), name }));
+        return Some(Item::File(LocalFile { path: entry.into_path(), name }));
     }
     None
 }
@@ -154,7 +154,7 @@ mod tests {
             drop(std::fs::write(&path, ""));
         }
         names.sort_unstable();
-        let all = Selection::new(&[], &[]).unwrap();
+        let all = Filter::new(&[], &[]).unwrap();
         let walked = stream(folder.path().to_owned(), all).map(|item| item.unwrap().named().unwrap().name);
         let walked: Vec<_> = walked.collect().await;
         let wanted: Vec<_> = names.into_iter().filter(|name| *name != ".osseal-x").collect();

@@ -6,7 +6,7 @@ use crate::ui::error::{Exit, Failure};
 use crate::ui::text::printable;
 
 /// Refuses unless somebody can be asked whether to delete `what`.
-pub(crate) fn expect_somebody(what: &str) -> Result<(), Failure> {
+pub(crate) fn require_terminal(what: &str) -> Result<(), Failure> {
     if std::io::stdin().is_terminal() {
         return Ok(());
     }
@@ -16,7 +16,7 @@ pub(crate) fn expect_somebody(what: &str) -> Result<(), Failure> {
 
 /// Has somebody say yes, or refuses.
 pub(crate) fn deletion(what: &str) -> Result<(), Failure> {
-    expect_somebody(what)?;
+    require_terminal(what)?;
     let mut err = std::io::stderr().lock();
     let asked = write!(err, "delete {}? (y/N) ", printable(what));
     let mut answer = String::new();

@@ -16,10 +16,10 @@ use crate::ui::text::printable;
 pub(crate) enum Exit {
     Local = 1,
     Usage = 2,
-    NotThere = 3,
+    NotFound = 3,
     Refused = 4,
     CannotOpen = 5,
-    Wrong = 6,
+    Mismatch = 6,
     Unavailable = 7,
 }
 
@@ -123,7 +123,9 @@ impl Failure {
             if let Some(hint) = &self.hint {
                 _ = writeln!(text, "  hint: {}", printable(hint));
             }
-            drop(terminal::aside(|| std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())));
+            drop(terminal::suspend_bars(|| {
+                std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())
+            }));
         }
     }
 }
@@ -166,7 +168,7 @@ impl From<osseal::Error> for Failure {
 fn code(kind: ErrorKind) -> Exit {
     match kind {
         ErrorKind::Usage | ErrorKind::Range | ErrorKind::Credentials => Exit::Usage,
-        ErrorKind::NotFound | ErrorKind::Exists => Exit::NotThere,
+        ErrorKind::NotFound | ErrorKind::Exists => Exit::NotFound,
         ErrorKind::Denied | ErrorKind::Service => Exit::Refused,
         ErrorKind::NotEncrypted
         | ErrorKind::Envelope
@@ -178,7 +180,7 @@ fn code(kind: ErrorKind) -> Exit {
         | ErrorKind::Changed
         | ErrorKind::Protocol
         | ErrorKind::WrongLocation
-        | ErrorKind::NotBound => Exit::Wrong,
+        | ErrorKind::NotBound => Exit::Mismatch,
         ErrorKind::Transient => Exit::Unavailable,
         _ => Exit::Local,
     }

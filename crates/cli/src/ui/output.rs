@@ -50,7 +50,7 @@ impl Output {
     pub(crate) fn note(self, words: fmt::Arguments<'_>) {
         if !self.is_quiet {
             let words = words.to_string();
-            drop(terminal::aside(|| writeln!(anstream::stderr(), "{}", printable(&words))));
+            drop(terminal::suspend_bars(|| writeln!(anstream::stderr(), "{}", printable(&words))));
         }
     }
 
@@ -60,6 +60,6 @@ impl Output {
         let words = words.to_string();
         let write =
             || writeln!(anstream::stderr(), "{yellow}osseal: warning:{yellow:#} {}", printable(&words));
-        drop(terminal::aside(write));
+        drop(terminal::suspend_bars(write));
     }
 }

@@ -243,7 +243,7 @@ mod tests {
     use indicatif::InMemoryTerm;
 
     use super::*;
-    use crate::ui::terminal::aside;
+    use crate::ui::terminal::suspend_bars;
 
     const MIB: usize = 1 << 20;
 
@@ -274,7 +274,7 @@ mod tests {
         assert!(lines[1].contains("file-0\\u{1b}[2J") && lines[1].contains("1.00 MiB/2.00 MiB"), "{drawn}");
         assert!(!drawn.contains("file-4") && !drawn.contains("small"), "{drawn}");
         // Nothing of it is there while something else is written.
-        assert_eq!(aside(|| screen.contents()), "");
+        assert_eq!(suspend_bars(|| screen.contents()), "");
         assert!(draw().contains("file-0"));
         // A line that has become free is the next file's.
         files.truncate(1);
@@ -288,7 +288,7 @@ mod tests {
         drop((seventh, files, small));
         drop(all);
         assert_eq!(screen.contents(), "");
-        assert_eq!(aside(|| 7), 7, "without a bar");
+        assert_eq!(suspend_bars(|| 7), 7, "without a bar");
     }
 
     #[test]

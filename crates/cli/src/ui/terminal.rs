@@ -8,7 +8,7 @@ use indicatif::MultiProgress;
 pub(super) static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
 /// Writes to standard error while the bars, if there are any, are out of the way.
-pub(crate) fn aside<T>(write: impl FnOnce() -> T) -> T {
+pub(crate) fn suspend_bars<T>(write: impl FnOnce() -> T) -> T {
     let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match shown {
         Some(lines) => lines.suspend(write),

@@ -10,8 +10,8 @@ use super::{reading, stored, tuning};
 use crate::args::Copy;
 use crate::client::session::Context;
 use crate::fs::dirs;
-use crate::target::{ObjectUrl, Place, SignedUrl};
-use crate::transfer::atomic_file::{Download, Written};
+use crate::target::{Location, ObjectUrl, SignedUrl};
+use crate::transfer::atomic_file::{AtomicFile, Written};
 use crate::transfer::mtime;
 use crate::transfer::source::Source;
 use crate::ui::error::Failure;
@@ -21,11 +21,11 @@ use crate::ui::text::size;
 pub(super) async fn up(
     context: &Context,
     args: &Copy,
-    source: Place,
+    source: Location,
     target: ObjectUrl,
 ) -> Result<(), Failure> {
     let (source, target) = match source {
-        Place::File(path) => {
+        Location::File(path) => {
             let target = named_after(target, &path)?;
             (Some((open(&path)?, path)), target)
         }
@@ -87,7 +87,7 @@ pub(in crate::cmd) fn file_body(
     let Some(state) = context.state() else { return body };
     // A path that leads nowhere any more is the put's to tell.
     if let Ok(record) = bucket.upload_record(state, key, path) {
-        context.may_leave(&record);
+        context.register_resumable(&record);
     }
     body.resumable(state, path)
 }
@@ -114,7 +114,7 @@ pub(super) async fn down(
     target: &Path,
 ) -> Result<(), Failure> {
     // The target is refused before the store is asked.
-    let file = Download::create(target, || source.file_name(), !args.forbid_overwrite)?;
+    let file = AtomicFile::create(target, || source.file_name(), !args.forbid_overwrite)?;
     let bucket =
         context.session()?.tuned_bucket(&source.bucket, &args.transfer.opening, tuning(context, args)?)?;
     if args.update && mtime::object(&bucket, &source.key).await? <= mtime::file(file.target())? {
@@ -132,7 +132,7 @@ pub(super) async fn down_from_url(
     target: &Path,
 ) -> Result<(), Failure> {
     let nameless = || Err(Failure::usage("a file made of a URL needs a name").hint("name the target file"));
-    let file = Download::create(target, nameless, !args.forbid_overwrite)?;
+    let file = AtomicFile::create(target, nameless, !args.forbid_overwrite)?;
     let shown = url.to_string();
     write(context, args, &Source::url(context, url, &args.transfer.opening)?, &shown, file).await
 }
@@ -142,7 +142,7 @@ async fn write(
     args: &Copy,
     source: &Source,
     shown: &str,
-    file: Download,
+    file: AtomicFile,
 ) -> Result<(), Failure> {
     let bar = Bar::new(context.output(), !args.transfer.no_progress, Some(0));
     let (target, written) =
@@ -157,14 +157,14 @@ pub(in crate::cmd) async fn fetch(
     context: &Context,
     may_resume: bool,
     object: osseal::Download,
-    file: Download,
+    file: AtomicFile,
     bar: &Bar,
 ) -> Result<Written, Failure> {
     bar.expect(object.range().end - object.range().start);
     let object = object.progress(bar.callback());
     let state = if may_resume && object.is_worth_resuming() { context.state() } else { None };
     let Some(state) = state else { return file.fetch(object).await };
-    match file.fetch_resumable(object, state, |path| context.may_leave(path)).await? {
+    match file.fetch_resumable(object, state, |path| context.register_resumable(path)).await? {
         Ok(written) => Ok(written),
         Err((file, object)) => {
             let words =

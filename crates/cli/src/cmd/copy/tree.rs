@@ -12,13 +12,13 @@ use super::{reading, single, stored, tuning};
 use crate::args::Copy;
 use crate::client::session::Context;
 use crate::target::ObjectUrl;
-use crate::transfer::atomic_file::Download;
+use crate::transfer::atomic_file::AtomicFile;
 use crate::transfer::batch::{self, Done};
-use crate::transfer::filter::Selection;
+use crate::transfer::filter::Filter;
 use crate::transfer::listing;
 use crate::transfer::mtime;
 use crate::transfer::safe_path::{self, Claims};
-use crate::transfer::walk::{self, Found};
+use crate::transfer::walk::{self, LocalFile};
 use crate::ui::error::{Exit, Failure};
 use crate::ui::progress::Bar;
 use crate::ui::text::size;
@@ -30,7 +30,7 @@ pub(super) async fn up(
     target: ObjectUrl,
 ) -> Result<(), Failure> {
     let (selection, target, output) =
-        (Selection::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
+        (Filter::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
     let files = walk(source, selection)?;
     let bucket =
         context.session()?.writing_bucket(&target.bucket, &args.transfer.sealing, tuning(context, args)?)?;
@@ -67,7 +67,7 @@ pub(super) async fn down(
     source: ObjectUrl,
     target: &Path,
 ) -> Result<(), Failure> {
-    let (selection, output) = (Selection::new(&args.many.include, &args.many.exclude)?, context.output());
+    let (selection, output) = (Filter::new(&args.many.include, &args.many.exclude)?, context.output());
     if target.exists() && !target.is_dir() {
         return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
     }
@@ -113,7 +113,7 @@ async fn fetch(
     if args.update && Some(mtime::listed(listed)?) <= mtime::file(&path)? {
         return Ok(None);
     }
-    let file = Download::create_file(&path, !args.forbid_overwrite)?;
+    let file = AtomicFile::create_file(&path, !args.forbid_overwrite)?;
     let object = bucket.download(&listed.key, reading(args)).await?;
     let bar = bar.file(name, listed.stored_size);
     single::fetch(context, !args.transfer.no_resume, object, file, &bar).await.map(Some)
@@ -126,7 +126,7 @@ pub(super) async fn across(
     target: ObjectUrl,
 ) -> Result<(), Failure> {
     let (selection, target, output) =
-        (Selection::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
+        (Filter::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
     if source.bucket == target.bucket && target.key.starts_with(&source.key) && target.key != source.key {
         return Err(Failure::usage(format!("{target} is below {source}; the copies would be copied again")));
     }
@@ -157,7 +157,7 @@ pub(super) async fn across(
 async fn chosen(
     bucket: &EncryptedBucket,
     source: &ObjectUrl,
-    selection: &Selection,
+    selection: &Filter,
 ) -> Result<Vec<Result<(ListedObject, String), Failure>>, Failure> {
     let prefix = source.clone().into_folder();
     let chosen: Vec<_> = listing::named(bucket, prefix.clone(), selection).try_collect().await?;
@@ -168,7 +168,7 @@ async fn chosen(
 }
 
 /// The regular files below a folder.
-fn walk(source: &Path, selection: Selection) -> Result<Vec<Result<Found, Failure>>, Failure> {
+fn walk(source: &Path, selection: Filter) -> Result<Vec<Result<LocalFile, Failure>>, Failure> {
     walk::check(source).map_err(|failure| failure.hint("leave -r out to copy one file"))?;
     Ok(walk::below(source.to_owned(), selection).map(|item| item?.named()).collect())
 }

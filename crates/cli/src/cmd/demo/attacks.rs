@@ -4,8 +4,8 @@ use osseal::{EncryptedBucket, GetOptions, PutOptions};
 
 use crate::ui::error::Failure;
 
+use super::demo_store::{DemoStore, Raw};
 use super::plain::Plain;
-use super::shelf::{Raw, Shelf};
 use super::{BUCKET, say};
 
 /// Most bytes of the file that are attacked: four chunks and a bit.
@@ -36,7 +36,7 @@ const ATTACKS: [(&str, Attack); 4] = [
 
 /// Shows every attack on the beginning of the file, and says whether each was noticed.
 pub(super) async fn show(
-    shelf: &Shelf,
+    store: &DemoStore,
     bucket: &EncryptedBucket,
     plain: &mut Plain,
 ) -> Result<bool, Failure> {
@@ -45,18 +45,18 @@ pub(super) async fn show(
     for key in [VICTIM, OTHER] {
         bucket.put(key, content.clone(), PutOptions::default()).await?;
     }
-    let (victim, other) = (shelf.take(BUCKET, VICTIM).await?, shelf.take(BUCKET, OTHER).await?);
+    let (victim, other) = (store.take(BUCKET, VICTIM).await?, store.take(BUCKET, OTHER).await?);
     say(format_args!("\nWhat the store could do to an object of {length} bytes, and what reading it says:"))?;
     let mut all_noticed = true;
     for (words, attack) in ATTACKS {
-        shelf.replace(BUCKET, VICTIM, attack(victim.clone(), &other)).await?;
+        store.replace(BUCKET, VICTIM, attack(victim.clone(), &other)).await?;
         let read = async { bucket.get(VICTIM, GetOptions::default()).await?.bytes().await };
         let refusal = read.await.err();
         all_noticed &= refusal.is_some();
         let said = refusal.map_or_else(|| "NOT NOTICED".to_owned(), |error| format!("refused: {error}"));
         say(format_args!("  {words}\n    {said}"))?;
     }
-    shelf.replace(BUCKET, VICTIM, victim).await?;
+    store.replace(BUCKET, VICTIM, victim).await?;
     let whole = bucket.get(VICTIM, GetOptions::default()).await?.bytes().await?;
     say(format_args!("  put back as it was\n    opens: {} bytes", whole.len()))?;
     Ok(all_noticed && whole == content)

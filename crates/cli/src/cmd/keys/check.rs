@@ -4,7 +4,7 @@ use osseal::kms::KmsCheck;
 use osseal::{KeyError, KmsKey, Secret, Suite, UnwrapKey, UnwrapRequest, WrapKey, WrappedContent};
 use serde_json::json;
 
-use super::{Wanted, rows};
+use super::{KeySelection, rows};
 use crate::client::session::Context;
 use crate::keys::Material;
 use crate::ui::error::{Exit, Failure};
@@ -13,7 +13,7 @@ use crate::ui::text::printable;
 
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let (mut failed, mut first, mut exit) = (Vec::new(), None, None);
-    let rows = rows(context, Wanted::Keyring)?;
+    let rows = rows(context, KeySelection::Keyring)?;
     if rows.is_empty() {
         return Err(Failure::usage("the profile has no keyring").hint("name its keys in keyring = […]"));
     }
@@ -165,7 +165,7 @@ fn code(error: &KeyError) -> Exit {
         KeyError::Unavailable { .. } => Exit::Local,
         KeyError::Denied { .. } => Exit::Refused,
         KeyError::Credentials { .. } => Exit::Usage,
-        KeyError::Protocol { .. } => Exit::Wrong,
+        KeyError::Protocol { .. } => Exit::Mismatch,
         _ => Exit::CannotOpen,
     }
 }

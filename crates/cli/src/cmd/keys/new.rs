@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::args::{KeyKind, NewKey};
 use crate::client::session::Context;
 use crate::fs::new_file;
-use crate::fs::secret_file::Guard;
+use crate::fs::secret_file::SecretFilePolicy;
 use crate::keys::generate;
 use crate::keys::passphrase::{self, Passphrase, Source};
 use crate::ui::error::{Exit, Failure};
@@ -43,7 +43,7 @@ impl NewPassphrase {
 
     fn read(&self) -> Result<Option<Passphrase>, Failure> {
         match &self.from {
-            Some(source) => source.read(Guard::STRICT).map(Some),
+            Some(source) => source.read(SecretFilePolicy::STRICT).map(Some),
             None if self.is_asked_for => passphrase::ask_twice("Passphrase of the key file: ").map(Some),
             None => Ok(None),
         }

@@ -15,19 +15,19 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use osseal::{EncryptedBucket, GetOptions, ListedObject, Suite};
 use serde_json::json;
 
+use super::compare::{self, FileStamp};
 use super::pairs::{Pair, pairs};
-use super::same::{self, Look};
-use super::{Surplus, would_copy, would_delete};
+use super::{Extraneous, would_copy, would_delete};
 use crate::args::Sync;
 use crate::client::session::Context;
 use crate::cmd::copy::single;
 use crate::target::ObjectUrl;
-use crate::transfer::atomic_file::Download;
+use crate::transfer::atomic_file::AtomicFile;
 use crate::transfer::batch::{self, Done};
 use crate::transfer::listing;
 use crate::transfer::mtime;
 use crate::transfer::safe_path::{self, Claims};
-use crate::transfer::walk::{self, Found, Item};
+use crate::transfer::walk::{self, Item, LocalFile};
 use crate::ui::error::{Exit, Failure};
 use crate::ui::output::Output;
 use crate::ui::progress::Bar;
@@ -85,14 +85,14 @@ pub(super) async fn run(
         bar,
         written: Mutex::default(),
     };
-    let surplus = Surplus::default();
+    let extraneous = Extraneous::default();
     let files = files.filter_map(|item| ready(item.map(of_target).transpose()));
     let objects = listing::named(&down.bucket, folder.clone(), &selection);
     let in_source = pairs(files, objects).filter_map(|pair| {
         ready(match pair {
             Ok(Pair { name, object: None, .. }) => {
                 if args.delete {
-                    surplus.add(name);
+                    extraneous.add(name);
                 }
                 None
             }
@@ -113,7 +113,7 @@ pub(super) async fn run(
     let mut tally = tally.await.with_deletions();
     let written = std::mem::take(&mut *down.written.lock().unwrap_or_else(PoisonError::into_inner));
     drop(down);
-    for name in surplus.agreed(args, &tally, &format!("files below {}", target.display()))? {
+    for name in extraneous.agreed(args, &tally, &format!("files below {}", target.display()))? {
         if identity(&plain_path(target, &name)?).is_some_and(|file| written.contains(&file)) {
             continue;
         }
@@ -123,7 +123,7 @@ pub(super) async fn run(
 }
 
 /// A file of the target. What no key can name is no affair of ours.
-fn of_target(item: Item) -> Option<Found> {
+fn of_target(item: Item) -> Option<LocalFile> {
     match item {
         Item::File(found) => Some(found),
         Item::Nameless(path) => {
@@ -135,7 +135,12 @@ fn of_target(item: Item) -> Option<Found> {
 
 impl Down<'_> {
     /// Writes an object into its file, unless that is like it.
-    async fn write(&self, name: &str, file: Option<Found>, object: &ListedObject) -> Result<Done, Failure> {
+    async fn write(
+        &self,
+        name: &str,
+        file: Option<LocalFile>,
+        object: &ListedObject,
+    ) -> Result<Done, Failure> {
         let below = safe_path::relative(name)?;
         if let Some(file) = file
             && self.is_same(&file.path, object).await?
@@ -149,7 +154,7 @@ impl Down<'_> {
             return Ok(Done::Moved(object.stored_size));
         }
         let path = safe_path::make_folders(self.target, &below)?;
-        let file = Download::create_file(&path, true)?;
+        let file = AtomicFile::create_file(&path, true)?;
         self.bar.grow(object.stored_size);
         let bar = self.bar.file(name, object.stored_size);
         let opened = self.bucket.download(&object.key, GetOptions::default()).await?;
@@ -165,16 +170,16 @@ impl Down<'_> {
 
     /// A file that was written from an object has its time.
     async fn is_same(&self, path: &Path, object: &ListedObject) -> Result<bool, Failure> {
-        let look = Look::at(path)?;
-        if !look.fits(object.stored_size, &self.suites) {
+        let stamp = FileStamp::at(path)?;
+        if !stamp.fits(object.stored_size, &self.suites) {
             return Ok(false);
         }
         if self.args.checksum {
-            return same::content(&self.bucket, &object.key, path).await;
+            return compare::content(&self.bucket, &object.key, path).await;
         }
         // Replies have whole seconds, whatever listings have. A file that was changed in that second has a fraction of it.
         let stored = mtime::listed(object)?.as_second();
-        Ok(look.modified.as_second() == stored && look.modified.subsec_nanosecond() == 0)
+        Ok(stamp.modified.as_second() == stored && stamp.modified.subsec_nanosecond() == 0)
     }
 }
 
@@ -194,7 +199,7 @@ fn identity(_: &Path) -> Option<(u64, u64)> {
 /// The time in a reply's head.
 fn last_modified(text: &str) -> Result<Timestamp, Failure> {
     DateTimeParser::new().parse_timestamp(text).map_err(|error| {
-        Failure::new(Exit::Wrong, "the store gives no time for the object").caused_by(&error)
+        Failure::new(Exit::Mismatch, "the store gives no time for the object").caused_by(&error)
     })
 }
 

@@ -5,24 +5,24 @@ use std::cmp::Ordering;
 use futures_util::stream::{self, Peekable, Stream, StreamExt};
 use osseal::ListedObject;
 
-use crate::transfer::walk::Found;
+use crate::transfer::walk::LocalFile;
 use crate::ui::error::{Exit, Failure};
 
 /// What there is of one name; at least one of the two.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) name: String,
-    pub(super) file: Option<Found>,
+    pub(super) file: Option<LocalFile>,
     pub(super) object: Option<ListedObject>,
 }
 
-type Files<'a> = Peekable<stream::BoxStream<'a, Result<Found, Failure>>>;
+type Files<'a> = Peekable<stream::BoxStream<'a, Result<LocalFile, Failure>>>;
 type Objects<'a> = Peekable<stream::BoxStream<'a, Result<(ListedObject, String), Failure>>>;
 
 /// All names of both sides, in order. A file that cannot be looked at is an error between the others; a listing that fails ends everything, because
 /// nobody knows any more which files have no object.
 pub(super) fn pairs<'a>(
-    files: impl Stream<Item = Result<Found, Failure>> + Send + 'a,
+    files: impl Stream<Item = Result<LocalFile, Failure>> + Send + 'a,
     objects: impl Stream<Item = Result<(ListedObject, String), Failure>> + Send + 'a,
 ) -> impl Stream<Item = Result<Pair, Failure>> + Send + 'a {
     let sides = Sides { files: files.boxed().peekable(), objects: objects.boxed().peekable(), last: None };
@@ -74,7 +74,7 @@ impl Sides<'_> {
         if let Some(name) = &listed {
             if self.last.as_ref().is_some_and(|last| last >= name) {
                 let text = format!("the store lists {name:?} out of order");
-                return Some(Next::Unlisted(Failure::new(Exit::Wrong, text)));
+                return Some(Next::Unlisted(Failure::new(Exit::Mismatch, text)));
             }
             self.last = Some(name.clone());
         }
@@ -87,11 +87,11 @@ impl Sides<'_> {
 mod tests {
     use super::*;
 
-    type File = Result<Found, Failure>;
+    type File = Result<LocalFile, Failure>;
     type Object = Result<(ListedObject, String), Failure>;
 
     fn file(name: &str) -> File {
-        (!name.is_empty()).then(|| Found { path: name.into(), name: name.to_owned() }).ok_or_else(lost)
+        (!name.is_empty()).then(|| LocalFile { path: name.into(), name: name.to_owned() }).ok_or_else(lost)
     }
 
     fn object(name: &str) -> Object {

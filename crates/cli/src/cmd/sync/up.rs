@@ -6,9 +6,9 @@ use std::path::Path;
 use futures_util::StreamExt;
 use osseal::{EncryptedBucket, ErrorKind, ListedObject, PutOptions, ResumableProgress, Suite};
 
+use super::compare::{self, FileStamp};
 use super::pairs::{Pair, pairs};
-use super::same::{self, Look};
-use super::{Surplus, would_copy, would_delete};
+use super::{Extraneous, would_copy, would_delete};
 use crate::args::Sync;
 use crate::client::session::Context;
 use crate::cmd::copy::{single, stored};
@@ -56,14 +56,14 @@ pub(super) async fn run(
     )?;
     let bar = Bar::new(output, !args.transfer.no_progress && !args.dry_run, Some(0));
     let up = Up { context, args, bucket, target: &target, suite, output, bar };
-    let surplus = Surplus::default();
+    let extraneous = Extraneous::default();
     let files = walk::stream(source.to_owned(), selection.clone()).map(|item| item?.named());
     let objects = listing::named(&up.bucket, target.clone(), &selection);
     let in_source = pairs(files, objects).filter_map(|pair| {
         ready(match pair {
             Ok(Pair { name, file: None, .. }) => {
                 if args.delete {
-                    surplus.add(name);
+                    extraneous.add(name);
                 }
                 None
             }
@@ -79,7 +79,7 @@ pub(super) async fn run(
     let Up { bucket, bar, .. } = up;
     drop(bar);
     let mut keys = Vec::new();
-    for name in surplus.agreed(args, &tally, &format!("objects below {target}"))? {
+    for name in extraneous.agreed(args, &tally, &format!("objects below {target}"))? {
         match is_there(source, &name) {
             Ok(true) => {}
             Ok(false) if args.dry_run => {
@@ -98,23 +98,23 @@ pub(super) async fn run(
 impl Up<'_> {
     /// Stores a file, unless its object is like it.
     async fn store(&self, name: &str, path: &Path, object: Option<ListedObject>) -> Result<Done, Failure> {
-        let (to, look) = (self.target.join(name), Look::at(path)?);
+        let (to, stamp) = (self.target.join(name), FileStamp::at(path)?);
         if let Some(object) = &object
-            && self.is_same(path, look, object).await?
+            && self.is_same(path, stamp, object).await?
         {
             return Ok(Done::Skipped);
         }
         if self.args.dry_run {
-            would_copy(self.output, "store", &path.display(), &to, look.size)?;
-            return Ok(Done::Moved(look.size));
+            would_copy(self.output, "store", &path.display(), &to, stamp.size)?;
+            return Ok(Done::Moved(stamp.size));
         }
-        self.bar.grow(look.size);
-        let bar = self.bar.file(name, look.size);
+        self.bar.grow(stamp.size);
+        let bar = self.bar.file(name, stamp.size);
         let (told, may_resume) = (ResumableProgress::from(bar.callback()), !self.args.transfer.no_resume);
         let mut why = None;
         for _ in 0..ATTEMPTS {
             let (file, length) = single::open(path)?;
-            let before = Look::at_open(&file, path)?;
+            let before = FileStamp::at_open(&file, path)?;
             let body =
                 single::file_body(self.context, &self.bucket, &to.key, (file, length), path, may_resume);
             told.restart();
@@ -128,8 +128,8 @@ impl Up<'_> {
                 }
                 Err(error) => return Err(Failure::from(error).about(&path.display().to_string())),
             };
-            // Another file in its place would look older than the object for ever after.
-            if Look::at(path)? == before {
+            // Another file in its place would stamp older than the object for ever after.
+            if FileStamp::at(path)? == before {
                 let words = format!("stored {to}: {}", size(report.plain_size));
                 self.output.report(&stored(&to, &report), format_args!("{words}"))?;
                 return Ok(Done::Moved(report.plain_size));
@@ -144,15 +144,15 @@ impl Up<'_> {
         Err(failure.hint("no mixture is stored; run sync --checksum when the file is left alone"))
     }
 
-    async fn is_same(&self, path: &Path, look: Look, object: &ListedObject) -> Result<bool, Failure> {
+    async fn is_same(&self, path: &Path, stamp: FileStamp, object: &ListedObject) -> Result<bool, Failure> {
         // An object of another suite has another size, and is stored again.
-        if !look.fits(object.stored_size, &[self.suite]) {
+        if !stamp.fits(object.stored_size, &[self.suite]) {
             return Ok(false);
         }
         if self.args.checksum {
-            return same::content(&self.bucket, &object.key, path).await;
+            return compare::content(&self.bucket, &object.key, path).await;
         }
-        Ok(look.modified <= mtime::listed(object)?)
+        Ok(stamp.modified <= mtime::listed(object)?)
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn run(context: &Context, args: &AbortUploads) -> Result<(), Fa
 
 /// What this machine keeps. Unless it is known, a process of this machine may be at work on anything.
 fn state(args: &AbortUploads) -> Result<Option<StateDir>, Failure> {
-    match dirs::former_state() {
+    match dirs::existing_state() {
         Err(failure) if args.in_use => {
             Output::warn(format_args!("nothing that is kept here is forgotten: {failure}"));
             Ok(None)
@@ -71,11 +71,11 @@ fn chosen(
         let is_there = |id: &String| uploads.iter().any(|upload| upload.upload_id.as_ref() == Some(id));
         if let Some(id) = args.upload_id.iter().find(|id| !is_there(id)) {
             let text = format!("there is no unfinished upload {id:?} of {url}");
-            return Err(Failure::new(Exit::NotThere, text).hint(LIST));
+            return Err(Failure::new(Exit::NotFound, text).hint(LIST));
         }
         if uploads.is_empty() {
             return Err(
-                Failure::new(Exit::NotThere, format!("there is no unfinished upload of {url}")).hint(LIST)
+                Failure::new(Exit::NotFound, format!("there is no unfinished upload of {url}")).hint(LIST)
             );
         }
         let is_named = |upload: &UnfinishedUpload| {
@@ -106,7 +106,7 @@ fn begun(upload: &UnfinishedUpload) -> Result<Timestamp, Failure> {
     match (&upload.initiated, &upload.kept) {
         (Some(time), _) => time.parse().map_err(|error| {
             let text = format!("the store gives no time for an upload of {:?}", upload.key);
-            Failure::new(Exit::Wrong, text)
+            Failure::new(Exit::Mismatch, text)
                 .caused_by(&error)
                 .hint("leave --older-than out, or name the upload")
         }),

@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context, args: &ListUploads) -> Result<(), Fai
 
 /// What this machine keeps, to whatever store.
 fn kept(output: Output) -> Result<(), Failure> {
-    let Some(state) = dirs::former_state()? else { return Ok(()) };
+    let Some(state) = dirs::existing_state()? else { return Ok(()) };
     let uploads = state
         .uploads()
         .map_err(|error| Failure::local("what this machine keeps of transfers cannot be read", error))?;
@@ -46,7 +46,7 @@ fn kept(output: Output) -> Result<(), Failure> {
 /// What the store lists and this machine keeps of uploads to it.
 async fn below(context: &Context, args: &ListUploads, url: &ObjectUrl) -> Result<(), Failure> {
     // The store's list is worth something by itself.
-    let state = dirs::former_state().unwrap_or_else(|failure| {
+    let state = dirs::existing_state().unwrap_or_else(|failure| {
         Output::warn(format_args!("which of them this machine can go on with is not known: {failure}"));
         None
     });

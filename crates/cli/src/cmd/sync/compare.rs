@@ -11,27 +11,27 @@ use crate::ui::error::Failure;
 
 /// What a file looks like from outside. A file that was written meanwhile looks otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct FileStamp {
     pub(super) size: u64,
     pub(super) modified: Timestamp,
 }
 
-impl Look {
-    pub(super) fn at(path: &Path) -> Result<Look, Failure> {
-        Look::of(path, path.metadata())
+impl FileStamp {
+    pub(super) fn at(path: &Path) -> Result<FileStamp, Failure> {
+        FileStamp::of(path, path.metadata())
     }
 
     /// The same of a file that is open.
-    pub(super) fn at_open(file: &File, path: &Path) -> Result<Look, Failure> {
-        Look::of(path, file.metadata())
+    pub(super) fn at_open(file: &File, path: &Path) -> Result<FileStamp, Failure> {
+        FileStamp::of(path, file.metadata())
     }
 
-    fn of(path: &Path, found: std::io::Result<Metadata>) -> Result<Look, Failure> {
+    fn of(path: &Path, found: std::io::Result<Metadata>) -> Result<FileStamp, Failure> {
         let failed = || format!("cannot read the time of {}", path.display());
         let found = found.map_err(|error| Failure::local(failed(), error))?;
         let modified = found.modified().map_err(|error| Failure::local(failed(), error))?;
         let modified = Timestamp::try_from(modified).map_err(|error| Failure::local(failed(), error))?;
-        Ok(Look { size: found.len(), modified })
+        Ok(FileStamp { size: found.len(), modified })
     }
 
     /// Whether an object of so many stored bytes can have this file's bytes in it. A listing does not say which suite an object has: `suites` are those
@@ -65,14 +65,14 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_the_suites_in_question() {
-        let look = |size| Look { size, modified: Timestamp::UNIX_EPOCH };
+        let stamp = |size| FileStamp { size, modified: Timestamp::UNIX_EPOCH };
         let (ctr, sealed) = (&[Suite::AesCtr][..], &[Suite::Sealed][..]);
         for (size, stored) in [(0, 16), (1, 17), (16_383, 16_399), (16_384, 16_416), (16_385, 16_417)] {
-            assert!(look(size).fits(stored, sealed) && !look(size).fits(stored, ctr));
-            assert!(look(size).fits(size, ctr) && !look(size).fits(size, sealed));
-            assert!(look(size).fits(size, &Suite::ALL) && look(size).fits(stored, &Suite::ALL));
-            assert!(!look(size + 1).fits(stored, &Suite::ALL) || stored == size + 1);
+            assert!(stamp(size).fits(stored, sealed) && !stamp(size).fits(stored, ctr));
+            assert!(stamp(size).fits(size, ctr) && !stamp(size).fits(size, sealed));
+            assert!(stamp(size).fits(size, &Suite::ALL) && stamp(size).fits(stored, &Suite::ALL));
+            assert!(!stamp(size + 1).fits(stored, &Suite::ALL) || stored == size + 1);
         }
-        assert!(!look(u64::MAX).fits(u64::MAX, sealed));
+        assert!(!stamp(u64::MAX).fits(u64::MAX, sealed));
     }
 }

@@ -12,12 +12,12 @@ use crate::client::embedded;
 use crate::ui::error::{Exit, Failure};
 
 /// A store in memory: one door that checks signatures, and one at the back for those who run it.
-pub(super) struct Shelf {
+pub(super) struct DemoStore {
     front: Service,
     back: Service,
 }
 
-/// What lies on the shelf.
+/// What lies on the store.
 pub(super) struct Seen {
     pub(super) metadata: Vec<(String, String)>,
     pub(super) bytes: Vec<u8>,
@@ -30,13 +30,13 @@ pub(super) struct Raw {
     pub(super) bytes: Vec<u8>,
 }
 
-impl Shelf {
-    pub(super) fn new() -> Shelf {
+impl DemoStore {
+    pub(super) fn new() -> DemoStore {
         let memory = Arc::new(Memory::new());
         let builder = || {
             Service::builder().backend(memory.clone()).quirks(embedded::embedded()).region(embedded::REGION)
         };
-        Shelf {
+        DemoStore {
             front: builder().credentials(vec![embedded::credentials()]).build(),
             back: builder().anonymous().build(),
         }
@@ -108,5 +108,5 @@ fn user(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)
 }
 
 fn unseen(what: &str) -> Failure {
-    Failure::new(Exit::Wrong, format!("the store does not show the object: {what}"))
+    Failure::new(Exit::Mismatch, format!("the store does not show the object: {what}"))
 }
