@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use osseal_wire::oss::DeleteReply;
 use osseal_wire::oss::request::{Call, DeleteMultipleObjects};
-use osseal_wire::oss::versions::Removal;
+use osseal_wire::oss::versions::DeletionResult;
 use osseal_wire::oss::xml::{DeleteRequest, DeleteResult, ObjectName};
 
 use crate::expect::{Outcome, readable, same};
@@ -38,7 +38,7 @@ async fn named(probe: &Probe<'_>) -> Outcome {
     let reply = remove(probe, many.clone()).send().await?.answers(200)?;
     let result = readable("the result of a removal", DeleteResult::from_xml(&reply.body))?;
     for removal in readable("a result that fits its request", result.checked(&many.delete))? {
-        same("what became of it", removal, Removal::Removed(DeleteReply::default()))?;
+        same("what became of it", removal, DeletionResult::Deleted(DeleteReply::default()))?;
     }
     for key in [one, two, three] {
         probe.lacks(key).await?;

@@ -1,10 +1,11 @@
-//! Signature version 3 of the vendor's other services (`ACS3-HMAC-SHA256`), in headers.
+//! Signature version 3 of the vendor's services other than OSS (`ACS3-HMAC-SHA256`), in headers.
 //!
 //! ```text
 //!   canonical = VERB \n / \n sorted query \n name:value \n … \n \n names \n hex(SHA-256(body))
 //!   to sign   = ACS3-HMAC-SHA256 \n hex(SHA-256(canonical))
 //! ```
-//! Source: <https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature>
+//! Source:
+//! <https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature>
 
 use aws_lc_rs::{digest, hmac};
 use data_encoding::HEXLOWER;
@@ -22,7 +23,7 @@ pub(crate) use verify::{check_freshness_and_token, parse_time};
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
-/// An operation of a service, and the version of its interface.
+/// An operation of a service, and the version of its API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiAction {
     /// Such as `AssumeRole`.
@@ -31,7 +32,10 @@ pub struct ApiAction {
     pub version: &'static str,
 }
 
-/// The head of a call over https, unsigned: a POST whose parameters are in the query.
+/// Builds the unsigned head of a call over https: a POST with its parameters in the query.
+///
+/// # Errors
+/// [`SignError::Query`] for a host or parameters that make no URL.
 pub fn head(host: &str, action: ApiAction, parameters: &[(&str, &str)]) -> Result<Parts, SignError> {
     let query: Vec<String> = parameters
         .iter()
@@ -46,7 +50,11 @@ pub fn head(host: &str, action: ApiAction, parameters: &[(&str, &str)]) -> Resul
     Ok(request.body(()).map_err(|_| SignError::Query)?.into_parts().0)
 }
 
-/// Signs `head` in place: sets date, nonce, payload and token headers and `Authorization`. A nonce is used once.
+/// Signs `head` in place: sets the headers for date, nonce, payload hash and token, and
+/// `Authorization`. The service rejects a nonce that it has seen.
+///
+/// # Errors
+/// [`SignError::Credentials`], [`SignError::Query`].
 pub fn sign(
     head: &mut Parts,
     body: &[u8],
@@ -80,7 +88,7 @@ pub fn sign(
     Ok(())
 }
 
-/// The names of the headers that are signed, sorted.
+/// Names of the headers to sign, sorted.
 fn names(head: &Parts) -> Vec<String> {
     let mut names: Vec<_> =
         head.headers.keys().map(HeaderName::as_str).filter(|name| is_signed(name)).collect();
@@ -88,7 +96,7 @@ fn names(head: &Parts) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// What is hashed and signed.
+/// The canonical request.
 fn canonical(head: &Parts, names: &[String], payload: &str) -> Option<Vec<u8>> {
     let mut query: Vec<(String, String)> = escape::pairs(head.uri.query())?
         .iter()

@@ -1,7 +1,8 @@
-//! The key service, Alibaba Cloud KMS, API version 2016-01-20: calls, replies, refusals.
+//! Alibaba Cloud KMS, API version 2016-01-20: calls, replies, errors.
 //!
-//! A call is a POST whose parameters are in the query; replies are JSON of at most [`json::MAX_DOCUMENT`] bytes.
-//! Source: <https://www.alibabacloud.com/help/en/kms/key-management-service/developer-reference/list-of-operations-by-function>
+//! A call is a POST with its parameters in the query; a reply is JSON of at most
+//! [`json::MAX_DOCUMENT`] bytes. Source:
+//! <https://www.alibabacloud.com/help/en/kms/key-management-service/developer-reference/list-of-operations-by-function>
 
 pub mod auth;
 mod call;

@@ -1,21 +1,23 @@
-//! What Alibaba Cloud OSS and KMS say on the wire: requests, replies, signatures, XML and JSON.
+//! Wire protocol of Alibaba Cloud OSS, KMS and STS: requests, replies, signatures, XML and JSON.
 //!
-//! No sockets, no clock, no environment. Clients build the same types that servers read, so both sides of a rule are one piece of code:
+//! The crate does no I/O: no sockets, no clock, no environment. Clients build the types that
+//! servers parse, so each rule of the protocol is implemented once:
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`oss::request`] | operations as types, to and from HTTP heads |
-//! | [`oss::reply`], [`oss::listing`], [`oss::versions`] | heads and listings of replies, read strictly |
-//! | [`oss::error`] | refusals: XML, `x-oss-err`, EC |
-//! | [`oss::sign_v4`] | signature version 4, made and checked |
+//! | [`oss::request`] | operations and their arguments, to and from HTTP requests |
+//! | [`oss::operation`] | the table of operations: method, sub-resource, kinds of bodies |
+//! | [`oss::reply`], [`oss::listing`], [`oss::versions`] | heads of replies and pages of listings, validated |
+//! | [`oss::error`] | errors of the service: XML, `x-oss-err`, EC |
+//! | [`oss::sign_v4`] | signature version 4, signing and verification |
 //! | [`oss::endpoint`], [`oss::names`] | hosts, addressing styles, bucket and key names |
-//! | [`oss::meta`] | headers kept with an object |
-//! | [`oss::tags`], [`oss::acl`], [`oss::storage_class`] | what is kept beside them |
+//! | [`oss::meta`] | headers stored with an object |
+//! | [`oss::tags`], [`oss::acl`], [`oss::storage_class`] | attributes stored with an object |
 //! | [`oss::range`], [`oss::crc64`] | byte ranges, checksums |
-//! | [`oss::xml`] | documents, read within bounds |
-//! | [`kms`] | the key service: calls, replies, refusals, JSON read within bounds |
-//! | [`acs3`], [`rpc`] | signatures for the vendor's other services, made and checked |
-//! | [`sts`], [`session_credentials`] | temporary credentials: asking for them, reading them |
+//! | [`oss::xml`] | documents, parsed within bounds |
+//! | [`kms`] | the key service: calls, replies, errors, JSON parsed within bounds |
+//! | [`acs3`], [`rpc`] | signatures of the vendor's other services, signing and verification |
+//! | [`sts`], [`session_credentials`] | temporary credentials: requests and replies |
 //!
 //! ```
 //! use osseal_wire::oss::{Call, Credentials, Endpoint, Request, Subject, request::GetObject, sign_v4};

@@ -1,4 +1,4 @@
-//! The object service: requests, replies, signatures, XML.
+//! Alibaba Cloud OSS: requests, replies, signatures, XML.
 
 pub mod acl;
 pub mod auth;

@@ -1,4 +1,5 @@
-//! Signature version 1 of the vendor's RPC services (HMAC-SHA1 over all parameters): what older clients send.
+//! Signature version 1 of the vendor's RPC services (HMAC-SHA1 over all parameters), as older
+//! clients send it.
 //!
 //! ```text
 //!   canonical = name=value & … of all parameters but Signature, sorted, percent-encoded
@@ -18,7 +19,8 @@ use crate::oss::{Credentials, escape};
 const SIGNATURE: &str = "Signature";
 const METHOD: &str = "HMAC-SHA1";
 
-/// The query of a signed request with these parameters, `Action` and `Version` among them. A nonce is used once.
+/// Signs a request and returns its query. `parameters` include `Action` and `Version`; the service
+/// rejects a nonce that it has seen.
 pub fn sign(
     method: &Method,
     parameters: &[(&str, &str)],
@@ -49,13 +51,13 @@ pub fn sign(
     join(&pairs)
 }
 
-/// Whether the parameters claim to be signed so.
+/// Whether the parameters contain a signature of this version, valid or not.
 pub fn is_signed_request(parameters: &[(String, String)]) -> bool {
     value(parameters, SIGNATURE).is_some()
 }
 
-/// Checks the signature of a request that a server received: `parameters` are those of its query and of its form. `lookup` finds the credentials of
-/// an access key id.
+/// Verifies the signature of a received request. `parameters` are those of its query and its form;
+/// `lookup` returns the credentials of an access key ID.
 ///
 /// # Errors
 /// [`VerifyError`].
@@ -83,7 +85,7 @@ fn key(credentials: &Credentials) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, seed.as_bytes())
 }
 
-/// What is signed.
+/// The text that is signed.
 pub(crate) fn to_sign(method: &Method, parameters: &[(String, String)]) -> String {
     let mut signed: Vec<_> = parameters.iter().filter(|(name, _)| name != SIGNATURE).cloned().collect();
     signed.sort_unstable();

@@ -1,10 +1,11 @@
-//! Credentials that a service or a program gave, as JSON.
+//! Credentials issued by a service or a program, as JSON.
 //!
 //! ```json
 //! {"AccessKeyId": "STS.…", "AccessKeySecret": "…", "SecurityToken": "…", "Expiration": "2026-01-02T03:04:05Z"}
 //! ```
-//! So the metadata service of ECS (with a `Code`), credentials URIs and, one level deeper, the token service. Programs may write the names as the
-//! vendor's command line does (`access_key_id`, `sts_token`) and leave the last two out.
+//! The ECS metadata service (which adds a `Code`) and credentials URIs return this form; STS nests
+//! it one level deeper. Programs may use the names of the vendor's command line (`access_key_id`,
+//! `sts_token`) and omit the last two members.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -21,21 +22,21 @@ pub struct SessionCredentials {
     pub expires: Option<Timestamp>,
 }
 
-/// Why a document holds no credentials. Nothing of the document is repeated.
+/// Errors of reading credentials. They repeat nothing of the document, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionCredentialsError {
-    /// Not JSON, or of other types.
-    #[error("it is not the JSON of credentials")]
+    /// Not JSON, or a member of another type.
+    #[error("it is not a JSON document with credentials")]
     Syntax,
     /// A member that is missing or empty.
     #[error("it has no {0}")]
     Missing(&'static str),
-    /// An end that is no time.
+    /// The expiration is not a timestamp.
     #[error("its Expiration is not a time such as 2026-01-02T03:04:05Z")]
     Expiration,
-    /// The giver reports a failure of its own.
-    #[error("it reports the failure {0}")]
+    /// The issuer reports an error.
+    #[error("it reports the error {0}")]
     Failed(String),
 }
 
@@ -50,25 +51,34 @@ impl SessionCredentials {
         SessionCredentials { credentials, expires: None }
     }
 
-    /// Reads temporary credentials, in which token and end must be there.
+    /// Reads temporary credentials; token and expiration are required.
+    ///
+    /// # Errors
+    /// [`SessionCredentialsError`].
     pub fn from_service(json: &[u8]) -> Result<SessionCredentials, SessionCredentialsError> {
         read::<Document>(json)?.temporary()
     }
 
-    /// Reads what a program wrote.
+    /// Reads the output of a program; token and expiration are optional.
+    ///
+    /// # Errors
+    /// [`SessionCredentialsError`].
     pub fn from_program(json: &[u8]) -> Result<SessionCredentials, SessionCredentialsError> {
         read::<Document>(json)?.any()
     }
 
-    /// Reads a reply of the token service.
+    /// Reads a reply of STS.
+    ///
+    /// # Errors
+    /// [`SessionCredentialsError`].
     pub fn from_sts(json: &[u8]) -> Result<SessionCredentials, SessionCredentialsError> {
         read::<Reply>(json)?.credentials.ok_or(SessionCredentialsError::Missing("Credentials"))?.temporary()
     }
 }
 
-/// The name of a refusal in a reply's JSON, if it has one that is fit to print.
-pub fn refusal_code(json: &[u8]) -> Option<String> {
-    read::<Refusal>(json).ok().and_then(|refusal| name(refusal.code))
+/// The error code in a JSON reply; `None` when it is absent or not printable.
+pub fn error_code(json: &[u8]) -> Option<String> {
+    read::<ErrorReply>(json).ok().and_then(|reply| name(reply.code))
 }
 
 #[derive(Deserialize)]
@@ -78,7 +88,7 @@ struct Reply {
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct ErrorReply {
     #[serde(rename = "Code")]
     code: Option<String>,
 }
@@ -99,14 +109,14 @@ struct Document {
 
 impl Document {
     fn temporary(self) -> Result<SessionCredentials, SessionCredentialsError> {
-        let grant = self.any()?;
-        if grant.credentials.security_token.is_none() {
+        let issued = self.any()?;
+        if issued.credentials.security_token.is_none() {
             return Err(SessionCredentialsError::Missing("SecurityToken"));
         }
-        if grant.expires.is_none() {
+        if issued.expires.is_none() {
             return Err(SessionCredentialsError::Missing("Expiration"));
         }
-        Ok(grant)
+        Ok(issued)
     }
 
     fn any(self) -> Result<SessionCredentials, SessionCredentialsError> {
@@ -130,12 +140,12 @@ impl Document {
     }
 }
 
-// The parser's own errors quote what they read, which may be a secret.
+// The parser's errors quote the input, which may contain a secret; they are dropped.
 fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, SessionCredentialsError> {
     serde_json::from_slice(json).map_err(|_| SessionCredentialsError::Syntax)
 }
 
-/// A name such as `InvalidParameter.RoleArn`; anything else is not repeated.
+/// A code such as `InvalidParameter.RoleArn`; other text may contain a secret and is dropped.
 fn name(code: Option<String>) -> Option<String> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     code.filter(|code| (1..=100).contains(&code.len()) && code.bytes().all(legal))
@@ -150,39 +160,39 @@ mod tests {
     const FULL: &str = r#"{"Code":"Success","AccessKeyId":"STS.id","AccessKeySecret":"hunter2","SecurityToken":"token","Expiration":"2026-01-02T03:04:05Z","LastUpdated":"x"}"#;
 
     #[test]
-    fn whole_documents_are_read() {
+    fn complete_documents_are_parsed() {
         let nested = format!(r#"{{"RequestId":"r","Credentials":{FULL}}}"#);
         let programs = r#"{"mode":"StsToken","access_key_id":"STS.id","access_key_secret":"hunter2","sts_token":"token","expiration":"2026-01-02T11:04:05+08:00"}"#;
-        for grant in [
+        for issued in [
             SessionCredentials::from_service(FULL.as_bytes()),
             SessionCredentials::from_sts(nested.as_bytes()),
             SessionCredentials::from_program(programs.as_bytes()),
         ] {
-            let grant = grant.expect("a grant");
-            assert_eq!(grant.credentials.access_key_id, "STS.id");
-            assert_eq!(grant.credentials.access_key_secret.expose_secret(), "hunter2");
+            let issued = issued.expect("credentials");
+            assert_eq!(issued.credentials.access_key_id, "STS.id");
+            assert_eq!(issued.credentials.access_key_secret.expose_secret(), "hunter2");
             assert_eq!(
-                grant.credentials.security_token.map(|t| t.expose_secret().to_owned()),
+                issued.credentials.security_token.map(|t| t.expose_secret().to_owned()),
                 Some("token".into())
             );
-            assert_eq!(grant.expires, "2026-01-02T03:04:05Z".parse().ok());
+            assert_eq!(issued.expires, "2026-01-02T03:04:05Z".parse().ok());
         }
         let permanent = SessionCredentials::from_program(br#"{"AccessKeyId":"a","AccessKeySecret":"s"}"#)
-            .expect("a grant");
+            .expect("credentials");
         assert!(permanent.expires.is_none() && permanent.credentials.security_token.is_none());
     }
 
     #[test]
-    fn what_is_missing_is_named_and_nothing_is_repeated() {
+    fn errors_name_the_missing_member_and_repeat_no_value() {
         for member in ["AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration"] {
             let renamed = FULL.replace(&format!("\"{member}\""), "\"Other\"");
             assert_eq!(
-                SessionCredentials::from_service(renamed.as_bytes()).expect_err("no grant"),
+                SessionCredentials::from_service(renamed.as_bytes()).expect_err("no credentials"),
                 SessionCredentialsError::Missing(member)
             );
             let emptied = FULL.replace(&format!("\"{member}\":\""), &format!("\"{member}\":\"\",\"x\":\""));
             assert_eq!(
-                SessionCredentials::from_service(emptied.as_bytes()).expect_err("no grant"),
+                SessionCredentials::from_service(emptied.as_bytes()).expect_err("no credentials"),
                 SessionCredentialsError::Missing(member)
             );
         }
@@ -198,21 +208,18 @@ mod tests {
             (String::new(), SessionCredentialsError::Syntax),
             ("[]".into(), SessionCredentialsError::Syntax),
         ] {
-            let error = SessionCredentials::from_service(text.as_bytes()).expect_err("no grant");
+            let error = SessionCredentials::from_service(text.as_bytes()).expect_err("no credentials");
             assert_eq!(error, wanted, "{text}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
-        let grant = SessionCredentials::from_service(FULL.as_bytes()).expect("a grant");
-        assert!(!format!("{grant:?}").contains("hunter2"), "{grant:?}");
+        let issued = SessionCredentials::from_service(FULL.as_bytes()).expect("credentials");
+        assert!(!format!("{issued:?}").contains("hunter2"), "{issued:?}");
     }
 
     #[test]
-    fn refusals_have_a_name_or_none() {
-        assert_eq!(
-            refusal_code(br#"{"Code":"NoPermission","Message":"m"}"#).as_deref(),
-            Some("NoPermission")
-        );
-        assert_eq!(refusal_code(br#"{"Code":"a b"}"#), None);
-        assert_eq!(refusal_code(b"<html>"), None);
+    fn error_codes_are_printable_or_absent() {
+        assert_eq!(error_code(br#"{"Code":"NoPermission","Message":"m"}"#).as_deref(), Some("NoPermission"));
+        assert_eq!(error_code(br#"{"Code":"a b"}"#), None);
+        assert_eq!(error_code(b"<html>"), None);
     }
 }

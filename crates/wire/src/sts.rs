@@ -1,6 +1,7 @@
-//! The token service: temporary credentials for a role.
+//! Security Token Service (STS): requests for temporary credentials of a role.
 //!
-//! Source: <https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerole>
+//! Source:
+//! <https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerole>
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -18,22 +19,29 @@ const GLOBAL: &str = "sts.aliyuncs.com";
 pub struct Role {
     /// Such as `acs:ram::123456789012****:role/backup`.
     pub arn: String,
-    /// A name under which what is done appears in audits; 2 to 64 characters.
+    /// Session name in audit logs; 2 to 64 characters.
     pub session: String,
-    /// How long the credentials shall be good; 900 s to what the role allows.
+    /// Lifetime of the credentials in seconds; 900 to the maximum of the role.
     pub seconds: u32,
-    /// A policy that narrows what the role may do, as JSON.
+    /// JSON policy that restricts the permissions of the role.
     pub policy: Option<String>,
 }
 
-/// The host of the token service: the one for everywhere, or a region's, which `internal` makes the one of its private networks.
+/// The host of the service: global without a region, else the region's. `internal` selects the host
+/// for access from a VPC.
+///
+/// # Errors
+/// [`EndpointError::Region`].
 pub fn host(region: Option<&str>, internal: bool) -> Result<String, EndpointError> {
     let Some(region) = region else { return Ok(GLOBAL.to_owned()) };
     Endpoint::of_region(region, EndpointKind::Public)?;
     Ok(format!("{}.{region}.aliyuncs.com", if internal { "sts-vpc" } else { "sts" }))
 }
 
-/// `AssumeRole`, signed by somebody who may assume the role.
+/// Builds `AssumeRole`, signed with credentials that may assume the role.
+///
+/// # Errors
+/// [`SignError`].
 pub fn assume_role(
     host: &str,
     role: &Role,
@@ -51,8 +59,11 @@ pub fn assume_role(
     Ok(head)
 }
 
-/// `AssumeRoleWithOIDC`, which the identity provider's token vouches for and nobody signs. The token is in the body: addresses end up in
-/// logs.
+/// Builds `AssumeRoleWithOIDC`. It is not signed: the token of the identity provider authenticates
+/// it. The token is sent in the body because URLs end up in logs.
+///
+/// # Errors
+/// [`SignError::Query`] for a host that makes no URL.
 pub fn assume_role_with_oidc(
     host: &str,
     role: &Role,

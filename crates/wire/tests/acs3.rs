@@ -1,4 +1,5 @@
-//! Signatures for the vendor's other services, against the vendor's own example; calls of the token service.
+//! Signatures for the vendor's other services, against the vendor's own example; calls of the token
+//! service.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use http::request::Parts;
@@ -22,9 +23,10 @@ fn sign(head: &mut Parts, body: &[u8], credentials: &Credentials) {
     acs3::sign(head, body, credentials, nonce, now).unwrap();
 }
 
-/// <https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature>, "fixed parameter values".
+/// <https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature>,
+/// "fixed parameter values".
 #[test]
-fn the_vendors_example_is_signed_the_same() {
+fn example_of_the_vendor_signs_identically() {
     let mut head = example();
     sign(&mut head, b"", &Credentials::new("YourAccessKeyId", "YourAccessKeySecret"));
     assert_eq!(
@@ -33,9 +35,9 @@ fn the_vendors_example_is_signed_the_same() {
     );
 }
 
-/// Every part counts: what is changed changes the signature.
+/// Each part of the request is signed: changing any changes the signature.
 #[test]
-fn every_part_is_signed() {
+fn signature_covers_every_part() {
     let who = Credentials::new("YourAccessKeyId", "YourAccessKeySecret");
     let mut seen = Vec::new();
     let mut add = |edit: &dyn Fn(&mut Parts), body: &[u8], who: &Credentials| {
@@ -62,7 +64,7 @@ fn every_part_is_signed() {
 }
 
 #[test]
-fn calls_of_the_token_service() {
+fn sts_calls_have_the_documented_form() {
     let role = Role {
         arn: "acs:ram::1:role/backup".into(),
         session: "nightly".into(),
@@ -96,7 +98,7 @@ fn calls_of_the_token_service() {
 }
 
 #[test]
-fn hosts_of_the_token_service() {
+fn sts_hosts_depend_on_region_and_network() {
     for (region, internal, wanted) in [
         (None, false, "sts.aliyuncs.com"),
         (None, true, "sts.aliyuncs.com"),

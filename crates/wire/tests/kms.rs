@@ -1,4 +1,5 @@
-//! Calls of the key service: what a client builds, a server reads, signed in either way.
+//! Calls of the key service: clients and servers agree on them, with both versions of the
+//! signature.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use http::Method;
@@ -85,7 +86,7 @@ fn read(head: &Parts, body: &[u8]) -> (Call, Result<(), String>) {
 
 proptest! {
     #[test]
-    fn a_server_reads_what_a_client_builds(call in call()) {
+    fn calls_round_trip(call in call()) {
         for credentials in [who(), lookup("sts").unwrap()] {
             prop_assert_eq!(read(&signed(&call, &credentials), b""), (call.clone(), Ok(())));
             for in_form in [false, true] {
@@ -96,14 +97,15 @@ proptest! {
     }
 
     #[test]
-    fn no_document_makes_a_reader_panic(document in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn parsing_any_document_never_panics(document in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = (DataKey::from_json(&document).is_ok(), AliasPage::from_json(&document).is_ok());
     }
 }
 
-/// <https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature>, "fixed parameter values".
+/// <https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature>,
+/// "fixed parameter values".
 #[test]
-fn the_vendors_example_is_signed_and_accepted() {
+fn example_of_the_vendor_signs_and_verifies() {
     let action = acs3::ApiAction { name: "RunInstances", version: "2014-05-26" };
     let image = ("ImageId", "win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd");
     let parameters = [("RegionId", "cn-shanghai"), image];
@@ -123,13 +125,13 @@ fn the_vendors_example_is_signed_and_accepted() {
 ///
 /// <https://www.alibabacloud.com/help/en/sdk/product-overview/rpc-mechanism>
 #[test]
-fn the_vendors_older_example_is_signed_the_same() {
+fn older_example_of_the_vendor_signs_identically() {
     let parameters = [("Action", "DescribeRegions"), ("Version", "2014-05-26")];
     let then: Timestamp = "2016-02-23T12:46:24Z".parse().unwrap();
     let example = Credentials::new("testid", "testsecret");
     let nonce = "3ee8c1b8-83d3-44af-a94f-4e0ad82fd6cf";
     let xml = |query: &str| query.replace("Format=JSON", "Format=XML");
-    // The example asks for XML; what is signed is the same otherwise.
+    // The example requests XML; the signed text is otherwise the same.
     let pairs: Vec<(String, String)> = xml(&rpc::sign(&Method::GET, &parameters, &example, nonce, then))
         .split('&')
         .map(|pair| pair.split_once('=').unwrap())
@@ -142,7 +144,7 @@ fn the_vendors_older_example_is_signed_the_same() {
     assert_eq!(rpc::verify(&Method::POST, &pairs, known, then), Err(VerifyError::Mismatch));
 }
 
-/// Every part counts: what is changed after signing is noticed.
+/// A change of any signed part is detected.
 #[test]
 fn changed_requests_are_refused() {
     let call = Call::DescribeKey { key: key() };
@@ -155,7 +157,7 @@ fn changed_requests_are_refused() {
     let mismatch = Err("SignatureDoesNotMatch".to_owned());
     assert_eq!(refused(&|head| head.uri = "/?KeyId=other".parse().unwrap()), mismatch);
     assert_eq!(refused(&|head| head.method = Method::GET), mismatch);
-    // What need not be signed may change, unless it was signed.
+    // A header that need not be signed may change unless it was signed.
     assert_eq!(refused(&|head| drop(head.headers.remove("accept"))), Ok(()));
     for name in ["host", "x-acs-action", "x-acs-signature-nonce", "x-acs-more", "content-type"] {
         assert_eq!(
@@ -196,7 +198,7 @@ fn changed_requests_are_refused() {
 }
 
 #[test]
-fn calls_that_are_none_are_refused() {
+fn invalid_calls_are_refused() {
     let refused = |action: &str, pairs: &[(&str, &str)]| {
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         Call::from_parameters(action, &pairs).unwrap_err().code
@@ -226,7 +228,7 @@ fn calls_that_are_none_are_refused() {
 }
 
 #[test]
-fn a_dry_run_is_refused_and_never_a_call() {
+fn dry_runs_are_refused_and_not_executed() {
     let calls: [(&str, &[(&str, &str)]); 5] = [
         ("GenerateDataKey", &[("KeyId", "k")]),
         ("Encrypt", &[("KeyId", "k"), ("Plaintext", "AAAA")]),
@@ -252,14 +254,14 @@ fn a_dry_run_is_refused_and_never_a_call() {
 }
 
 #[test]
-fn plain_http_stays_plain() {
+fn plain_http_endpoints_keep_their_scheme() {
     let local = Endpoint::parse("http://127.0.0.1:9000").unwrap();
     let head = Call::DescribeKey { key: key() }.head(&local).unwrap();
     assert_eq!(head.uri, "http://127.0.0.1:9000/?KeyId=alias%2Fbackup");
 }
 
 #[test]
-fn m08_the_reply_to_another_call_is_noticed() {
+fn m08_replies_to_other_calls_are_refused() {
     let blob = CiphertextBlob::of_bytes(&[7; 60]).unwrap();
     let (key_id, key_version_id, request_id) = ("k".to_owned(), "v".to_owned(), "r".to_owned());
     let data_key = DataKey {
@@ -289,7 +291,7 @@ fn m08_the_reply_to_another_call_is_noticed() {
 }
 
 #[test]
-fn nothing_secret_is_shown() {
+fn debug_redacts_secrets_of_calls_and_replies() {
     let call = Call::Encrypt {
         key: key(),
         plaintext: Plaintext::of_text("hunter2"),

@@ -26,7 +26,7 @@ fn partial(pairs: &[(&str, &str)]) -> Result<ContentRange, ReplyError> {
 }
 
 #[test]
-fn heads_are_read_as_they_are_written() {
+fn heads_round_trip() {
     let reply = ObjectReply {
         range: ContentRange { start: 16, end: 32, total: 100 },
         is_partial: true,
@@ -64,7 +64,7 @@ fn heads_are_read_as_they_are_written() {
 }
 
 #[test]
-fn r02_a_partial_reply_says_which_part() {
+fn r02_partial_replies_need_a_content_range() {
     assert_eq!(
         partial(&[("content-length", "10")]),
         Err(ReplyError::MissingHeader { name: "content-range" })
@@ -75,7 +75,7 @@ fn r02_a_partial_reply_says_which_part() {
 }
 
 #[test]
-fn r04_ranges_in_replies() {
+fn r04_invalid_content_ranges_are_refused() {
     assert_eq!(
         partial(&[("content-range", "bytes 0-9/100")]),
         Ok(ContentRange { start: 0, end: 10, total: 100 })
@@ -101,13 +101,13 @@ fn r04_ranges_in_replies() {
 }
 
 #[test]
-fn r05_several_ranges_in_one_reply() {
+fn r05_multipart_ranges_are_refused() {
     let byteranges = [("content-type", "multipart/byteranges; boundary=x"), ("content-length", "300")];
     assert_eq!(partial(&byteranges), Err(ReplyError::MissingHeader { name: "content-range" }));
 }
 
 #[test]
-fn r09_lengths() {
+fn r09_invalid_lengths_are_refused() {
     let length = [("content-range", "bytes 0-9/100"), ("content-length", "11")];
     assert_eq!(partial(&length), Err(ReplyError::MalformedHeader { name: "content-length" }));
     let none = ObjectReply::from_head(StatusCode::OK, &HeaderMap::new());
@@ -119,7 +119,7 @@ fn r09_lengths() {
 }
 
 #[test]
-fn r12_checksums_in_replies() {
+fn r12_invalid_checksums_are_refused() {
     let crc =
         |value| PutReply::from_head(&headers(&[("x-oss-hash-crc64ecma", value)])).map(|reply| reply.crc64);
     assert_eq!(crc("18446744073709551615"), Ok(Some(u64::MAX)));
@@ -130,7 +130,7 @@ fn r12_checksums_in_replies() {
 }
 
 #[test]
-fn r13_other_statuses_are_no_objects() {
+fn r13_unexpected_success_statuses_are_refused() {
     for status in [201, 202, 203, 204, 205, 304] {
         let answer = ObjectReply::from_head(
             StatusCode::from_u16(status).unwrap(),
@@ -150,7 +150,7 @@ fn h34_headers_are_bounded() {
 }
 
 #[test]
-fn r18_text_that_is_no_text() {
+fn r18_header_values_that_are_not_ascii_are_refused() {
     assert_eq!(
         PutReply::from_head(&headers(&[("etag", "\u{e9}")])),
         Err(ReplyError::MalformedHeader { name: "etag" })

@@ -1,4 +1,4 @@
-//! What a client builds is what a server reads.
+//! Requests round-trip: servers parse the requests that clients build.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use osseal_wire::oss::request::*;
@@ -305,14 +305,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn requests_are_read_as_they_are_built(request in requests(), endpoint in endpoints()) {
+    fn requests_round_trip(request in requests(), endpoint in endpoints()) {
         let head = request.head(&endpoint).unwrap();
         let body = request.body().unwrap_or_default();
         prop_assert_eq!(Request::from_http(&head, &Hosts::default(), &body).unwrap(), request);
     }
 
     #[test]
-    fn any_head_is_read_or_refused(
+    fn parsing_any_head_never_panics(
         method in prop_oneof![Just("GET"), Just("PUT"), Just("POST"), Just("DELETE"), Just("HEAD"), Just("PATCH")],
         path in "(/[!-~&&[^?#\"<>`\\\\^{|}]]{0,30}){1,2}",
         query in "[a-zA-Z=&%+-]{0,30}",
@@ -333,7 +333,7 @@ proptest! {
 }
 
 #[test]
-fn c04_keys_that_a_url_would_change_are_refused() {
+fn c04_keys_that_urls_would_normalize_are_refused() {
     let endpoint = Endpoint::parse("oss-cn-hangzhou.aliyuncs.com").unwrap();
     for key in ["..", "a/../b", "./a"] {
         let request = Request {
@@ -346,7 +346,7 @@ fn c04_keys_that_a_url_would_change_are_refused() {
 }
 
 #[test]
-fn sub_resources_that_are_not_there_are_not_ignored() {
+fn unknown_sub_resources_are_refused() {
     let refused = |url: &str| {
         let head = http::Request::put(url).header("host", "127.0.0.1").body(()).unwrap().into_parts().0;
         Request::from_http(&head, &Hosts::default(), b"").unwrap_err().code
@@ -361,7 +361,7 @@ fn sub_resources_that_are_not_there_are_not_ignored() {
 type Malformed<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, String, (u16, &'a str, &'a str));
 
 #[test]
-fn malformed_calls_are_refused_for_what_is_wrong_with_them() {
+fn malformed_requests_are_refused_with_the_code_of_the_fault() {
     let refused = |method: &str, url: &str, headers: &[(&str, &str)], body: &str| {
         let mut builder = http::Request::builder().method(method).uri(url).header("host", "127.0.0.1");
         for (name, value) in headers {

@@ -8,7 +8,7 @@ use osseal_wire::oss::{Credentials, ServiceError, Subject, auth, sign_v4};
 const SUBJECT: Subject<'_> =
     Subject { bucket: Some("bucket"), key: Some("1234+-/123/1.txt"), region: "cn-hangzhou" };
 
-/// What the vectors have in common; `+` and `|` are percent-encoded as they travel.
+/// The common part of the vectors; `+` and `|` are percent-encoded on the wire.
 fn head(extra: &[(&str, &str)]) -> Parts {
     let query = "param1=value1&%2Bparam1=value3&%7Cparam1=value4&%2Bparam2&%7Cparam2&param2";
     let mut request =
@@ -37,7 +37,7 @@ fn verify(head: &Parts, credentials: &Credentials, now: Timestamp) -> Result<(),
 type Case<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)], i64, Credentials);
 
 #[test]
-fn the_vendors_signatures() {
+fn signatures_match_the_vendors_vectors() {
     let plain = Credentials::new("ak", "sk");
     let cases: [Case<'_>; 3] = [
         (
@@ -71,7 +71,7 @@ fn the_vendors_signatures() {
 }
 
 #[test]
-fn the_shape_of_the_header() {
+fn authorization_header_has_the_documented_form() {
     let mut head = head(&[("abc", "value"), ("zabc", "value")]);
     sign_v4::sign(&mut head, SUBJECT, &Credentials::new("ak", "sk"), &["zabc", "abc"], time(1_702_747_512))
         .unwrap();
@@ -82,7 +82,7 @@ fn the_shape_of_the_header() {
 }
 
 #[test]
-fn what_was_signed_cannot_be_changed() {
+fn changing_a_signed_part_invalidates_the_signature() {
     let credentials = Credentials::new("ak", "sk").with_token("token");
     let at = time(1_702_743_657);
     let mut signed = head(&[]);
@@ -132,7 +132,7 @@ fn what_was_signed_cannot_be_changed() {
 }
 
 #[test]
-fn clocks_may_differ_by_fifteen_minutes() {
+fn clock_skew_of_fifteen_minutes_is_accepted() {
     let (credentials, at) = (Credentials::new("ak", "sk"), time(1_702_743_657));
     let mut head = head(&[]);
     sign_v4::sign(&mut head, SUBJECT, &credentials, &[], at).unwrap();

@@ -83,7 +83,7 @@ impl Vector {
     }
 }
 
-/// The query, decoded, in order, without what a signer adds.
+/// The decoded query in order, without the parameters that a signer adds.
 fn query(uri: &str, without: &[&str]) -> Vec<(String, String)> {
     let raw = uri.split_once('?').map_or("", |(_, query)| query);
     let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
@@ -104,7 +104,7 @@ fn signature(authorization: &str) -> &str {
 }
 
 #[test]
-fn every_request_verifies_and_is_signed_the_same() {
+fn requests_of_official_sdks_verify_and_sign_identically() {
     let (mut headers, mut queries) = (0, 0);
     for vector in vectors() {
         let name = &vector.name;
@@ -168,7 +168,7 @@ fn every_request_verifies_and_is_signed_the_same() {
 }
 
 #[test]
-fn addresses_are_those_of_the_sdks() {
+fn urls_match_those_of_official_sdks() {
     for vector in vectors() {
         let addressing = match vector.addressing.as_str() {
             "virtual-host" => Addressing::VirtualHost,
@@ -179,7 +179,7 @@ fn addresses_are_those_of_the_sdks() {
         let endpoint = Endpoint::parse(&vector.endpoint).unwrap().with_addressing(addressing);
         let url = endpoint.url(Some(&vector.bucket), vector.key.as_deref()).unwrap();
         let theirs = vector.url.split('?').next().unwrap();
-        // One SDK escapes less in paths; what a server decodes is the same.
+        // One SDK escapes less in paths; a server decodes the same key.
         let decode =
             |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
         assert_eq!(decode(&url), decode(theirs), "{}", vector.name);
@@ -187,9 +187,10 @@ fn addresses_are_those_of_the_sdks() {
     }
 }
 
-/// Every kind of endpoint has requests of both versions, in headers and in the query, with lasting and with temporary credentials.
+/// Every kind of endpoint has requests of both versions, in headers and in the query, with lasting
+/// and with temporary credentials.
 #[test]
-fn every_kind_of_endpoint_is_signed() {
+fn vectors_cover_every_kind_of_endpoint() {
     let all = vectors();
     let kinds = [
         ("https://oss-cn-hangzhou.aliyuncs.com", "virtual-host"),
@@ -219,7 +220,7 @@ fn every_kind_of_endpoint_is_signed() {
 }
 
 #[test]
-fn regions_have_the_sdks_endpoints() {
+fn endpoints_of_regions_match_official_sdks() {
     let kinds = [
         ("public", EndpointKind::Public),
         ("internal", EndpointKind::Internal),
@@ -245,7 +246,7 @@ fn regions_have_the_sdks_endpoints() {
 
 /// Every part of every request is signed: changing one is noticed.
 #[test]
-fn no_part_can_be_changed() {
+fn changing_any_part_invalidates_the_signature() {
     let mut refused = 0;
     for vector in vectors() {
         let now = vector.now();
@@ -299,8 +300,8 @@ fn no_part_can_be_changed() {
                 altered.push(("query", change(&|head| head.uri = edited.parse().unwrap())));
             }
         }
-        for (what, head) in &altered {
-            assert!(vector.verify(head, now).is_err(), "{}: {what} can be changed", vector.name);
+        for (part, head) in &altered {
+            assert!(vector.verify(head, now).is_err(), "{}: {part} can be changed", vector.name);
             refused += 1;
         }
         let head = vector.head();
@@ -328,7 +329,7 @@ fn no_part_can_be_changed() {
 }
 
 #[test]
-fn one_signature_and_no_more() {
+fn requests_with_two_signatures_are_refused() {
     let all = vectors();
     let of = |version: &str, place: &str| {
         all.iter().find(|vector| vector.version == version && vector.place == place).unwrap()
@@ -347,12 +348,12 @@ fn one_signature_and_no_more() {
 }
 
 #[test]
-fn lifetimes_of_presigned_urls() {
+fn presigned_urls_expire() {
     let credentials = Credentials::new("ak", "sk");
     let subject = Subject { bucket: Some("b"), key: Some("k"), region: "cn-hangzhou" };
     let now: Timestamp = "2026-03-04T05:06:07Z".parse().unwrap();
     let head = || http::Request::get("https://b.example.com/k").body(()).unwrap().into_parts().0;
-    for seconds in [0, presign_v4::LONGEST + 1, u32::MAX] {
+    for seconds in [0, presign_v4::MAX_LIFETIME_SECONDS + 1, u32::MAX] {
         assert!(presign_v4::presign(&mut head(), subject, &credentials, &[], seconds, now).is_err());
     }
     let verify = |url: &str, now: Timestamp| {
@@ -362,11 +363,12 @@ fn lifetimes_of_presigned_urls() {
     };
     let after = |seconds: i64| now + jiff::SignedDuration::from_secs(seconds);
     let mut signed = head();
-    presign_v4::presign(&mut signed, subject, &credentials, &[], presign_v4::LONGEST, now).unwrap();
+    presign_v4::presign(&mut signed, subject, &credentials, &[], presign_v4::MAX_LIFETIME_SECONDS, now)
+        .unwrap();
     let url = signed.uri.to_string();
-    assert_eq!(verify(&url, after(i64::from(presign_v4::LONGEST))), Ok(()));
+    assert_eq!(verify(&url, after(i64::from(presign_v4::MAX_LIFETIME_SECONDS))), Ok(()));
     assert_eq!(
-        verify(&url, after(i64::from(presign_v4::LONGEST) + 1)).unwrap_err().message,
+        verify(&url, after(i64::from(presign_v4::MAX_LIFETIME_SECONDS) + 1)).unwrap_err().message,
         "Request has expired."
     );
     assert_eq!(verify(&url, after(-899)), Ok(()), "a signer's clock may be fast");

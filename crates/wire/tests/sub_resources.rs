@@ -1,4 +1,4 @@
-//! Sub-resources are part of what is signed, and their documents are read as they are written.
+//! Signatures cover sub-resources, and their documents round-trip.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use http::request::Parts;
@@ -85,7 +85,7 @@ fn both_signatures_cover_every_sub_resource() {
 
 /// The vendor's samples, shortened.
 #[test]
-fn documents_are_read_as_the_service_writes_them() {
+fn documents_of_the_service_are_parsed() {
     let tags = Tagging::from_xml(
         br#"<?xml version="1.0" encoding="UTF-8"?><Tagging><TagSet><Tag><Key>age</Key><Value>18</Value></Tag><Tag><Key>b</Key><Value></Value></Tag></TagSet></Tagging>"#,
     );

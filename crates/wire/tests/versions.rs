@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, Method, StatusCode};
 use osseal_wire::oss::request::{ListObjectVersions, Versioning};
-use osseal_wire::oss::versions::Removal;
+use osseal_wire::oss::versions::DeletionResult;
 use osseal_wire::oss::xml::{
     DeleteRequest, DeleteResult, ListVersionsResult, MarkerEntry, ObjectName, VersionEntry,
     VersioningConfiguration, VersionsEntry, XmlError,
@@ -45,7 +45,7 @@ fn reason<T: std::fmt::Debug>(answer: Result<T, ReplyError>) -> &'static str {
 }
 
 #[test]
-fn versions_and_markers_keep_their_order() {
+fn order_of_versions_and_markers_is_kept() {
     let document = "<ListVersionsResult xmlns=\"urn:x\"><Name>box</Name><New>1<a/></New>\n <DeleteMarker><Key>a</Key><VersionId>3</VersionId><IsLatest>true</IsLatest><Owner><ID>0</ID></Owner></DeleteMarker>
         <Version><Key>a</Key><VersionId>2</VersionId><IsLatest>false</IsLatest><Size>7</Size><ETag>\"E\"</ETag></Version><Prefix></Prefix>
         <DeleteMarker><Key>a</Key><VersionId>1</VersionId></DeleteMarker><CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>
@@ -78,13 +78,13 @@ fn versions_and_markers_keep_their_order() {
 }
 
 #[test]
-fn x04_x05_pages_of_versions_fit_their_request() {
+fn x04_x05_pages_of_versions_must_match_the_request() {
     let all = ListObjectVersions::default();
     let below = ListObjectVersions { prefix: "p/".into(), ..all.clone() };
     let after = ListObjectVersions { key_marker: "k".into(), ..all.clone() };
     let within = ListObjectVersions { version_id_marker: "5".into(), ..after.clone() };
     for (lines, request, wanted) in [
-        (&["v q 1"][..], &below, "a key lies outside the prefix"),
+        (&["v q 1"][..], &below, "a key lacks the prefix"),
         (&["v b 1", "v a 1"], &all, "versions are repeated or out of order"),
         (&["m b 1", "m a 1"], &all, "versions are repeated or out of order"),
         (&["v a 1", "v a 1"], &all, "versions are repeated or out of order"),
@@ -98,11 +98,11 @@ fn x04_x05_pages_of_versions_fit_their_request() {
         assert_eq!(reason(checked(lines, request)), wanted, "{lines:?}");
     }
     assert_eq!(checked(&["v k 4", "m k 3", "v l 1!"], &within).unwrap().versions.len(), 3);
-    assert_eq!(reason(page("").checked("other", &all)), "it is of another bucket");
+    assert_eq!(reason(page("").checked("other", &all)), "the bucket is another");
     let size = page("<Version><Key>a</Key><VersionId>1</VersionId><Size>-1</Size></Version>");
-    assert_eq!(reason(size.checked("box", &all)), "a size is no number");
+    assert_eq!(reason(size.checked("box", &all)), "a size is not a number");
     let group = page("<CommonPrefixes><Prefix>q/</Prefix></CommonPrefixes>");
-    assert_eq!(reason(group.checked("box", &below)), "a group lies outside the prefix");
+    assert_eq!(reason(group.checked("box", &below)), "a common prefix lacks the prefix");
     let next = |key: &str, version: &str, lines: &[&str], request: &ListObjectVersions| {
         let inside = format!(
             "{}<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker><NextVersionIdMarker>{version}</NextVersionIdMarker>",
@@ -121,7 +121,7 @@ fn x04_x05_pages_of_versions_fit_their_request() {
         ("l", "1", &["v m 1"], &after),
     ] {
         let answer = next(key, version, lines, request);
-        assert_eq!(reason(answer), "its continuation is missing or leads nowhere", "{key} {version}");
+        assert_eq!(reason(answer), "its continuation is missing or does not advance", "{key} {version}");
     }
 }
 
@@ -134,11 +134,11 @@ fn x06_keys_of_versions_are_decoded_once() {
     assert_eq!(key("url", "a%2520b%2Fc+d"), Ok("a%20b/c d".into()));
     assert_eq!(key("", "a%20b"), Ok("a%20b".into()));
     assert_eq!(reason(key("url", "%ff")), "a name is not UTF-8");
-    assert_eq!(reason(key("base64", "a")), "its encoding type is unknown");
+    assert_eq!(reason(key("base64", "a")), "the encoding type is unknown");
 }
 
 #[test]
-fn listings_are_read_as_they_are_written() {
+fn listings_round_trip() {
     let marker = MarkerEntry {
         key: "a<b".into(),
         version_id: "2".into(),
@@ -163,7 +163,7 @@ fn listings_are_read_as_they_are_written() {
 }
 
 #[test]
-fn versioning_states() {
+fn versioning_states_round_trip() {
     let state = |document: &str| VersioningConfiguration::from_xml(document.as_bytes()).unwrap().state();
     for (status, wanted) in [("Enabled", Versioning::Enabled), ("Suspended", Versioning::Suspended)] {
         let document =
@@ -177,10 +177,10 @@ fn versioning_states() {
         Some("<VersioningConfiguration/>")
     );
     let other = state("<VersioningConfiguration><Status>On</Status></VersioningConfiguration>");
-    assert_eq!(reason(other), "a versioning state that is unknown");
+    assert_eq!(reason(other), "the versioning state is unknown");
 }
 
-/// What a server makes of a request with this body; `md5` in place of the right one.
+/// Parses a request with this body as a server does; `md5` replaces the correct digest.
 fn received(line: &str, body: &str, md5: Option<&str>) -> Result<Call, ServiceError> {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = http::Request::builder()
@@ -195,7 +195,7 @@ fn received(line: &str, body: &str, md5: Option<&str>) -> Result<Call, ServiceEr
 }
 
 #[test]
-fn removals_of_many_objects_are_checked_on_arrival() {
+fn delete_multiple_objects_is_validated() {
     let refusal = |body: &str, md5: Option<&str>| {
         let error = received("POST /box?delete", body, md5).unwrap_err();
         (error.code.clone(), error.ec)
@@ -251,7 +251,7 @@ fn md5_of(body: &str) -> String {
 }
 
 #[test]
-fn markers_of_versions_go_with_a_key() {
+fn version_markers_require_a_key() {
     let error = received("GET /box?versions&version-id-marker=1", "", None).unwrap_err();
     assert_eq!((error.status, error.code.as_str()), (400, "InvalidArgument"));
     let error = received("PUT /box?versioning", "<VersioningConfiguration/>", None).unwrap_err();
@@ -267,7 +267,7 @@ fn asked(quiet: bool, names: &[(&str, &str)]) -> DeleteRequest {
 }
 
 #[test]
-fn x12_a_reply_about_removals_names_what_was_asked() {
+fn x12_a_reply_to_deletions_names_only_requested_objects() {
     let answer = |document: &str, request: &DeleteRequest| {
         DeleteResult::from_reply(document.as_bytes()).and_then(|result| result.checked(request))
     };
@@ -276,16 +276,17 @@ fn x12_a_reply_about_removals_names_what_was_asked() {
         <Deleted><Key>c</Key><VersionId>7</VersionId><DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>7</DeleteMarkerVersionId></Deleted>
         <Error><Key>d</Key><Code>AccessDenied</Code><Message>no</Message></Error>
         <Deleted><Key>a%20b</Key><DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>9</DeleteMarkerVersionId></Deleted></DeleteResult>";
-    let removed =
-        |version: &str| Removal::Removed(DeleteReply { version_id: Some(version.into()), is_marker: true });
-    let refused = Removal::Refused { code: "AccessDenied".into(), message: "no".into() };
+    let removed = |version: &str| {
+        DeletionResult::Deleted(DeleteReply { version_id: Some(version.into()), is_marker: true })
+    };
+    let refused = DeletionResult::Failed { code: "AccessDenied".into(), message: "no".into() };
     assert_eq!(
         answer(document, &request),
-        Ok(vec![removed("9"), removed("7"), refused.clone(), Removal::Unanswered])
+        Ok(vec![removed("9"), removed("7"), refused.clone(), DeletionResult::Unreported])
     );
     // In quiet mode silence is consent.
     let quiet = asked(true, &[("a", ""), ("d", "")]);
-    let silent = Removal::Removed(DeleteReply::default());
+    let silent = DeletionResult::Deleted(DeleteReply::default());
     assert_eq!(answer("", &quiet), Ok(vec![silent.clone(), silent.clone()]));
     let one = "<DeleteResult><Error><Key>d</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>";
     assert_eq!(answer(one, &quiet), Ok(vec![silent, refused]));
@@ -297,17 +298,17 @@ fn x12_a_reply_about_removals_names_what_was_asked() {
         "<Deleted></Deleted>",
     ] {
         let answer = answer(&format!("<DeleteResult>{strange}</DeleteResult>"), &request);
-        assert_eq!(reason(answer), "it names an object that was not to be removed", "{strange}");
+        assert_eq!(reason(answer), "it names an object that the request lacks", "{strange}");
     }
     let twice = "<Deleted><Key>d</Key></Deleted><Error><Key>d</Key><Code>AccessDenied</Code></Error>";
     let answer_twice = answer(&format!("<DeleteResult>{twice}</DeleteResult>"), &request);
-    assert_eq!(reason(answer_twice), "it says two things of one object");
+    assert_eq!(reason(answer_twice), "it has contradicting results for one object");
     assert_eq!(answer("<Other/>", &request), Err(ReplyError::Xml(XmlError::Root)));
     assert_eq!(answer("<DeleteResult>", &request), Err(ReplyError::Xml(XmlError::Damaged)));
 }
 
 #[test]
-fn heads_about_versions_are_read_as_they_are_written() {
+fn version_headers_round_trip() {
     for reply in [
         DeleteReply::default(),
         DeleteReply { version_id: Some("v".into()), is_marker: false },

@@ -28,7 +28,7 @@ fn x01_a_doctype_is_refused_before_anything_expands() {
 }
 
 #[test]
-fn x02_root_encoding_and_end() {
+fn x02_wrong_root_encoding_or_end_is_refused() {
     let good = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<InitiateMultipartUploadResult xmlns=\"http://doc.oss-cn-hangzhou.aliyuncs.com\"><UploadId>7</UploadId></InitiateMultipartUploadResult>";
     assert_eq!(initiate(good.as_bytes()).unwrap().upload_id, "7");
     assert_eq!(initiate(format!("\u{feff}{good}").as_bytes()).unwrap().upload_id, "7", "a byte order mark");
@@ -85,7 +85,7 @@ fn refused(answer: Result<osseal_wire::oss::ObjectPage, ReplyError>) -> &'static
 }
 
 #[test]
-fn x04_continuations_lead_on() {
+fn x04_continuations_must_advance() {
     let request = ListObjects { continuation_token: "here".into(), ..ListObjects::default() };
     let truncated = |token: &str| {
         page(&format!(
@@ -96,7 +96,7 @@ fn x04_continuations_lead_on() {
     for token in ["", "here"] {
         assert_eq!(
             refused(truncated(token).checked("box", &request, None)),
-            "its continuation is missing or leads nowhere"
+            "its continuation is missing or does not advance"
         );
     }
     let version_1 = ListObjects { version_1: true, start_after: "m".into(), ..ListObjects::default() };
@@ -104,13 +104,13 @@ fn x04_continuations_lead_on() {
         let page = page(&format!("<IsTruncated>true</IsTruncated><NextMarker>{marker}</NextMarker>"));
         assert_eq!(
             refused(page.checked("box", &version_1, None)),
-            "its continuation is missing or leads nowhere"
+            "its continuation is missing or does not advance"
         );
     }
 }
 
 #[test]
-fn x05_keys_ascend_and_have_the_prefix() {
+fn x05_keys_must_ascend_and_have_the_prefix() {
     let request = ListObjects { prefix: "p/".into(), ..ListObjects::default() };
     let keys = |keys: &[&str]| page(&keys.iter().map(|key| contents(key)).collect::<String>());
     assert_eq!(keys(&["p/a", "p/b"]).checked("box", &request, Some("p/")).unwrap().objects.len(), 2);
@@ -126,10 +126,10 @@ fn x05_keys_ascend_and_have_the_prefix() {
         refused(keys(&["p/a"]).checked("box", &request, Some("p/a"))),
         "keys are repeated or out of order"
     );
-    assert_eq!(refused(keys(&["q"]).checked("box", &request, None)), "a key lies outside the prefix");
-    assert_eq!(refused(keys(&["p/a"]).checked("other", &request, None)), "it is of another bucket");
+    assert_eq!(refused(keys(&["q"]).checked("box", &request, None)), "a key lacks the prefix");
+    assert_eq!(refused(keys(&["p/a"]).checked("other", &request, None)), "the bucket is another");
     let group = page("<CommonPrefixes><Prefix>q/</Prefix></CommonPrefixes>");
-    assert_eq!(refused(group.checked("box", &request, None)), "a group lies outside the prefix");
+    assert_eq!(refused(group.checked("box", &request, None)), "a common prefix lacks the prefix");
 }
 
 #[test]
@@ -142,12 +142,12 @@ fn x06_names_are_decoded_once_and_only_when_encoded() {
     assert_eq!(key("url", "a%2520b%2Fc+d"), Ok("a%20b/c d".into()));
     assert_eq!(key("", "a%20b+c"), Ok("a%20b+c".into()));
     assert_eq!(key("url", "%ff"), Err(ReplyError::Listing { reason: "a name is not UTF-8" }));
-    assert_eq!(key("base64", "a"), Err(ReplyError::Listing { reason: "its encoding type is unknown" }));
-    assert_eq!(key("url", ""), Err(ReplyError::Listing { reason: "a key lies outside the prefix" }));
+    assert_eq!(key("base64", "a"), Err(ReplyError::Listing { reason: "the encoding type is unknown" }));
+    assert_eq!(key("url", ""), Err(ReplyError::Listing { reason: "a key lacks the prefix" }));
 }
 
 #[test]
-fn x07_sizes_are_numbers_and_dates_are_not_needed() {
+fn x07_sizes_must_be_numbers_and_dates_are_optional() {
     let size = |size: &str| {
         let page = page(&format!(
             "<Contents><Key>k</Key><Size>{size}</Size><LastModified>yesterday</LastModified></Contents>"
@@ -156,12 +156,12 @@ fn x07_sizes_are_numbers_and_dates_are_not_needed() {
     };
     assert_eq!(size("18446744073709551615"), Ok(u64::MAX));
     for bad in ["-1", "", "1e3", "18446744073709551616", "0x1", "1.0"] {
-        assert_eq!(size(bad), Err(ReplyError::Listing { reason: "a size is no number" }), "{bad:?}");
+        assert_eq!(size(bad), Err(ReplyError::Listing { reason: "a size is not a number" }), "{bad:?}");
     }
 }
 
 #[test]
-fn x08_a_success_may_hold_a_refusal() {
+fn x08_errors_in_bodies_of_successful_replies_are_found() {
     let body = b"   \n <Error><Code>InternalError</Code><Message>late</Message></Error>";
     let error = late_error(StatusCode::OK, &HeaderMap::new(), body).unwrap();
     assert_eq!((error.code.as_str(), error.message.as_str()), ("InternalError", "late"));
@@ -172,7 +172,7 @@ fn x08_a_success_may_hold_a_refusal() {
 }
 
 #[test]
-fn x09_upload_ids() {
+fn x09_invalid_upload_ids_are_refused() {
     let id = |id: &str| {
         InitiateResult { upload_id: id.into(), ..InitiateResult::default() }.upload_id().map(str::to_owned)
     };
@@ -184,7 +184,7 @@ fn x09_upload_ids() {
 }
 
 #[test]
-fn x10_part_listings() {
+fn x10_inconsistent_part_listings_are_refused() {
     let parts = |numbers: &[u32], marker| {
         let inside: String = numbers
             .iter()
@@ -206,7 +206,7 @@ fn x10_part_listings() {
 }
 
 #[test]
-fn x04_x05_pages_of_uploads_fit_their_request() {
+fn x04_x05_pages_of_uploads_must_match_the_request() {
     let document = |inside: &str| {
         let text =
             format!("<ListMultipartUploadsResult><Bucket>box</Bucket>{inside}</ListMultipartUploadsResult>");
@@ -234,8 +234,8 @@ fn x04_x05_pages_of_uploads_fit_their_request() {
     assert_eq!(names, ["a2", "a1", "b1"]);
     assert_eq!(document(&entries(&["k 4", "k 6", "l 5"])).checked("box", &within).unwrap().uploads.len(), 3);
     for (lines, request, wanted) in [
-        (&["q 1"][..], &below, "a key lies outside the prefix"),
-        (&[" 1"], &all, "a key lies outside the prefix"),
+        (&["q 1"][..], &below, "a key lacks the prefix"),
+        (&[" 1"], &all, "a key lacks the prefix"),
         (&["b 1", "a 1"], &all, "uploads are repeated or out of order"),
         (&["a 1", "a 1"], &all, "uploads are repeated or out of order"),
         (&["j 1"], &after, "uploads are repeated or out of order"),
@@ -245,16 +245,16 @@ fn x04_x05_pages_of_uploads_fit_their_request() {
     ] {
         assert_eq!(reason(document(&entries(lines)).checked("box", request)), wanted, "{lines:?}");
     }
-    assert_eq!(reason(document("").checked("other", &all)), "it is of another bucket");
+    assert_eq!(reason(document("").checked("other", &all)), "the bucket is another");
     let group = document("<CommonPrefixes><Prefix>q/</Prefix></CommonPrefixes>");
-    assert_eq!(reason(group.checked("box", &below)), "a group lies outside the prefix");
+    assert_eq!(reason(group.checked("box", &below)), "a common prefix lacks the prefix");
     let encoded = document(
         "<EncodingType>url</EncodingType><Upload><Key>a%20%2B%C3%BC</Key><UploadId>1</UploadId></Upload>",
     );
     assert_eq!(encoded.checked("box", &all).unwrap().uploads[0].key, "a +ü");
     let unknown =
         document("<EncodingType>rot13</EncodingType><Upload><Key>a</Key><UploadId>1</UploadId></Upload>");
-    assert_eq!(reason(unknown.checked("box", &all)), "its encoding type is unknown");
+    assert_eq!(reason(unknown.checked("box", &all)), "the encoding type is unknown");
     let next = |key: &str, id: &str, lines: &[&str], request: &ListMultipartUploads| {
         let inside = format!(
             "{}<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>",
@@ -269,7 +269,7 @@ fn x04_x05_pages_of_uploads_fit_their_request() {
         ("k", "5", &[], &within),
         ("k", "", &[], &within),
     ] {
-        let wanted = "its continuation is missing or leads nowhere";
+        let wanted = "its continuation is missing or does not advance";
         assert_eq!(reason(next(key, id, lines, request)), wanted, "{key} {id}");
     }
     let wanted = UploadMarker { key: "k".into(), upload_id: "6".into() };
@@ -277,7 +277,7 @@ fn x04_x05_pages_of_uploads_fit_their_request() {
 }
 
 #[test]
-fn documents_are_read_as_they_are_written() {
+fn documents_round_trip() {
     let mut buckets = ListBucketsResult::default();
     buckets
         .buckets

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use osseal_wire::oss::reply::ReplyError;
 use osseal_wire::oss::request::{Call, DeleteMultipleObjects, DeleteObject, ListObjectVersions, MAX_DELETE};
-use osseal_wire::oss::versions::Removal;
+use osseal_wire::oss::versions::DeletionResult;
 use osseal_wire::oss::xml::{DeleteRequest, DeleteResult, ListVersionsResult, ObjectName};
 use osseal_wire::oss::{DeleteReply, ServiceCode, ServiceError, VersionPage, printable};
 
@@ -102,7 +102,7 @@ async fn delete_batch(bucket: &Arc<BucketContext>, batch: Vec<DeleteItem>) -> Ve
         bucket.op_context("DeleteMultipleObjects", None).trace(ask_to_delete(bucket, &delete)).await;
     let outcome = |(position, item): (usize, DeleteItem)| {
         let result = match &removals {
-            Ok(removals) => report(removals.get(position).cloned().unwrap_or(Removal::Unanswered)),
+            Ok(removals) => report(removals.get(position).cloned().unwrap_or(DeletionResult::Unreported)),
             Err(failure) => Err(failure.duplicate()),
         };
         let result = result.map_err(|failure| {
@@ -113,7 +113,10 @@ async fn delete_batch(bucket: &Arc<BucketContext>, batch: Vec<DeleteItem>) -> Ve
     batch.into_iter().enumerate().map(outcome).collect()
 }
 
-async fn ask_to_delete(bucket: &Arc<BucketContext>, delete: &DeleteRequest) -> Result<Vec<Removal>, OpError> {
+async fn ask_to_delete(
+    bucket: &Arc<BucketContext>,
+    delete: &DeleteRequest,
+) -> Result<Vec<DeletionResult>, OpError> {
     let call =
         Call::DeleteMultipleObjects(DeleteMultipleObjects { delete: delete.clone(), url_encoding: true });
     let document = bucket.document(None, call).await?;
@@ -126,10 +129,10 @@ impl From<DeleteReply> for DeleteReport {
     }
 }
 
-fn report(removal: Removal) -> Result<DeleteReport, OpError> {
+fn report(removal: DeletionResult) -> Result<DeleteReport, OpError> {
     match removal {
-        Removal::Removed(reply) => Ok(reply.into()),
-        Removal::Refused { code, message } => {
+        DeletionResult::Deleted(reply) => Ok(reply.into()),
+        DeletionResult::Failed { code, message } => {
             // The document has no status for each; the codes of the service belong to these.
             let code = ServiceCode::from(printable(&code));
             let status = match code {
@@ -140,7 +143,7 @@ fn report(removal: Removal) -> Result<DeleteReport, OpError> {
             };
             Err(ServiceError::new(status, code, printable(&message), "").into())
         }
-        Removal::Unanswered => {
+        DeletionResult::Unreported => {
             let reason = "it does not mention the object";
             Err(ReplyError::Contents { reason }.into())
         }

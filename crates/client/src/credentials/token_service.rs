@@ -7,7 +7,7 @@ use aws_lc_rs::rand;
 use bytes::Bytes;
 use http::StatusCode;
 use osseal_wire::oss::{Credentials, SignError};
-use osseal_wire::session_credentials::refusal_code;
+use osseal_wire::session_credentials::error_code;
 use osseal_wire::sts::{self, Role};
 
 use crate::credentials::environment::names;
@@ -130,7 +130,7 @@ async fn ask(
         return Ok(Provided { grant, detail: format!("role {arn}") });
     }
     // Its message can hold the token or the text that was signed; its name cannot.
-    let code = refusal_code(&body).unwrap_or_default();
+    let code = error_code(&body).unwrap_or_default();
     let message = format!("the token service {host} refused (HTTP {} {code})", status.as_u16());
     let for_now =
         status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || code.starts_with("Throttling");

@@ -73,10 +73,11 @@ async fn presigned(
 ) -> Result<PresignedUrl, OpError> {
     let lifetime = options.lifetime;
     let seconds = u32::try_from(lifetime.as_secs()).ok().filter(|_| lifetime.subsec_nanos() == 0);
-    let seconds =
-        seconds.filter(|seconds| (1..=osseal_wire::oss::presign_v4::LONGEST).contains(seconds)).ok_or_else(
-            || OpError::new(ErrorKind::Usage, "a URL is good for 1 second to 7 days, in whole seconds"),
-        )?;
+    let seconds = seconds
+        .filter(|seconds| (1..=osseal_wire::oss::presign_v4::MAX_LIFETIME_SECONDS).contains(seconds))
+        .ok_or_else(|| {
+            OpError::new(ErrorKind::Usage, "a URL is good for 1 second to 7 days, in whole seconds")
+        })?;
     let get = Get { version_id: options.version_id.clone(), ..Get::default() };
     let request =
         Request { bucket: Some(bucket.name.clone()), key: Some(key.to_owned()), call: Call::GetObject(get) };

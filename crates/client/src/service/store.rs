@@ -77,7 +77,7 @@ impl Store {
                     return Ok(buckets);
                 }
                 if page.next_marker <= marker {
-                    let reason = "its continuation is missing or leads nowhere";
+                    let reason = "its continuation is missing or does not advance";
                     return Err(ReplyError::Listing { reason }.into());
                 }
                 marker = page.next_marker;

@@ -1,4 +1,4 @@
-//! What a server asks of a signature of version 3.
+//! Verification of signature version 3 in a server.
 
 use aws_lc_rs::{constant_time, hmac};
 use data_encoding::HEXLOWER;
@@ -9,37 +9,37 @@ use secrecy::ExposeSecret;
 use super::{ALGORITHM, canonical, names, sha256};
 use crate::oss::Credentials;
 
-/// Furthest that a client's clock may be from the server's.
-const SKEW: SignedDuration = SignedDuration::from_mins(15);
+/// Largest difference between the clocks of client and server, as the service has it.
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
-/// Why a request is not taken for that of the account it claims to be of.
+/// Errors of verifying a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// No signature, or one without all of its parts.
+    /// The signature is absent or incomplete.
     #[error("the request has no signature, or a part of it is missing")]
     Incomplete,
-    /// Nobody has this access key id.
+    /// The access key ID is unknown.
     #[error("the access key id is not known")]
     UnknownKey,
     /// Signed more than 15 minutes ago or ahead.
     #[error("the request was signed more than 15 minutes ago or ahead")]
     Skewed,
-    /// Another security token than the credentials have, or none.
+    /// The security token is absent or not that of the credentials.
     #[error("the security token is not that of the credentials")]
     Token,
-    /// Signed with another secret, or changed on its way.
+    /// The request was signed with another secret, or changed after signing.
     #[error("the signature is not that of the request")]
     Mismatch,
 }
 
-/// Whether a request claims to be signed so.
+/// Whether a request carries a signature of this version, valid or not.
 pub fn is_signed_request(head: &Parts) -> bool {
     text(head, "authorization").is_some_and(|value| value.starts_with(ALGORITHM))
 }
 
-/// Checks the signature of a request that a server received. `lookup` finds the credentials of an access key id. Whether the nonce was used before
-/// is the server's to remember.
+/// Verifies the signature of a received request. `lookup` returns the credentials of an access key
+/// ID. The caller checks that the nonce is new.
 ///
 /// # Errors
 /// [`VerifyError`].
@@ -60,7 +60,8 @@ pub fn verify(
     let payload = text(head, "x-acs-content-sha256").ok_or(VerifyError::Incomplete)?;
     let signed: Vec<String> = claim.names.split(';').map(str::to_owned).collect();
     let canonical = canonical(head, &signed, payload).ok_or(VerifyError::Incomplete)?;
-    // All that is to be signed is: what is left out could be changed by anybody. Official SDKs sign more.
+    // An unsigned header could be changed in transit, so every header that must be signed has to be
+    // listed. Official SDKs list more.
     let is_whole = names(head).iter().all(|name| signed.contains(name));
     if payload != sha256(body) || !is_whole {
         return Err(VerifyError::Mismatch);
@@ -71,14 +72,14 @@ pub fn verify(
     hmac::verify(&key, to_sign.as_bytes(), &given).map_err(|_| VerifyError::Mismatch)
 }
 
-/// Checks what signatures of all versions have in common: time and token.
+/// Checks signing time and security token, which all versions of the signature share.
 pub(crate) fn check_freshness_and_token(
     credentials: &Credentials,
     sent: Timestamp,
     token: Option<&str>,
     now: Timestamp,
 ) -> Result<(), VerifyError> {
-    if now.duration_since(sent).abs() > SKEW {
+    if now.duration_since(sent).abs() > MAX_CLOCK_SKEW {
         return Err(VerifyError::Skewed);
     }
     let same = match (token, &credentials.security_token) {
@@ -98,7 +99,7 @@ pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     jiff::tz::TimeZone::UTC.to_timestamp(time).ok()
 }
 
-/// The parts of an `Authorization` header.
+/// Fields of an `Authorization` header.
 struct Claim<'a> {
     access_key_id: &'a str,
     names: &'a str,

@@ -1,4 +1,5 @@
-//! What a server asks of every request: which call it is, and a signature of either version.
+//! Operation and signature of a request that a server received. Both versions of the signature are
+//! accepted.
 
 use http::StatusCode;
 use http::request::Parts;
@@ -10,20 +11,22 @@ use crate::acs3::{self, VerifyError};
 use crate::oss::{Credentials, escape};
 use crate::rpc;
 
-/// What a request asks for, in the clear.
+/// A received request: operation and parameters. Plaintexts are among them, so `Debug` shows names
+/// only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KmsRequest {
-    /// The operation's name.
+    /// Name of the operation.
     pub action: String,
-    /// The parameters of query and form, decoded.
+    /// Parameters of query and form, decoded.
     pub parameters: Vec<(String, String)>,
 }
 
 impl KmsRequest {
-    /// Reads a request. Operation and version stand in headers or, where older clients put them, among the parameters.
+    /// Reads a request. Operation and version are in headers or, from older clients, among the
+    /// parameters.
     ///
     /// # Errors
-    /// `InvalidParameter` for a query that is not UTF-8 or a parameter twice, `InvalidVersion`.
+    /// `InvalidParameter` for a query that is not UTF-8 or a repeated parameter, `InvalidVersion`.
     pub fn read(head: &Parts, body: &[u8]) -> Result<KmsRequest, KmsError> {
         let malformed = || {
             let message = "A parameter is not UTF-8 or is given more than once.";
@@ -53,11 +56,12 @@ impl KmsRequest {
         Ok(KmsRequest { action: find("x-acs-action", "Action"), parameters })
     }
 
-    /// Checks the signature. `lookup` finds the credentials of an access key id.
+    /// Verifies the signature. `lookup` returns the credentials of an access key ID.
     ///
     /// # Errors
-    /// The service's own refusals: `IncompleteSignature`, `InvalidAccessKeyId.NotFound`, `InvalidTimeStamp.Expired` beyond 15 minutes,
-    /// `InvalidSecurityToken.Malformed`, `SignatureDoesNotMatch`.
+    /// The errors of the service: `IncompleteSignature`, `InvalidAccessKeyId.NotFound`,
+    /// `InvalidTimeStamp.Expired` beyond 15 minutes, `InvalidSecurityToken.Malformed`,
+    /// `SignatureDoesNotMatch`.
     pub fn verify(
         &self,
         head: &Parts,
@@ -73,7 +77,7 @@ impl KmsRequest {
         };
         done.map_err(|error| {
             let mut refusal = KmsError::from(error);
-            // An official SDK looks for this after a colon.
+            // An official SDK parses the string to sign after the colon to explain the mismatch.
             if is_older && error == VerifyError::Mismatch {
                 let to_sign = rpc::to_sign(&head.method, &self.parameters);
                 refusal.message = format!("{}; server string to sign is:{to_sign}", refusal.message);
@@ -84,7 +88,7 @@ impl KmsRequest {
 }
 
 impl std::fmt::Debug for KmsRequest {
-    /// Names only: plaintexts and tokens are among the values.
+    /// Shows names only: values may be plaintexts and tokens.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.action)?;
         f.debug_set().entries(self.parameters.iter().map(|(name, _)| name)).finish()

@@ -1,4 +1,4 @@
-//! Calls: built by clients, read by servers.
+//! Calls of the key service: built by clients, parsed by servers.
 
 use http::request::Parts;
 use http::uri::Scheme;
@@ -12,64 +12,64 @@ use super::value::{CiphertextBlob, Plaintext};
 use crate::acs3::{self, ApiAction};
 use crate::oss::{Endpoint, SignError};
 
-/// The version of the interface.
+/// Version of the API.
 pub const VERSION: &str = "2016-01-20";
-/// Most bytes of a data key.
+/// Largest data key, in bytes.
 pub const MAX_DATA_KEY: u16 = 1024;
-/// Most characters of a plaintext: base64 of 6 KiB.
+/// Longest plaintext, in characters: base64 of 6 KiB.
 const MAX_PLAINTEXT: usize = 8192;
-/// Bytes of a data key when the call does not say.
+/// Default size of a data key, in bytes.
 const AES_256: u16 = 32;
 const AES_128: u16 = 16;
-/// Aliases of a page when the call does not say, and at most.
-const PAGE: u32 = 10;
-const MAX_PAGE: u32 = 100;
+/// Aliases in a page: default and maximum.
+const DEFAULT_PAGE_SIZE: u32 = 10;
+const MAX_PAGE_SIZE: u32 = 100;
 
 /// An operation with its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Call {
-    /// Makes a data key and encrypts it.
+    /// Generates a data key and encrypts it.
     GenerateDataKey {
-        /// The key that encrypts.
+        /// Key that encrypts.
         key: KeyId,
-        /// Length of the data key, 1 to 1,024.
+        /// Size of the data key, 1 to 1,024 bytes.
         bytes: u16,
-        /// What the blob is bound to.
+        /// Encryption context that the ciphertext is bound to.
         context: EncryptionContext,
     },
     /// Encrypts at most 6 KiB.
     Encrypt {
-        /// The key that encrypts.
+        /// Key that encrypts.
         key: KeyId,
-        /// What is encrypted.
+        /// Plaintext, at most 6 KiB before base64.
         plaintext: Plaintext,
-        /// What the blob is bound to.
+        /// Encryption context that the ciphertext is bound to.
         context: EncryptionContext,
     },
-    /// Decrypts a blob, which itself says by which key.
+    /// Decrypts a ciphertext. The service finds the key from the ciphertext.
     Decrypt {
-        /// The blob.
+        /// Ciphertext.
         blob: CiphertextBlob,
-        /// What it is bound to.
+        /// Encryption context that the ciphertext is bound to.
         context: EncryptionContext,
     },
-    /// Says what is known about a key, or about the key of an alias.
+    /// Returns the metadata of a key, or of the key of an alias.
     DescribeKey {
-        /// The key or the alias.
+        /// Key or alias.
         key: KeyId,
     },
     /// Lists the aliases of the account, page by page.
     ListAliases {
-        /// Which page, from 1.
+        /// Number of the page, from 1.
         page: u32,
-        /// Aliases of a page, 1 to 100.
+        /// Aliases in a page, 1 to 100.
         size: u32,
     },
 }
 
 impl Call {
-    /// The operation's name.
+    /// Name of the operation.
     pub const fn name(&self) -> &'static str {
         match self {
             Call::GenerateDataKey { .. } => "GenerateDataKey",
@@ -80,7 +80,8 @@ impl Call {
         }
     }
 
-    /// The operation's own parameters: plaintexts and passphrases are among them.
+    /// Parameters of the operation. Some are secrets: plaintexts, and passphrases in encryption
+    /// contexts.
     pub fn parameters(&self) -> Vec<(&'static str, Zeroizing<String>)> {
         let mut pairs = Vec::new();
         let own = |value: &str| Zeroizing::new(value.to_owned());
@@ -110,7 +111,10 @@ impl Call {
         pairs
     }
 
-    /// The head of the request, unsigned; it has no body.
+    /// Builds the unsigned head of the request; it has no body.
+    ///
+    /// # Errors
+    /// [`SignError::Query`] for parameters that make no URL.
     pub fn head(&self, endpoint: &Endpoint) -> Result<Parts, SignError> {
         let action = ApiAction { name: self.name(), version: VERSION };
         let parameters = self.parameters();
@@ -126,11 +130,12 @@ impl Call {
         Ok(head)
     }
 
-    /// Reads a call that a server received. Parameters that the service does not know are ignored, as it ignores them.
+    /// Parses a received call. Unknown parameters are ignored, as the service ignores them.
     ///
     /// # Errors
-    /// The service's own refusals: `InvalidAction.NotFound`, `MissingParameter`, `InvalidParameter`. `UnsupportedOperation`, for what the service would do
-    /// and no server of this crate does: a `DryRun`, in which it tells whether the call would succeed without making it.
+    /// The errors of the service: `InvalidAction.NotFound`, `MissingParameter`, `InvalidParameter`.
+    /// `UnsupportedOperation` for `DryRun`, which the service implements (it checks permissions
+    /// without executing the call) and this crate does not.
     pub fn from_parameters(action: &str, pairs: &[(String, String)]) -> Result<Call, KmsError> {
         let find =
             |name: &'static str| pairs.iter().find(|(known, _)| known == name).map(|(_, v)| v.as_str());
@@ -144,9 +149,9 @@ impl Call {
             None => Ok(otherwise),
             Some(text) => text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(invalid),
         };
-        // A call that was only to be tried is not made.
+        // Executing a dry run would have the effect that the caller wants to avoid.
         if find("DryRun").is_some_and(|value| !matches!(value, "" | "false")) {
-            let message = "DryRun is not supported here: leave it out, or send false to have the call made.";
+            let message = "DryRun is not supported here: omit it, or send false to execute the call.";
             return Err(KmsError::new(StatusCode::BAD_REQUEST, "UnsupportedOperation", message));
         }
         Ok(match action {
@@ -174,7 +179,7 @@ impl Call {
             "DescribeKey" => Call::DescribeKey { key: key()? },
             "ListAliases" => Call::ListAliases {
                 page: number("PageNumber", 1, u32::MAX)?,
-                size: number("PageSize", PAGE, MAX_PAGE)?,
+                size: number("PageSize", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)?,
             },
             _ => {
                 let message = "The specified API is not found, please check your url and method.";

@@ -1,4 +1,4 @@
-//! Encryption contexts: pairs that a blob is bound to.
+//! Encryption contexts: pairs that a ciphertext is bound to.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,34 +7,39 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::json;
 
-/// Longest context that the service takes, in characters of its JSON.
+/// Longest context that the service accepts, in characters of JSON.
 const MAX_CONTEXT: usize = 8192;
-/// Most bytes that JSON makes of one.
+/// Largest number of bytes that JSON needs for one byte (`\\u0000`).
 const ESCAPED: usize = 6;
-/// Bytes around a name and its value, or around all of them.
+/// Bytes of punctuation around a name and its value, or around the object.
 const MARKS: usize = 6;
 
-/// Pairs that `Decrypt` has to be given as `Encrypt` was, in any order. They are not stored in the blob. `Debug` shows names only, and
-/// values are wiped when dropped: one official SDK keeps a passphrase here.
+/// Pairs that `Decrypt` must repeat as they were given to `Encrypt`, in any order. The ciphertext
+/// does not contain them. At most 8,192 characters of JSON. `Debug` shows names only, and values
+/// are wiped when dropped, because one official SDK stores a passphrase here.
 ///
-/// Source: <https://www.alibabacloud.com/help/en/kms/key-management-service/developer-reference/encryptioncontext>
+/// Source:
+/// <https://www.alibabacloud.com/help/en/kms/key-management-service/developer-reference/encryptioncontext>
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EncryptionContext(BTreeMap<String, String>);
 
-/// Why pairs are no context.
+/// Errors of building an [`EncryptionContext`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {
     /// Not one JSON object of strings.
     #[error("an encryption context is one JSON object whose members are strings")]
     Json,
-    /// More than the service takes.
+    /// Longer than the service accepts.
     #[error("an encryption context has at most {MAX_CONTEXT} characters of JSON")]
     TooLong,
 }
 
 impl EncryptionContext {
-    /// A context of pairs; none is the empty context.
+    /// A context of these pairs; the empty context without pairs.
+    ///
+    /// # Errors
+    /// [`ContextError::TooLong`].
     pub fn new(
         pairs: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
     ) -> Result<EncryptionContext, ContextError> {
@@ -46,7 +51,10 @@ impl EncryptionContext {
         Ok(context)
     }
 
-    /// Reads the parameter; an empty text is the empty context.
+    /// Parses the request parameter; an empty text is the empty context.
+    ///
+    /// # Errors
+    /// [`ContextError`].
     pub fn from_parameter(text: &str) -> Result<EncryptionContext, ContextError> {
         if text.is_empty() {
             return Ok(EncryptionContext::default());
@@ -57,7 +65,7 @@ impl EncryptionContext {
         json::read(text.as_bytes()).map(EncryptionContext).map_err(|_| ContextError::Json)
     }
 
-    /// The parameter: JSON, sorted by name. Empty for the empty context.
+    /// The request parameter: JSON, sorted by name; empty for the empty context.
     pub fn to_parameter(&self) -> Zeroizing<String> {
         if self.0.is_empty() {
             return Zeroizing::default();
@@ -66,7 +74,7 @@ impl EncryptionContext {
         json::write_secret(&self.0, MARKS + room.sum::<usize>())
     }
 
-    /// Whether there are no pairs.
+    /// Whether the context has no pairs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -95,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_of_pairs_is_nothing() {
+    fn order_of_pairs_is_ignored() {
         let one = EncryptionContext::from_parameter(r#"{"b":"2","a":"1"}"#);
         assert_eq!(one, EncryptionContext::new([("a", "1"), ("b", "2")]));
         assert_eq!(one.map(|context| context.to_parameter().to_string()), Ok(r#"{"a":"1","b":"2"}"#.into()));
@@ -103,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_context_is_refused() {
+    fn invalid_contexts_are_refused() {
         for bad in ["[]", "1", "x", r#"{"a":1}"#, r#"{"a":{}}"#, r#"{"a":"1","a":"2"}"#, r#"{"a":"1""#] {
             assert_eq!(EncryptionContext::from_parameter(bad), Err(ContextError::Json), "{bad}");
         }
@@ -113,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parameter_is_written_without_growing() {
+    fn writing_the_parameter_never_reallocates() {
         for pairs in [vec![("a", "1")], vec![("", "")], vec![("\u{1}\u{2}", "\"\\\u{3}"), ("b", "对")]] {
             let parameter = EncryptionContext::new(pairs.clone()).expect("a context").to_parameter();
             let room = pairs.iter().map(|(name, value)| ESCAPED * (name.len() + value.len()) + MARKS);
@@ -122,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_not_shown() {
+    fn debug_shows_no_values() {
         let context = EncryptionContext::new([("x-passphrase", "hunter2")]).expect("a context");
         assert_eq!(format!("{context:?}"), r#"EncryptionContext{"x-passphrase"}"#);
     }

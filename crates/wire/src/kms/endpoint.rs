@@ -1,18 +1,26 @@
-//! Where the key service is.
+//! Endpoints of the key service.
 //!
-//! Source: <https://www.alibabacloud.com/help/en/kms/key-management-service/developer-reference/endpoints>
+//! Source:
+//! <https://www.alibabacloud.com/help/en/kms/key-management-service/developer-reference/endpoints>
 
 use crate::oss::{Endpoint, EndpointError, EndpointKind};
 
-/// The endpoint of a region, such as `cn-hangzhou`, or the one for its private networks, over https.
+/// The endpoint of a region such as `cn-hangzhou`, or its endpoint within a VPC, over https.
+///
+/// # Errors
+/// [`EndpointError::Region`].
 pub fn of_region(region: &str, in_private_network: bool) -> Result<Endpoint, EndpointError> {
-    // What a region may look like stands there.
+    // Validates the name of the region.
     Endpoint::of_region(region, EndpointKind::Public)?;
     let name = if in_private_network { "kms-vpc" } else { "kms" };
     Endpoint::parse(&format!("{name}.{region}.aliyuncs.com"))
 }
 
-/// The endpoint of a dedicated instance, such as `kst-hzz65f176a0ogplgq****`, over https. Its certificate is of the instance's own authority.
+/// The endpoint of a dedicated instance such as `kst-hzz65f176a0ogplgq****`, over https. The
+/// certificate is issued by the instance's own certification authority.
+///
+/// # Errors
+/// [`EndpointError::Host`].
 pub fn of_instance(instance: &str) -> Result<Endpoint, EndpointError> {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if instance.is_empty() || instance.starts_with('-') || !instance.bytes().all(legal) {
@@ -26,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts() {
+    fn regions_and_instances_have_endpoints() {
         for (made, wanted) in [
             (of_region("cn-hangzhou", false), "https://kms.cn-hangzhou.aliyuncs.com"),
             (of_region("ap-southeast-1", true), "https://kms-vpc.ap-southeast-1.aliyuncs.com"),

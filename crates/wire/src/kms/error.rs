@@ -1,4 +1,4 @@
-//! What the key service says when it refuses.
+//! Errors of the key service.
 //!
 //! ```text
 //!   HTTP/1.1 404 Not Found
@@ -12,31 +12,33 @@ use super::json;
 use crate::acs3::VerifyError;
 use crate::oss::printable;
 
-/// A refusal of the key service: made by the server, read by the client.
+/// An error of the key service: written by servers, parsed by clients.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message} (HTTP {status})", if code.is_empty() { String::new() } else { format!("{code}: ") })]
 pub struct KmsError {
     /// HTTP status.
     pub status: u16,
-    /// The service's name for the refusal, such as `Rejected.Disabled`. Empty when the reply had none.
+    /// Error code, such as `Rejected.Disabled`; empty when the reply had none.
     pub code: String,
-    /// The service's words, fit to print.
+    /// Message of the service, without control characters.
     pub message: String,
-    /// The request's identifier, for the vendor's support; may be empty.
+    /// Identifier of the request, for the vendor's support; may be empty.
     pub request_id: String,
 }
 
-/// What a client does about a refusal.
+/// Classes of errors by the reaction that helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorClass {
-    /// Too many calls: asking again later helps.
+    /// Too many calls: retry later.
     Throttled,
-    /// Out of order for the moment: asking again later helps.
+    /// Temporarily unavailable: retry later.
     Unavailable,
-    /// No permission, a key that is not there, disabled or about to be deleted, credentials that are not good: asking again does not help.
+    /// Missing permission, invalid credentials, or a key that does not exist, is disabled or is
+    /// scheduled for deletion. Retrying does not help.
     Denied,
-    /// The call itself: for `Decrypt`, a blob or a context that is not the right one.
+    /// The call is invalid; for `Decrypt`, the ciphertext or the encryption context does not match.
+    /// Retrying does not help.
     Refused,
 }
 
@@ -53,7 +55,7 @@ struct Document {
 }
 
 impl KmsError {
-    /// A refusal as the server states it.
+    /// An error as a server returns it.
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> KmsError {
         KmsError {
             status: status.as_u16(),
@@ -63,11 +65,13 @@ impl KmsError {
         }
     }
 
-    /// Reads a reply whose status is an error. A body that is no error document leaves the code empty; the status says enough.
+    /// Reads a reply with an error status. A body that is not an error document leaves the code
+    /// empty.
     pub fn from_reply(status: StatusCode, body: &[u8]) -> KmsError {
         let document: Document = json::read(body).unwrap_or_default();
         let message = match &document {
-            // The service answers a wrong signature with the text that it would have signed: all parameters are in it.
+            // On a wrong signature the service repeats the text to sign, which contains all
+            // parameters, secrets included.
             Document { code, .. } if is_about_signature(code) => "the service does not accept the signature",
             Document { message, .. } if !message.is_empty() => message,
             _ => status.canonical_reason().unwrap_or("no reason given"),
@@ -80,7 +84,7 @@ impl KmsError {
         }
     }
 
-    /// The JSON document of the refusal; `host` is the request's.
+    /// Writes the JSON document; `host` is that of the request.
     pub fn to_json(&self, host: &str) -> String {
         json::write(&Document {
             request_id: self.request_id.clone(),
@@ -91,7 +95,7 @@ impl KmsError {
         })
     }
 
-    /// What to do about it.
+    /// Classifies the error by status and code.
     pub fn class(&self) -> ErrorClass {
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| self.code.starts_with(prefix));
         match self.status {
@@ -100,7 +104,8 @@ impl KmsError {
             _ if begins(&["ServiceUnavailable", "InternalFailure", "Rejected.Unavailable"]) => {
                 ErrorClass::Unavailable
             }
-            // A nonce is drawn for each attempt: that it was used is the network's doing.
+            // Each attempt has a fresh nonce, so a used one means that the network delivered a
+            // request twice.
             _ if self.code == "SignatureNonceUsed" => ErrorClass::Unavailable,
             408 | 500 | 502..=599 => ErrorClass::Unavailable,
             401 | 403 | 404 | 409 => ErrorClass::Denied,
@@ -109,22 +114,22 @@ impl KmsError {
         }
     }
 
-    /// Whether the service takes this machine's clock for wrong.
+    /// Whether the service reports that the client's clock is wrong.
     pub fn is_clock_skewed(&self) -> bool {
         CLOCK.iter().any(|prefix| self.code.starts_with(prefix))
     }
 
-    /// Whether the service no longer takes the token of the credentials, so that others may do better.
+    /// Whether the security token was rejected; fresh credentials may succeed.
     pub fn is_token_expired(&self) -> bool {
         self.code.starts_with(TOKEN)
     }
 }
 
-/// Beginning of the codes that are about a token.
+/// Prefix of error codes about the security token.
 const TOKEN: &str = "InvalidSecurityToken";
-/// Beginnings of the codes that are about the time of a signature.
+/// Prefixes of error codes about the signing time.
 const CLOCK: [&str; 2] = ["InvalidTimeStamp", "IllegalTimestamp"];
-/// Beginnings of codes that come with a status of 400 as well.
+/// Prefixes of error codes that mean a denial even with status 400.
 const DENIALS: [&str; 6] = ["Forbidden.", "Rejected.", "InvalidAccessKeyId", TOKEN, CLOCK[0], CLOCK[1]];
 
 fn is_about_signature(code: &str) -> bool {
@@ -149,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_read_as_it_was_written() {
+    fn errors_round_trip() {
         let mut error =
             KmsError::new(StatusCode::CONFLICT, "Rejected.Disabled", "The specified key is disabled.");
         error.request_id = "4cc4-1".into();
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn m03_other_bodies_are_classed_by_status() {
+    fn m03_unknown_bodies_are_classified_by_status() {
         for body in [&b""[..], b"<html>", b"{\"Code\":\"A\",\"Code\":\"B\"}", b"\xff"] {
             let error = KmsError::from_reply(StatusCode::BAD_GATEWAY, body);
             assert_eq!((error.code.as_str(), error.class()), ("", ErrorClass::Unavailable));
@@ -168,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn classes() {
+    fn codes_and_statuses_have_classes() {
         for (status, code, class) in [
             (429, "Rejected.Throttling", ErrorClass::Throttled),
             (400, "Throttling", ErrorClass::Throttled),
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_to_sign_is_not_repeated() {
+    fn the_text_to_sign_is_redacted() {
         let body =
             br#"{"Code":"SignatureDoesNotMatch","Message":"string to sign is:POST&Plaintext=hunter2"}"#;
         let error = KmsError::from_reply(StatusCode::BAD_REQUEST, body);

@@ -1,7 +1,8 @@
-//! JSON of the key service: read within bounds and strictly.
+//! Strict JSON of the key service, parsed within bounds.
 //!
-//! Before any type is filled, one pass settles size, syntax and that no object names a member twice, at any depth: of two members the reader and
-//! whoever looked before it could each take another. Members that are not known are ignored.
+//! A first pass checks size, syntax, and that no object at any depth repeats a member: of two
+//! values, this parser and an inspecting proxy might use different ones. Unknown members are
+//! ignored.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use zeroize::Zeroizing;
 
-/// Largest document that is read, in bytes: far more than any reply to the calls that are made here.
+/// Largest document that is parsed, in bytes: far more than any reply to the calls of this crate.
 pub const MAX_DOCUMENT: usize = 64 << 10;
 
-/// Why a document is refused.
+/// Errors of parsing a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
@@ -24,15 +25,18 @@ pub enum JsonError {
     /// Not JSON, or cut short.
     #[error("the document is not JSON, or is damaged or cut short")]
     Damaged,
-    /// One member twice in one object.
-    #[error("the JSON document names a member twice")]
+    /// An object repeats a member.
+    #[error("the JSON document repeats a member")]
     Duplicate,
-    /// JSON, with members that are missing or do not fit.
+    /// A member is missing or has another type.
     #[error("the JSON document's members do not fit its type")]
     Contents,
 }
 
-/// Reads a document.
+/// Parses a document.
+///
+/// # Errors
+/// [`JsonError`].
 pub fn read<T: DeserializeOwned>(document: &[u8]) -> Result<T, JsonError> {
     if document.len() > MAX_DOCUMENT {
         return Err(JsonError::TooLarge);
@@ -49,15 +53,15 @@ pub(super) fn write(document: &impl Serialize) -> String {
     serde_json::to_string(document).expect("members are strings, numbers and objects with names")
 }
 
-/// Writes a document with secrets in it, which is wiped when dropped. A buffer that grows leaves its former self behind: `room` is more bytes than the
-/// document has.
-pub(super) fn write_secret(document: &impl Serialize, room: usize) -> Zeroizing<String> {
-    let mut bytes = Vec::with_capacity(room);
+/// Writes a document that contains secrets and is wiped when dropped. A buffer that grows leaves a
+/// copy behind in freed memory, so `capacity` must be at least the size of the document.
+pub(super) fn write_secret(document: &impl Serialize, capacity: usize) -> Zeroizing<String> {
+    let mut bytes = Vec::with_capacity(capacity);
     serde_json::to_writer(&mut bytes, document).expect("members are strings, numbers and objects with names");
     Zeroizing::new(String::from_utf8(bytes).expect("JSON is UTF-8"))
 }
 
-/// A value in which no object names a member twice.
+/// A value in which no object repeats a member.
 struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn m10_members_twice_are_refused_and_unknown_ones_ignored() {
+    fn m10_repeated_members_are_refused_and_unknown_ones_ignored() {
         assert_eq!(one(r#"{"a":"x","b":[1,-1,1.5,null,true,{"c":{}}]}"#), Ok("x".into()));
         for twice in [
             r#"{"a":"x","a":"x"}"#,
@@ -140,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn m03_what_is_no_document_is_refused() {
+    fn m03_invalid_documents_are_refused() {
         for damaged in ["", "<html>proxy</html>", r#"{"a":"x""#, r#"{"a":"x"} {}"#, "{\"a\":\"\u{0}\"}"] {
             assert_eq!(one(damaged), Err(JsonError::Damaged), "{damaged}");
         }

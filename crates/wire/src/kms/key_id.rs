@@ -1,14 +1,14 @@
-//! How a call names a key.
+//! Identifiers of keys and aliases.
 
 use std::fmt;
 use std::str::FromStr;
 
 const ALIAS: &str = "alias/";
 const ARN: &str = "acs:kms:";
-/// Longest alias without its prefix, and longest other part of a name, in characters.
+/// Longest alias without its prefix, and longest other part of an identifier, in characters.
 const MAX_NAME: usize = 244;
 
-/// A key, an alias of one, or either with region and account.
+/// Identifier of a key or an alias, optionally with region and account (ARN).
 ///
 /// ```text
 ///   key-hzz65f1cb66fa42qo****   1234abcd-12ab-34cd-56ef-12345678****   alias/backup
@@ -17,9 +17,11 @@ const MAX_NAME: usize = 244;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyId(String);
 
-/// Why a text names no key.
+/// Error of parsing a [`KeyId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a KMS key is named by its id, by alias/NAME, or by acs:kms:REGION:ACCOUNT:key/ID or …:alias/NAME")]
+#[error(
+    "a KMS key is identified by its ID, by alias/NAME, or by acs:kms:REGION:ACCOUNT:key/ID or …:alias/NAME"
+)]
 pub struct KeyIdError;
 
 impl KeyId {
@@ -28,13 +30,13 @@ impl KeyId {
         &self.0
     }
 
-    /// The key's own identifier, as replies give it; `None` for an alias, which may point to another key tomorrow.
+    /// The key ID as in replies; `None` for an alias, which can be moved to another key.
     pub fn key(&self) -> Option<&str> {
         let name = self.resource();
         if name.starts_with(ALIAS) { None } else { Some(name.strip_prefix("key/").unwrap_or(name)) }
     }
 
-    /// The alias with its prefix, as listings give it.
+    /// The alias with its prefix, as in listings.
     pub fn alias(&self) -> Option<&str> {
         Some(self.resource()).filter(|name| name.starts_with(ALIAS))
     }
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_and_aliases() {
+    fn key_ids_and_aliases_are_parsed() {
         for (text, key, alias, region) in [
             ("key-hzz65f1cb66fa42qo1234", Some("key-hzz65f1cb66fa42qo1234"), None, None),
             (

@@ -1,23 +1,26 @@
-//! Replies, both ways.
+//! Replies of the key service.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::json::{self, JsonError};
 use super::value::{CiphertextBlob, Plaintext};
 
-/// The header that identifies a request, for the vendor's support.
+/// Header that identifies a request for the vendor's support.
 pub const REQUEST_ID: &str = "x-acs-request-id";
 
-/// Reads and writes a reply.
+/// Implements parsing and writing of a reply.
 macro_rules! documents {
     ($($name:ident)*) => {$(
         impl $name {
-            /// Reads the reply's body.
+            /// Parses the body.
+            ///
+            /// # Errors
+            /// [`JsonError`].
             pub fn from_json(document: &[u8]) -> Result<$name, JsonError> {
                 json::read(document)
             }
 
-            /// The reply's body.
+            /// Writes the body.
             pub fn to_json(&self) -> String {
                 json::write(self)
             }
@@ -40,7 +43,7 @@ pub struct DataKey {
     /// The version of that key.
     #[serde(default)]
     pub key_version_id: String,
-    /// The request's identifier.
+    /// Identifier of the request.
     #[serde(default)]
     pub request_id: String,
 }
@@ -56,10 +59,10 @@ pub struct Encrypted {
     /// The version of that key.
     #[serde(default)]
     pub key_version_id: String,
-    /// The request's identifier.
+    /// Identifier of the request.
     #[serde(default)]
     pub request_id: String,
-    /// A reply with a plaintext answers another call.
+    /// Rejects a reply with a plaintext: it belongs to another call.
     #[serde(default, skip_serializing, deserialize_with = "never")]
     pub plaintext: (),
 }
@@ -68,17 +71,17 @@ pub struct Encrypted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Decrypted {
-    /// What was encrypted.
+    /// The plaintext.
     pub plaintext: Plaintext,
-    /// The key that had encrypted it.
+    /// The key that encrypted it.
     pub key_id: String,
     /// The version of that key.
     #[serde(default)]
     pub key_version_id: String,
-    /// The request's identifier.
+    /// Identifier of the request.
     #[serde(default)]
     pub request_id: String,
-    /// A reply with a blob answers another call.
+    /// Rejects a reply with a ciphertext: it belongs to another call.
     #[serde(default, skip_serializing, deserialize_with = "never")]
     pub ciphertext_blob: (),
 }
@@ -87,44 +90,44 @@ pub struct Decrypted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribedKey {
-    /// What is known about the key.
+    /// Metadata of the key.
     pub key_metadata: KeyMetadata,
-    /// The request's identifier.
+    /// Identifier of the request.
     #[serde(default)]
     pub request_id: String,
 }
 
-/// What is known about a key.
+/// Metadata of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyMetadata {
-    /// Its identifier.
+    /// Key ID.
     pub key_id: String,
-    /// Its identifier with region and account.
+    /// Key ID with region and account.
     #[serde(default)]
     pub arn: String,
     /// `Enabled`, `Disabled`, `PendingDeletion`, `PendingImport`.
     #[serde(default)]
     pub key_state: String,
-    /// `ENCRYPT/DECRYPT` for keys of the kind that wraps data keys.
+    /// Usage; `ENCRYPT/DECRYPT` for keys that wrap data keys.
     #[serde(default)]
     pub key_usage: String,
-    /// `Aliyun_AES_256` for keys of the kind that wraps data keys.
+    /// Key type; `Aliyun_AES_256` for keys that wrap data keys.
     #[serde(default)]
     pub key_spec: String,
-    /// Who made the key material: `Aliyun_KMS` or `EXTERNAL`.
+    /// Origin of the key material: `Aliyun_KMS` or `EXTERNAL`.
     #[serde(default)]
     pub origin: String,
-    /// The version that encrypts.
+    /// Primary version, which encrypts.
     #[serde(default)]
     pub primary_key_version: String,
-    /// When it was made, ISO 8601.
+    /// Time of creation, ISO 8601.
     #[serde(default)]
     pub creation_date: String,
-    /// When it will be deleted, ISO 8601; empty unless it is to be.
+    /// Time of scheduled deletion, ISO 8601; empty unless scheduled.
     #[serde(default)]
     pub delete_date: String,
-    /// Words of whoever made it.
+    /// Description.
     #[serde(default)]
     pub description: String,
 }
@@ -135,13 +138,13 @@ pub struct KeyMetadata {
 pub struct AliasPage {
     /// The aliases of this page.
     pub aliases: AliasList,
-    /// How many there are altogether.
+    /// Total number of aliases.
     pub total_count: u32,
-    /// Which page this is, from 1.
+    /// Number of this page, from 1.
     pub page_number: u32,
-    /// Most aliases of a page.
+    /// Largest number of aliases in a page.
     pub page_size: u32,
-    /// The request's identifier.
+    /// Identifier of the request.
     #[serde(default)]
     pub request_id: String,
 }

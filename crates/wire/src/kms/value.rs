@@ -1,4 +1,4 @@
-//! The two values that the service handles: what is encrypted, and what became of it.
+//! Plaintexts and ciphertexts of the key service.
 
 use std::fmt;
 
@@ -6,22 +6,24 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// Longest blob that is taken, in characters of base64: that of the longest plaintext has fewer.
+/// Longest ciphertext that is accepted, in characters of base64; that of the longest plaintext is
+/// shorter.
 const MAX_BLOB: usize = 16 << 10;
 
-/// What `Encrypt` takes and `Decrypt` gives: text, which the service does not look into. Wiped when dropped, not shown by `Debug`.
+/// Input of `Encrypt` and output of `Decrypt`: text that the service does not interpret. Wiped when
+/// dropped, redacted by `Debug`.
 ///
-/// Clients put base64 of bytes there; `oss2` before 2.8 put a decimal number there.
+/// Clients send base64 of bytes; `oss2` before 2.8 sent a decimal number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plaintext(Zeroizing<String>);
 
 impl Plaintext {
-    /// Text as it is.
+    /// A plaintext from text, unchanged.
     pub fn of_text(text: impl Into<String>) -> Plaintext {
         Plaintext(Zeroizing::new(text.into()))
     }
 
-    /// Bytes, as base64.
+    /// A plaintext from bytes, as base64.
     pub fn of_bytes(bytes: &[u8]) -> Plaintext {
         Plaintext::of_text(BASE64.encode(bytes))
     }
@@ -31,7 +33,7 @@ impl Plaintext {
         &self.0
     }
 
-    /// The bytes of which the text is the base64; `None` when it is not.
+    /// Decodes base64; `None` when the text is not base64.
     pub fn to_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
         BASE64.decode(self.0.as_bytes()).ok().map(Zeroizing::new)
     }
@@ -55,27 +57,33 @@ impl<'de> Deserialize<'de> for Plaintext {
     }
 }
 
-/// What `Encrypt` and `GenerateDataKey` give and `Decrypt` takes: base64 whose content only the service reads.
+/// Output of `Encrypt` and `GenerateDataKey` and input of `Decrypt`: base64 of opaque bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CiphertextBlob(String);
 
-/// Why a text is no blob.
+/// Error of parsing a [`CiphertextBlob`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a CiphertextBlob is base64 of 1 byte or more, in at most {MAX_BLOB} characters")]
 pub struct BlobError;
 
 impl CiphertextBlob {
-    /// Blob text, checked: nothing but base64 is in it, so that it can stand in a header.
+    /// Parses base64. Its alphabet is safe in a header, so no other text is accepted.
+    ///
+    /// # Errors
+    /// [`BlobError`].
     pub fn parse(text: impl Into<String>) -> Result<CiphertextBlob, BlobError> {
         let text = text.into();
-        // Two pieces of padded base64 in a row decode as well, and encode to another text.
+        // Concatenated pieces of padded base64 decode too, but encode to another text.
         let same = |bytes: Vec<u8>| BASE64.encode(&bytes) == text;
         let legal = (1..=MAX_BLOB).contains(&text.len()) && BASE64.decode(text.as_bytes()).is_ok_and(same);
         if legal { Ok(CiphertextBlob(text)) } else { Err(BlobError) }
     }
 
-    /// A blob of these bytes, at least one.
+    /// A ciphertext from bytes.
+    ///
+    /// # Errors
+    /// [`BlobError`] for no bytes, or too many.
     pub fn of_bytes(bytes: &[u8]) -> Result<CiphertextBlob, BlobError> {
         CiphertextBlob::parse(BASE64.encode(bytes))
     }
@@ -85,7 +93,7 @@ impl CiphertextBlob {
         &self.0
     }
 
-    /// The bytes of which the text is the base64.
+    /// The decoded bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         BASE64.decode(self.0.as_bytes()).expect("checked when it was made")
     }
@@ -110,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn m06_nothing_but_base64_is_a_blob() {
+    fn m06_only_base64_is_a_ciphertext_blob() {
         for good in ["AA==", "AAAA", &"A".repeat(MAX_BLOB)] {
             assert_eq!(CiphertextBlob::parse(good).map(String::from), Ok(good.to_owned()));
         }
@@ -122,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plaintext_is_not_shown() {
+    fn debug_redacts_plaintexts() {
         assert_eq!(format!("{:?}", Plaintext::of_text("hunter2")), "Plaintext(7 characters)");
     }
 }

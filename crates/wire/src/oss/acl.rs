@@ -1,4 +1,4 @@
-//! Access control of buckets (`x-oss-acl`) and objects (`x-oss-object-acl`).
+//! Access control lists of buckets (`x-oss-acl`) and objects (`x-oss-object-acl`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,26 +7,29 @@ use serde::{Deserialize, Serialize};
 
 pub use super::storage_class::UnknownName;
 
-/// Access control. Whoever may read an encrypted object gets ciphertext.
+/// Access control list of a bucket or an object. Default: [`Acl::Default`]. Public readers of an
+/// encrypted object get ciphertext.
+///
+/// Source: <https://www.alibabacloud.com/help/en/oss/user-guide/object-acl>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
 #[non_exhaustive]
 pub enum Acl {
-    /// That of the bucket. Buckets do not have it.
+    /// The object inherits the list of its bucket. Not valid for buckets.
     #[default]
     Default,
-    /// For the bucket's owner and those that were authorised.
+    /// Access for the owner and authorized accounts only.
     Private,
-    /// For everybody to read.
+    /// Public read access.
     PublicRead,
-    /// For everybody to read and to replace.
+    /// Public read and write access.
     PublicReadWrite,
 }
 
 impl Acl {
     const ALL: [Acl; 4] = [Acl::Default, Acl::Private, Acl::PublicRead, Acl::PublicReadWrite];
 
-    /// As the service writes it.
+    /// Name on the wire.
     pub const fn wire_name(self) -> &'static str {
         match self {
             Acl::Default => "default",
@@ -36,7 +39,7 @@ impl Acl {
         }
     }
 
-    /// Whether requests without a signature may read.
+    /// Whether unsigned requests may read.
     pub const fn allows_public_read(self) -> bool {
         matches!(self, Acl::PublicRead | Acl::PublicReadWrite)
     }
@@ -45,7 +48,7 @@ impl Acl {
 impl FromStr for Acl {
     type Err = UnknownName;
 
-    /// Reads the service's name in any case.
+    /// Parses the name on the wire, ignoring case.
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         Acl::ALL
             .into_iter()

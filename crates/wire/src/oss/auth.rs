@@ -1,4 +1,4 @@
-//! What a server asks of every request: a signature of either version, in headers or in the query.
+//! Verification of signatures of all versions, in headers and in the query.
 
 use http::StatusCode;
 use http::request::Parts;
@@ -9,11 +9,13 @@ use super::error::ServiceError;
 use super::signature_check::{refuse, refuse_as};
 use super::{escape, presign_v4, sign_v1, sign_v4};
 
-/// Checks the signature of a request that a server received. `lookup` finds the credentials of an access key id.
+/// Verifies the signature of a received request. `lookup` returns the credentials of an access key
+/// ID.
 ///
 /// # Errors
-/// The service's own refusals: `AccessDenied` without a signature or after a presigned URL's end, `InvalidAccessKeyId`,
-/// `RequestTimeTooSkewed` beyond 15 minutes, `InvalidSecurityToken`, `SignatureDoesNotMatch`; `InvalidArgument` for more than one signature.
+/// The errors of the service: `AccessDenied` without a signature or for an expired presigned URL,
+/// `InvalidAccessKeyId`, `RequestTimeTooSkewed` beyond 15 minutes, `InvalidSecurityToken`,
+/// `SignatureDoesNotMatch`; `InvalidArgument` for more than one signature.
 pub fn verify(
     head: &Parts,
     subject: Subject<'_>,
@@ -46,7 +48,7 @@ pub fn verify(
     }
 }
 
-/// Whether a request carries anything that could be a signature, right or wrong.
+/// Whether a request carries a signature, valid or not.
 pub fn is_signed(head: &Parts) -> bool {
     let names = ["x-oss-signature-version", "x-oss-signature", "Signature", "OSSAccessKeyId"];
     let in_query =
@@ -54,7 +56,7 @@ pub fn is_signed(head: &Parts) -> bool {
     head.headers.contains_key("authorization") || escape::pairs(head.uri.query()).is_none_or(in_query)
 }
 
-/// The refusal of a request without a signature to do what takes one.
+/// The error for an unsigned request that needs a signature.
 pub fn unsigned() -> ServiceError {
     refuse("AccessDenied", "You have no right to access this object because of bucket acl.", "0003-00000001")
 }

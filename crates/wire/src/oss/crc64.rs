@@ -4,7 +4,8 @@ use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 
 use super::range::digits;
 
-/// A running CRC-64/XZ: reflected polynomial 0xC96C5795D7870F42, initial value and final XOR all ones.
+/// Incremental CRC-64/XZ: reflected polynomial 0xC96C5795D7870F42, initial value and final XOR all
+/// ones.
 pub struct Crc64(Digest);
 
 impl Default for Crc64 {
@@ -14,27 +15,28 @@ impl Default for Crc64 {
 }
 
 impl Crc64 {
-    /// The sum of `bytes`.
+    /// The checksum of `bytes`.
     pub fn of(bytes: &[u8]) -> u64 {
         crc_fast::checksum(CrcAlgorithm::Crc64Xz, bytes)
     }
 
-    /// Adds the next bytes.
+    /// Appends bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The sum so far.
+    /// The checksum of the bytes so far.
     pub fn value(&self) -> u64 {
         self.0.finalize()
     }
 
-    /// The sum of two stretches from their sums and the second one's length in bytes.
+    /// The checksum of two concatenated pieces, from their checksums and the length of the second
+    /// in bytes.
     pub fn combine(first: u64, second: u64, second_len: u64) -> u64 {
         checksum_combine(CrcAlgorithm::Crc64Xz, first, second, second_len)
     }
 
-    /// Reads the header's decimal number.
+    /// Parses the decimal number of the header.
     pub fn parse(value: &str) -> Option<u64> {
         digits(value)
     }
@@ -51,12 +53,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_check_value_of_the_algorithm() {
+    fn check_value_matches_the_catalogue() {
         assert_eq!(Crc64::of(b"123456789"), 11_051_210_869_376_104_954);
     }
 
     #[test]
-    fn stretches_combine() {
+    fn checksums_of_pieces_combine() {
         let bytes: Vec<u8> = (0..1000_u32).map(|i| u8::try_from(i % 251).unwrap_or(0)).collect();
         for cut in [0, 1, 16, 999, 1000] {
             let (a, b) = bytes.split_at(cut);
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn r12_only_plain_decimals_are_sums() {
+    fn r12_only_plain_decimals_are_checksums() {
         assert_eq!(Crc64::parse("11051210869376104954"), Some(11_051_210_869_376_104_954));
         for bad in ["", "-1", "+1", " 1", "1e3", "0x1", "18446744073709551616"] {
             assert_eq!(Crc64::parse(bad), None, "{bad:?}");

@@ -4,8 +4,9 @@ use secrecy::SecretString;
 
 /// An access key, with a security token when it is temporary.
 ///
-/// `Debug` shows the access key ID and redacts the rest; secrets are wiped from memory when dropped. Nothing is
-/// validated here: characters that no header can carry are [`SignError::Credentials`] when a request is signed.
+/// `Debug` shows the access key ID and redacts the rest; secrets are wiped from memory when
+/// dropped. Nothing is validated here: characters that no header can carry are
+/// [`SignError::Credentials`] when a request is signed.
 ///
 /// ```
 /// use osseal_wire::oss::Credentials;

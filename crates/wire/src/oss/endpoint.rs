@@ -10,10 +10,11 @@ use super::names::{NameError, check_bucket, check_key};
 
 /// The address of the service: scheme, host and port, and how requests address a bucket.
 ///
-/// Parsed from `host[:port]`, `https://host[:port]` or `http://host[:port]`; a trailing `/` is ignored. Defaults:
-/// `https`, the scheme's port, [`Addressing::Path`] for IP addresses and `localhost`, and
-/// [`Addressing::VirtualHost`] for all other hosts. User names, paths, queries and fragments are errors. Host names
-/// are ASCII: write an internationalized domain in its `xn--` form.
+/// Parsed from `host[:port]`, `https://host[:port]` or `http://host[:port]`; a trailing `/` is
+/// ignored. Defaults: `https`, the scheme's port, [`Addressing::Path`] for IP addresses and
+/// `localhost`, and [`Addressing::VirtualHost`] for all other hosts. User names, paths, queries and
+/// fragments are errors. Host names are ASCII: write an internationalized domain in its `xn--`
+/// form.
 ///
 /// ```
 /// use osseal_wire::oss::{Addressing, Endpoint, EndpointKind};
@@ -55,8 +56,8 @@ pub enum Addressing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointKind {
-    /// Reachable from the internet. Accounts created since March 2025 need a custom domain for buckets in mainland
-    /// China.
+    /// Reachable from the internet. Accounts created since March 2025 need a custom domain for
+    /// buckets in mainland China.
     #[default]
     Public,
     /// Reachable from within the region, without traffic charges.
@@ -151,7 +152,8 @@ impl Endpoint {
         })
     }
 
-    /// The region that the host name contains; `None` for custom domains, IP addresses and acceleration endpoints.
+    /// The region that the host name contains; `None` for custom domains, IP addresses and
+    /// acceleration endpoints.
     pub fn region(&self) -> Option<&str> {
         let name = self.authority.host().strip_suffix(".aliyuncs.com")?;
         let region = match (name.strip_suffix(".oss"), name.strip_prefix("oss-")) {
@@ -281,8 +283,8 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The bucket in a host name of the service: `bucket.oss-REGION…` or, for dual-stack endpoints, `bucket.REGION.oss…`.
-/// `None` for custom domains, which do not contain the bucket.
+/// The bucket in a host name of the service: `bucket.oss-REGION…` or, for dual-stack endpoints,
+/// `bucket.REGION.oss…`. `None` for custom domains, which do not contain the bucket.
 pub fn bucket_of_host(host: &str) -> Option<&str> {
     let mut labels = host.strip_suffix(".aliyuncs.com")?.split('.');
     match (labels.next(), labels.next(), labels.next(), labels.next()) {

@@ -1,16 +1,17 @@
-//! Percent-encoding as the service's signatures want it: everything but `A-Z a-z 0-9 - . _ ~`, upper-case hex.
+//! Percent-encoding as the signatures of the service require it: all bytes except `A-Z a-z 0-9 - .
+//! _ ~`, upper-case hex.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &STRICT.remove(b'/');
 
-/// A name or value of a query, or of a header that is written like one (`x-oss-tagging`).
+/// Encodes a name or value of a query, or of a header with the same syntax (`x-oss-tagging`).
 pub fn query(text: &str) -> String {
     utf8_percent_encode(text, STRICT).to_string()
 }
 
-/// Adds pairs to the query of an address; `None` when the address becomes too long.
+/// Appends pairs to the query of a URL; `None` when the URL becomes too long.
 pub(crate) fn append(uri: &mut http::Uri, pairs: &[(&str, &str)]) -> Option<()> {
     let mut parts = uri.clone().into_parts();
     let mut text = uri.path().to_owned();
@@ -28,7 +29,7 @@ pub(crate) fn append(uri: &mut http::Uri, pairs: &[(&str, &str)]) -> Option<()> 
     Some(())
 }
 
-/// A path, whose slashes stay.
+/// Encodes a path and keeps its slashes.
 pub(crate) fn path(text: &str) -> String {
     utf8_percent_encode(text, PATH).to_string()
 }
@@ -43,7 +44,7 @@ pub(crate) fn decode_query(text: &str) -> Option<String> {
     decode(&text.replace('+', " "))
 }
 
-/// The pairs of a raw query, decoded, in their order. `None` when a name or value is not UTF-8.
+/// Decodes the pairs of a raw query, in order; `None` when a name or value is not UTF-8.
 pub(crate) fn pairs(raw: Option<&str>) -> Option<Vec<(String, String)>> {
     raw.unwrap_or_default()
         .split('&')

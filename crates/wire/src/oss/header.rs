@@ -9,7 +9,7 @@ pub const REQUEST_ID: &str = "x-oss-request-id";
 pub(super) const CRC64: &str = "x-oss-hash-crc64ecma";
 /// Refuses to replace an existing object.
 pub(super) const FORBID_OVERWRITE: &str = "x-oss-forbid-overwrite";
-/// Position of the next AppendObject; also in the refusal of one with another position.
+/// Position of the next AppendObject; also in the error for another position.
 pub(super) const NEXT_APPEND_POSITION: &str = "x-oss-next-append-position";
 /// Percent-encoded key of the target of a symbolic link.
 pub(super) const SYMLINK_TARGET: &str = "x-oss-symlink-target";

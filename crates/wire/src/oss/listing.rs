@@ -1,4 +1,4 @@
-//! Pages of a listing, checked against the request that asked for them.
+//! Pages of listings, validated against their requests.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,12 @@ use super::reply::{ReplyError, is_upload_id};
 use super::request::{ListMultipartUploads, ListObjects};
 use super::xml::{ListMultipartUploadsResult, ListObjectsResult, ListPartsResult};
 
-/// A name as `encoding-type=url` has it.
+/// Encodes a name for `encoding-type=url`.
 pub fn url_encode(name: &str) -> String {
     escape::path(name)
 }
 
-/// One object of a listing. A listing has no metadata: what is stored is known, what it holds is not.
+/// An object in a listing. Listings carry no metadata, so the plaintext size is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedObject {
@@ -21,9 +21,9 @@ pub struct ListedObject {
     pub key: String,
     /// Stored bytes.
     pub stored_size: u64,
-    /// Quoted.
+    /// ETag with its quotes.
     pub etag: String,
-    /// ISO 8601 as the service wrote it; may be empty.
+    /// ISO 8601, as the service wrote it; may be empty.
     pub last_modified: String,
     /// `Normal`, `Multipart`, …
     pub object_type: String,
@@ -31,84 +31,87 @@ pub struct ListedObject {
     pub storage_class: String,
 }
 
-/// A page that fits its request: every key has the prefix and comes after the page before.
+/// A page of objects. Validated: every key has the prefix of the request and is greater than those
+/// of the previous page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectPage {
-    /// Objects by key, in ascending order of their bytes.
+    /// Objects, by key in ascending byte order.
     pub objects: Vec<ListedObject>,
-    /// Beginnings of keys that the delimiter cuts off.
+    /// Common prefixes, up to and including the delimiter.
     pub prefixes: Vec<String>,
-    /// Where the next page begins; none when this was the last.
+    /// Marker of the next page; `None` on the last one.
     pub next: Option<String>,
 }
 
-/// One unfinished multipart upload of a listing.
+/// An unfinished multipart upload in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedUpload {
-    /// The key that it is to be stored under, decoded.
+    /// Key of the object, decoded.
     pub key: String,
-    /// Its identifier. Opaque.
+    /// Identifier of the upload. Opaque.
     pub upload_id: String,
-    /// When it was begun, ISO 8601 as the service wrote it; may be empty.
+    /// Start of the upload, ISO 8601 as the service wrote it; may be empty.
     pub initiated: String,
     /// Such as `Standard`.
     pub storage_class: String,
 }
 
-/// A page that fits its request: every key has the prefix, and every upload comes after the page before.
+/// A page of multipart uploads. Validated: every key has the prefix of the request, and no upload
+/// is repeated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadPage {
-    /// Uploads by key, those of one key in the order in which the service has them.
+    /// Uploads by key; those of one key in the order of the service.
     pub uploads: Vec<ListedUpload>,
-    /// Beginnings of keys that the delimiter cuts off.
+    /// Common prefixes, up to and including the delimiter.
     pub prefixes: Vec<String>,
-    /// Where the next page begins; none when this was the last.
+    /// Marker of the next page; `None` on the last one.
     pub next: Option<UploadMarker>,
 }
 
-/// A place in a listing of uploads.
+/// A position in a listing of uploads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UploadMarker {
-    /// The last key.
+    /// Last key of the previous page.
     pub key: String,
-    /// The last upload of that key; empty when the listing goes on with the next key.
+    /// Last upload of that key; empty to continue with the next key.
     pub upload_id: String,
 }
 
 impl ListObjectsResult {
-    /// Checks the page against its request. `last` is the last key of the page before.
+    /// Validates the page against its request. `last` is the last key of the previous page.
     ///
     /// # Errors
-    /// [`ReplyError::Listing`]: another bucket, a key or prefix outside the prefix, keys that are doubled or not ascending, a size that
-    /// is none, a name that is not decodable, a continuation that is missing or leads nowhere.
+    /// [`ReplyError::Listing`]: another bucket, a key or common prefix without the prefix, keys
+    /// that are repeated or not ascending, an invalid size, a name that cannot be decoded, a
+    /// continuation that is missing or does not advance.
     pub fn checked(
         &self,
         bucket: &str,
         request: &ListObjects,
         last: Option<&str>,
     ) -> Result<ObjectPage, ReplyError> {
-        let untrue = |reason| ReplyError::Listing { reason };
+        let inconsistent = |reason| ReplyError::Listing { reason };
         if !self.name.is_empty() && self.name != bucket {
-            return Err(untrue("it is of another bucket"));
+            return Err(inconsistent("the bucket is another"));
         }
-        let decode = |text: &str| decode(&self.encoding_type, text).map_err(untrue);
+        let decode = |text: &str| decode(&self.encoding_type, text).map_err(inconsistent);
         let mut page = ObjectPage::default();
         let mut before = last.map(str::to_owned);
         for entry in &self.contents {
             let key = decode(&entry.key)?;
             if key.is_empty() || !key.starts_with(&request.prefix) {
-                return Err(untrue("a key lies outside the prefix"));
+                return Err(inconsistent("a key lacks the prefix"));
             }
             if before.as_ref().is_some_and(|before| *before >= key) {
-                return Err(untrue("keys are repeated or out of order"));
+                return Err(inconsistent("keys are repeated or out of order"));
             }
             before = Some(key.clone());
             page.objects.push(ListedObject {
                 key,
-                stored_size: digits(&entry.size).ok_or(untrue("a size is no number"))?,
+                stored_size: digits(&entry.size).ok_or(inconsistent("a size is not a number"))?,
                 etag: entry.etag.clone(),
                 last_modified: entry.last_modified.clone(),
                 object_type: entry.object_type.clone(),
@@ -118,7 +121,7 @@ impl ListObjectsResult {
         for group in &self.common_prefixes {
             let prefix = decode(&group.prefix)?;
             if !prefix.starts_with(&request.prefix) {
-                return Err(untrue("a group lies outside the prefix"));
+                return Err(inconsistent("a common prefix lacks the prefix"));
             }
             page.prefixes.push(prefix);
         }
@@ -134,7 +137,7 @@ impl ListObjectsResult {
                 next == request.continuation_token
             };
             if next.is_empty() || same {
-                return Err(untrue("its continuation is missing or leads nowhere"));
+                return Err(inconsistent("its continuation is missing or does not advance"));
             }
             page.next = Some(next);
         }
@@ -143,17 +146,18 @@ impl ListObjectsResult {
 }
 
 impl ListMultipartUploadsResult {
-    /// Checks the page against its request.
+    /// Validates the page against its request.
     ///
     /// # Errors
-    /// [`ReplyError::Listing`]: another bucket, a key or prefix outside the prefix, keys out of order, uploads that are doubled or come before the page, an
-    /// identifier that is none, a name that is not decodable, a continuation that is missing or leads nowhere.
+    /// [`ReplyError::Listing`]: another bucket, a key or common prefix without the prefix, keys out
+    /// of order, uploads that are repeated or precede the page, an invalid identifier, a name that
+    /// cannot be decoded, a continuation that is missing or does not advance.
     pub fn checked(&self, bucket: &str, request: &ListMultipartUploads) -> Result<UploadPage, ReplyError> {
-        let untrue = |reason| ReplyError::Listing { reason };
+        let inconsistent = |reason| ReplyError::Listing { reason };
         if !self.bucket.is_empty() && self.bucket != bucket {
-            return Err(untrue("it is of another bucket"));
+            return Err(inconsistent("the bucket is another"));
         }
-        let decode = |text: &str| decode(&self.encoding_type, text).map_err(untrue);
+        let decode = |text: &str| decode(&self.encoding_type, text).map_err(inconsistent);
         let mut page = UploadPage::default();
         for entry in &self.uploads {
             page.uploads.push(ListedUpload {
@@ -167,9 +171,9 @@ impl ListMultipartUploadsResult {
             page.prefixes.push(decode(&group.prefix)?);
         }
         if page.prefixes.iter().any(|group| !group.starts_with(&request.prefix)) {
-            return Err(untrue("a group lies outside the prefix"));
+            return Err(inconsistent("a common prefix lacks the prefix"));
         }
-        check_uploads(&page.uploads, request).map_err(untrue)?;
+        check_uploads(&page.uploads, request).map_err(inconsistent)?;
         if self.is_truncated {
             let next = UploadMarker {
                 key: decode(&self.next_key_marker)?,
@@ -179,7 +183,7 @@ impl ListMultipartUploadsResult {
             let stays = next.key == request.key_marker
                 && (next.upload_id.is_empty() || next.upload_id == request.upload_id_marker);
             if next.key.is_empty() || next.key < request.key_marker || next.key.as_str() < last || stays {
-                return Err(untrue("its continuation is missing or leads nowhere"));
+                return Err(inconsistent("its continuation is missing or does not advance"));
             }
             page.next = Some(next);
         }
@@ -187,13 +191,13 @@ impl ListMultipartUploadsResult {
     }
 }
 
-/// Uploads of one key have no order that would be promised.
+/// Checks keys and identifiers. The order of uploads of one key is not specified and not checked.
 fn check_uploads(uploads: &[ListedUpload], request: &ListMultipartUploads) -> Result<(), &'static str> {
     let (mut seen, mut before) = (HashSet::new(), request.key_marker.as_str());
     for upload in uploads {
         let (key, id) = (upload.key.as_str(), upload.upload_id.as_str());
         if key.is_empty() || !key.starts_with(&request.prefix) {
-            return Err("a key lies outside the prefix");
+            return Err("a key lacks the prefix");
         }
         if !is_upload_id(id) {
             return Err("an upload has no usable identifier");
@@ -208,28 +212,32 @@ fn check_uploads(uploads: &[ListedUpload], request: &ListMultipartUploads) -> Re
     Ok(())
 }
 
-/// A name as the encoding type says that it is written.
+/// Decodes a name as the encoding type of the document requires.
 pub(super) fn decode(encoding_type: &str, text: &str) -> Result<String, &'static str> {
     match encoding_type {
         "" => Ok(text.to_owned()),
         "url" => escape::decode_query(text).ok_or("a name is not UTF-8"),
-        _ => Err("its encoding type is unknown"),
+        _ => Err("the encoding type is unknown"),
     }
 }
 
 impl ListPartsResult {
-    /// Checks a page of parts: numbers from 1 to 10,000, ascending and after `marker`; a continuation that leads on.
+    /// Validates a page of parts: numbers from 1 to 10,000, ascending and greater than `marker`; a
+    /// continuation that advances.
+    ///
+    /// # Errors
+    /// [`ReplyError::Listing`].
     pub fn checked(&self, marker: u32) -> Result<(), ReplyError> {
-        let untrue = |reason| ReplyError::Listing { reason };
+        let inconsistent = |reason| ReplyError::Listing { reason };
         let mut before = marker;
         for part in &self.parts {
             if part.part_number <= before || part.part_number > 10_000 {
-                return Err(untrue("part numbers are repeated, out of order or out of range"));
+                return Err(inconsistent("part numbers are repeated, out of order or out of range"));
             }
             before = part.part_number;
         }
         if self.is_truncated && self.next_part_number_marker <= marker {
-            return Err(untrue("its continuation is missing or leads nowhere"));
+            return Err(inconsistent("its continuation is missing or does not advance"));
         }
         Ok(())
     }

@@ -1,15 +1,15 @@
-//! An object's headers: the standard ones that the service keeps, and user metadata.
+//! Headers that the service stores with an object: some standard ones, and user metadata.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::error::ServiceError;
 use super::header::InvalidHeader;
 
-/// Beginning of every user metadata name.
+/// Prefix of user metadata headers.
 pub const USER_PREFIX: &str = "x-oss-meta-";
-/// Most bytes of user metadata, names without their prefix and values together.
+/// Largest user metadata, in bytes: names without their prefix, and values.
 pub const MAX_USER_METADATA: usize = 8 * 1024;
-/// Standard headers that are kept with an object and given back with it.
+/// Standard headers that are stored with an object.
 const STANDARD: [&str; 6] = [
     "content-type",
     "cache-control",
@@ -19,9 +19,9 @@ const STANDARD: [&str; 6] = [
     "expires",
 ];
 
-/// The headers that are kept with an object: `(lower-case name, value)`.
+/// Headers that are stored with an object: `(lower-case name, value)`.
 ///
-/// Values are bytes: some writers store text that is not ASCII.
+/// Values are bytes because some clients store text that is not ASCII.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(pub Vec<(String, Vec<u8>)>);
 
@@ -41,7 +41,7 @@ impl Metadata {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
-    /// User metadata, names with their prefix.
+    /// User metadata; names include the prefix.
     pub fn user(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.pairs().filter(|(name, _)| name.starts_with(USER_PREFIX))
     }
@@ -51,7 +51,7 @@ impl Metadata {
         self.user().map(|(name, value)| name.len() - USER_PREFIX.len() + value.len()).sum()
     }
 
-    /// Picks the kept headers out of all.
+    /// Selects the stored headers.
     pub fn from_headers(headers: &HeaderMap) -> Metadata {
         let kept =
             |name: &HeaderName| STANDARD.contains(&name.as_str()) || name.as_str().starts_with(USER_PREFIX);
@@ -59,7 +59,10 @@ impl Metadata {
         Metadata(pairs.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect())
     }
 
-    /// Puts the headers into a request or a reply.
+    /// Appends the headers to those of a request or a reply.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`].
     pub fn write_to(&self, headers: &mut HeaderMap) -> Result<(), InvalidHeader> {
         for (name, value) in &self.0 {
             let invalid = || InvalidHeader { name: name.clone() };
@@ -69,7 +72,11 @@ impl Metadata {
         Ok(())
     }
 
-    /// The service's rules of user metadata: names of letters, digits and hyphens, 8 KB in all.
+    /// Checks the service's rules of user metadata: names of letters, digits and hyphens, 8 KiB in
+    /// total.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
     pub fn check(&self) -> Result<(), ServiceError> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         for (name, _) in self.user() {
@@ -104,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_metadata_is_counted_without_prefix() {
+    fn size_of_user_metadata_excludes_the_prefix() {
         let mut metadata = Metadata::default();
         metadata.push("content-type", "text/plain");
         metadata.push("x-oss-meta-a", vec![b'v'; MAX_USER_METADATA - 1]);
@@ -114,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn names_are_letters_digits_and_hyphens() {
+    fn names_with_other_characters_are_refused() {
         for (name, good) in [("x-oss-meta-a-1", true), ("x-oss-meta-a_b", false), ("x-oss-meta-", false)] {
             assert_eq!(Metadata(vec![(name.into(), b"v".to_vec())]).check().is_ok(), good, "{name}");
         }
     }
 
     #[test]
-    fn bytes_above_ascii_pass_through_headers() {
+    fn values_that_are_not_ascii_round_trip() {
         let metadata = Metadata(vec![("x-oss-meta-a".into(), "中".as_bytes().to_vec())]);
         let mut headers = HeaderMap::new();
         assert_eq!(metadata.write_to(&mut headers), Ok(()));

@@ -1,19 +1,22 @@
-//! Rules of bucket and object names (the service's "Limits" page).
+//! Rules of bucket names and object keys.
+//!
+//! Source: <https://www.alibabacloud.com/help/en/oss/product-overview/limits>
 
 /// Longest object key, in bytes of UTF-8.
 pub const MAX_KEY: usize = 1023;
 
-/// Why a name is refused.
+/// Errors of checking a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Not a bucket name.
+    /// Not a valid bucket name.
     #[error("a bucket name has 3 to 63 lower-case letters, digits and hyphens, with no hyphen at either end")]
     Bucket,
-    /// Not an object key.
-    #[error("an object key has 1 to {MAX_KEY} bytes of UTF-8 and begins with neither / nor \\")]
+    /// Not a valid object key.
+    #[error("an object key has 1 to {MAX_KEY} bytes of UTF-8 and starts with neither / nor \\")]
     Key,
-    /// A key that URL libraries would rewrite.
+    /// A key with a segment `.` or `..`. URL libraries resolve such segments, so the request would
+    /// name another object.
     #[error(
         "an object key with a segment . or .. is refused: URL libraries resolve such segments, and the request would name another object"
     )]
@@ -21,6 +24,9 @@ pub enum NameError {
 }
 
 /// Checks a bucket name.
+///
+/// # Errors
+/// [`NameError::Bucket`].
 pub fn check_bucket(name: &str) -> Result<(), NameError> {
     let length = (3..=63).contains(&name.len());
     let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -29,6 +35,9 @@ pub fn check_bucket(name: &str) -> Result<(), NameError> {
 }
 
 /// Checks an object key.
+///
+/// # Errors
+/// [`NameError::Key`], [`NameError::DotSegment`].
 pub fn check_key(key: &str) -> Result<(), NameError> {
     if key.is_empty() || key.len() > MAX_KEY || key.starts_with(['/', '\\']) {
         return Err(NameError::Key);
@@ -44,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c04_names() {
+    fn c04_invalid_names_are_refused() {
         for good in ["abc", "a-1", &"a".repeat(63)] {
             assert_eq!(check_bucket(good), Ok(()), "{good}");
         }

@@ -1,11 +1,12 @@
-//! The table of operations. Building, parsing and routing of requests, and the server's fault schedule, read it.
+//! The table of operations. Building, parsing and routing of requests, and the server's fault
+//! schedule, read it.
 
 use http::Method;
 
 use BodyKind::{Content, Document, Empty};
 use Selector::{CopySource, MethodSubResource, Plain, SubResource, UploadId, UploadIdAndCopySource, Value};
 
-/// What a request is addressed to.
+/// The resource that a request is addressed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The account: neither bucket nor key.
@@ -16,7 +17,7 @@ pub enum Resource {
     Object,
 }
 
-/// What the body of a request, or of its successful reply, holds.
+/// Content of the body of a request or of a successful reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyKind {
     /// Nothing.
@@ -27,18 +28,22 @@ pub enum BodyKind {
     Content,
 }
 
-/// What distinguishes the requests of an operation from others with the same method and resource.
+/// The part of a request that distinguishes its operation from others with the same method and
+/// resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selector {
     /// Nothing: requests that no other selector matches.
     Plain,
-    /// The sub-resource is in the query. With a method that no operation has for it, the request is `MethodNotAllowed`.
+    /// The sub-resource is in the query. With a method that no operation has for it, the request is
+    /// `MethodNotAllowed`.
     SubResource(&'static str),
-    /// The sub-resource is in the query. Other methods do not know it and refuse it as an unknown parameter.
+    /// The sub-resource is in the query. Other methods do not know it and refuse it as an unknown
+    /// parameter.
     MethodSubResource(&'static str),
     /// The parameter has this value.
     Value(&'static str, &'static str),
-    /// `uploadId` is in the query and is not empty. Excludes other methods as [`Selector::SubResource`] does.
+    /// `uploadId` is in the query and is not empty. Excludes other methods as
+    /// [`Selector::SubResource`] does.
     UploadId,
     /// [`Selector::UploadId`] and [`Selector::CopySource`].
     UploadIdAndCopySource,
@@ -61,7 +66,8 @@ macro_rules! operations {
     ($($(#[$doc:meta])+ $name:ident: $method:ident $resource:ident, $selector:expr, $request:ident => $reply:ident, $repeat:ident;)+) => {
         /// An operation of the service, named as in its API reference.
         ///
-        /// Source: <https://www.alibabacloud.com/help/en/oss/developer-reference/list-of-operations-by-function>
+        /// Source:
+        /// <https://www.alibabacloud.com/help/en/oss/developer-reference/list-of-operations-by-function>
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Operation {
@@ -91,8 +97,8 @@ enum Repeat {
     Changes,
 }
 
-// Order matters where several rows match: a selector stands before `Plain`, and of two sub-resources in one query
-// the first decides.
+// Order matters where several rows match: a selector stands before `Plain`, and of two
+// sub-resources in one query the first decides.
 operations! {
     /// Lists the buckets of the account (GetService).
     ListBuckets: GET Service, Plain, Empty => Document, Idempotent;
@@ -183,23 +189,23 @@ impl Operation {
         &self.row().method
     }
 
-    /// What the request is addressed to.
+    /// The resource that a request is addressed to.
     pub fn resource(self) -> Resource {
         self.row().resource
     }
 
-    /// What the body of a request holds.
+    /// Content of the body of a request.
     pub fn request_body(self) -> BodyKind {
         self.row().request
     }
 
-    /// What the body of a successful reply holds.
+    /// Content of the body of a successful reply.
     pub fn reply_body(self) -> BodyKind {
         self.row().reply
     }
 
-    /// Whether a repeated request has the effect and the reply of the first (RFC 9110, section 9.2.2). In a bucket
-    /// with versioning, each repeated write or deletion adds a version all the same.
+    /// Whether a repeated request has the effect and the reply of the first (RFC 9110, section
+    /// 9.2.2). In a bucket with versioning, each repeated write or deletion still adds a version.
     pub fn is_idempotent(self) -> bool {
         self.row().is_idempotent
     }

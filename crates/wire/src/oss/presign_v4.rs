@@ -1,4 +1,4 @@
-//! Signature version 4 in the query: URLs that whoever holds them may use until they expire.
+//! Signature version 4 in the query: presigned URLs, usable by any holder until they expire.
 //!
 //! Source: <https://www.alibabacloud.com/help/en/oss/developer-reference/add-signatures-to-urls>
 
@@ -17,14 +17,15 @@ use super::sign_v4::{
 use super::signature_check::{check_skew, check_token, expired, known, refuse_as};
 use super::time::{basic_time, parse_basic_time};
 
-/// Longest that a URL may be good, seconds: 7 days.
-pub const LONGEST: u32 = 7 * 24 * 3600;
+/// Longest lifetime of a presigned URL, in seconds: 7 days.
+pub const MAX_LIFETIME_SECONDS: u32 = 7 * 24 * 3600;
 
-/// Signs `head` in its address, good for `seconds` from `now`, 1 to [`LONGEST`]. The headers of `head` that the signature covers (content type,
-/// `x-oss-…`, and `additional`) have to be sent with the URL as they are.
+/// Signs the URL of `head`. It expires `seconds` after `now`: 1 to [`MAX_LIFETIME_SECONDS`].
+/// Headers of `head` that the signature covers (content type, `x-oss-…`, and `additional`) must be
+/// sent unchanged with the URL.
 ///
 /// # Errors
-/// [`SignError::Lifetime`]; the others as for headers.
+/// [`SignError::Lifetime`], and those of [`super::sign_v4::sign`].
 pub fn presign(
     head: &mut Parts,
     subject: Subject<'_>,
@@ -33,7 +34,7 @@ pub fn presign(
     seconds: u32,
     now: Timestamp,
 ) -> Result<(), SignError> {
-    if !(1..=LONGEST).contains(&seconds) {
+    if !(1..=MAX_LIFETIME_SECONDS).contains(&seconds) {
         return Err(SignError::Lifetime);
     }
     let time = basic_time(now);
@@ -58,7 +59,7 @@ pub fn presign(
     escape::append(&mut head.uri, &[(SIGNATURE, &signature)]).ok_or(SignError::Query)
 }
 
-/// Checks a signature in the query. See [`super::auth::verify`].
+/// Verifies a signature in the query, for `auth::verify`.
 pub(super) fn verify(
     head: &Parts,
     subject: Subject<'_>,
@@ -80,7 +81,8 @@ pub(super) fn verify(
     let lifetime = text("x-oss-expires")
         .filter(|text| !text.is_empty())
         .ok_or_else(|| invalid("The x-oss-expires of the query is missing.", "0002-00000215"))?;
-    let lifetime = lifetime.parse::<u32>().ok().filter(|seconds| (1..=LONGEST).contains(seconds));
+    let lifetime =
+        lifetime.parse::<u32>().ok().filter(|seconds| (1..=MAX_LIFETIME_SECONDS).contains(seconds));
     let lifetime = lifetime.ok_or_else(|| {
         invalid("The x-oss-expires of the query is not a number from 1 to 604800.", "0002-00000232")
     })?;

@@ -1,21 +1,23 @@
-//! `Range` and `Content-Range` (RFC 9110, 14). Inclusive here, half-open everywhere else.
+//! `Range` and `Content-Range` (RFC 9110, section 14). Inclusive on the wire, half-open in the
+//! types.
 
 use std::fmt;
 use std::ops::Range;
 
-/// One range of stored bytes. The service takes a single range in a request.
+/// A range of stored bytes. The service accepts one range in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeSpec {
     /// From an offset to the end.
     From(u64),
-    /// The last so many bytes.
+    /// The last bytes of the object, by count.
     Suffix(u64),
     /// A half-open range that is not empty.
     Bounded(Range<u64>),
 }
 
 impl RangeSpec {
-    /// Reads a `Range` header. `None` for anything that is not one valid range of bytes; the service then ignores it.
+    /// Parses a `Range` header. `None` for anything but one valid range of bytes; the service
+    /// ignores such a header.
     pub fn parse(value: &str) -> Option<RangeSpec> {
         let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
         match (first.is_empty(), last.is_empty()) {
@@ -40,7 +42,7 @@ impl fmt::Display for RangeSpec {
     }
 }
 
-/// The bytes that a 206 carries: `Content-Range: bytes 0-9/100`, half-open in the fields.
+/// The range of a partial reply (RFC 9110, section 14.4): `bytes 0-9/100` is `start` 0, `end` 10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentRange {
     /// Offset of the first byte.
@@ -52,7 +54,7 @@ pub struct ContentRange {
 }
 
 impl ContentRange {
-    /// Reads the header, strictly: one space, digits only, a known total that holds the range.
+    /// Parses the header strictly: one space, digits only, a known total that contains the range.
     pub fn parse(value: &str) -> Option<ContentRange> {
         let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
         let (first, last) = range.split_once('-')?;
@@ -67,7 +69,7 @@ impl fmt::Display for ContentRange {
     }
 }
 
-/// A decimal number without sign, space or anything else.
+/// Parses a decimal number: digits only, no sign or space.
 pub(crate) fn digits(text: &str) -> Option<u64> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_read_as_they_are_written() {
+    fn ranges_round_trip() {
         for spec in [
             RangeSpec::From(7),
             RangeSpec::Suffix(9),

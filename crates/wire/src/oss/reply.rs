@@ -1,4 +1,4 @@
-//! Heads of replies, read strictly: a doubtful head is an error that names the header, never a guess.
+//! Heads of replies, parsed strictly: an ambiguous head is an error that names the header.
 
 use http::{HeaderMap, StatusCode};
 
@@ -17,16 +17,17 @@ const TAG_COUNT: &str = "x-oss-tagging-count";
 /// Longest upload identifier that is accepted, in bytes.
 const MAX_UPLOAD_ID: usize = 1024;
 
-/// Head of the answer to GetObject and HeadObject.
+/// Head of the reply to GetObject and HeadObject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectReply {
-    /// The stored bytes that the body carries, and of how many. Of a 200 all of them; for an empty object `start == end == total == 0`.
+    /// Stored bytes in the body, and their total. The whole object for status 200; `start == end ==
+    /// total == 0` for an empty object.
     pub range: ContentRange,
-    /// Whether it was a 206.
+    /// Whether the status is 206.
     pub is_partial: bool,
-    /// Quoted; empty when absent.
+    /// ETag with its quotes; empty when absent.
     pub etag: String,
-    /// CRC-64/XZ of the whole object, also in answer to a range.
+    /// CRC-64/XZ of the whole object, also in the reply to a range.
     pub crc64: Option<u64>,
     /// As an HTTP date; empty when absent.
     pub last_modified: String,
@@ -34,20 +35,23 @@ pub struct ObjectReply {
     pub object_type: String,
     /// Such as `Standard`; empty when absent.
     pub storage_class: String,
-    /// The version, in buckets that have them.
+    /// Version, in buckets with versioning.
     pub version_id: Option<String>,
-    /// How many tags the object has; absent when it has none.
+    /// Number of tags; `None` without tags.
     pub tag_count: Option<u64>,
-    /// Stored bytes so far, of an object that can grow.
+    /// Stored bytes so far, for an appendable object.
     pub next_append_position: Option<u64>,
-    /// The request's identifier; empty when absent.
+    /// Identifier of the request; empty when absent.
     pub request_id: String,
-    /// Headers kept with the object.
+    /// Headers stored with the object.
     pub metadata: Metadata,
 }
 
 impl ObjectReply {
-    /// Reads a head with a status of success.
+    /// Reads the head of a successful reply.
+    ///
+    /// # Errors
+    /// [`ReplyError`] for headers that are missing, repeated or malformed.
     pub fn from_head(status: StatusCode, headers: &HeaderMap) -> Result<ObjectReply, ReplyError> {
         let headers = StrictHeaders::new(headers)?;
         let length = headers.number("content-length")?;
@@ -86,7 +90,10 @@ impl ObjectReply {
         })
     }
 
-    /// The status and headers that say this, without `x-oss-request-id`, which is the server's for every reply.
+    /// Writes status and headers, except `x-oss-request-id`, which the server adds to every reply.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`].
     pub fn to_head(&self) -> Result<(StatusCode, HeaderMap), InvalidHeader> {
         let mut headers = HeaderMap::new();
         self.metadata.write_to(&mut headers)?;
@@ -120,23 +127,28 @@ impl ObjectReply {
     }
 }
 
-/// Head of the answer to calls that store something: PutObject, AppendObject, UploadPart, CompleteMultipartUpload.
+/// Head of the reply to operations that store bytes: PutObject, AppendObject, UploadPart,
+/// CompleteMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutReply {
-    /// Quoted; empty when absent. Opaque.
+    /// ETag with its quotes; empty when absent. Opaque.
     pub etag: String,
-    /// CRC-64/XZ of what was stored, after AppendObject of the whole object so far; absent when the service does not know it.
+    /// CRC-64/XZ of the stored bytes (of the whole object, for AppendObject); `None` when the
+    /// service does not know it.
     pub crc64: Option<u64>,
-    /// The version, in buckets that have them.
+    /// Version, in buckets with versioning.
     pub version_id: Option<String>,
-    /// Stored bytes so far, after AppendObject.
+    /// Stored bytes so far, for AppendObject.
     pub next_append_position: Option<u64>,
-    /// The request's identifier; empty when absent.
+    /// Identifier of the request; empty when absent.
     pub request_id: String,
 }
 
 impl PutReply {
-    /// Reads a head with a status of success.
+    /// Reads the head of a successful reply.
+    ///
+    /// # Errors
+    /// [`ReplyError`] for headers that are missing, repeated or malformed.
     pub fn from_head(headers: &HeaderMap) -> Result<PutReply, ReplyError> {
         let headers = StrictHeaders::new(headers)?;
         Ok(PutReply {
@@ -148,7 +160,7 @@ impl PutReply {
         })
     }
 
-    /// The headers that say this, without `x-oss-request-id`.
+    /// Writes the headers, except `x-oss-request-id`.
     pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
         let mut headers = HeaderMap::new();
         if !self.etag.is_empty() {
@@ -167,23 +179,26 @@ impl PutReply {
     }
 }
 
-/// Head of the answer to GetSymlink.
+/// Head of the reply to GetSymlink.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymlinkReply {
-    /// Key of the object that the link stands for, decoded.
+    /// Key of the target, decoded.
     pub target: String,
-    /// Of the link, quoted; empty when absent.
+    /// ETag of the link with its quotes; empty when absent.
     pub etag: String,
-    /// Of the link, as an HTTP date; empty when absent.
+    /// Modification time of the link, as an HTTP date; empty when absent.
     pub last_modified: String,
-    /// The version, in buckets that have them.
+    /// Version, in buckets with versioning.
     pub version_id: Option<String>,
-    /// The request's identifier; empty when absent.
+    /// Identifier of the request; empty when absent.
     pub request_id: String,
 }
 
 impl SymlinkReply {
-    /// Reads a head with a status of success.
+    /// Reads the head of a successful reply.
+    ///
+    /// # Errors
+    /// [`ReplyError`] for headers that are missing, repeated or malformed.
     pub fn from_head(headers: &HeaderMap) -> Result<SymlinkReply, ReplyError> {
         let headers = StrictHeaders::new(headers)?;
         let target =
@@ -197,7 +212,7 @@ impl SymlinkReply {
         })
     }
 
-    /// The headers that say this, without `x-oss-request-id`.
+    /// Writes the headers, except `x-oss-request-id`.
     pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
         let mut headers = HeaderMap::new();
         set(&mut headers, SYMLINK_TARGET, &escape::path(&self.target))?;
@@ -213,13 +228,18 @@ impl SymlinkReply {
     }
 }
 
-/// The body of a success that may hold a refusal all the same: CompleteMultipartUpload and CopyObject begin to answer before they are done.
+/// The error in the body of a reply with a success status. CompleteMultipartUpload and CopyObject
+/// send the status before they finish, to keep the connection alive, and report later errors in the
+/// body.
 pub fn late_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<ServiceError> {
     (xml::root_of(body).as_deref() == Some("Error")).then(|| ServiceError::from_reply(status, headers, body))
 }
 
 impl InitiateResult {
-    /// The upload's identifier, if it is one: 1 to 1,024 bytes without control characters.
+    /// The identifier of the upload: 1 to 1,024 bytes without control characters.
+    ///
+    /// # Errors
+    /// [`ReplyError::UploadId`].
     pub fn upload_id(&self) -> Result<&str, ReplyError> {
         let id = self.upload_id.as_str();
         is_upload_id(id).then_some(id).ok_or(ReplyError::UploadId)
@@ -231,8 +251,11 @@ pub(super) fn is_upload_id(id: &str) -> bool {
 }
 
 impl CompleteResult {
-    /// Reads the document of a success, blank characters in front of it allowed. An empty body is [`XmlError::Damaged`]: whether the
-    /// object is there is then for a HEAD to say.
+    /// Parses the document of a successful reply; leading white space is allowed.
+    ///
+    /// # Errors
+    /// [`ReplyError::Xml`]. An empty body is [`XmlError::Damaged`](super::xml::XmlError::Damaged):
+    /// the outcome is unknown until a HeadObject shows whether the object exists.
     pub fn from_reply(body: &[u8]) -> Result<CompleteResult, ReplyError> {
         CompleteResult::from_xml(body).map_err(ReplyError::Xml)
     }

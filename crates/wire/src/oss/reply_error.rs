@@ -2,56 +2,57 @@
 
 use super::xml::XmlError;
 
-/// Most bytes of all header names and values of a reply together.
+/// Largest total size of header names and values of a reply, in bytes: 32 times the metadata that
+/// an object can have.
 pub const MAX_HEADERS: usize = 256 << 10;
 
-/// Why a reply is not understood.
+/// Errors of reading a reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// A header that the reply needs.
+    /// A required header is missing.
     #[error("the reply lacks the header {name}")]
     MissingHeader {
-        /// Its name.
+        /// Name of the header.
         name: &'static str,
     },
-    /// A header that may be there once.
+    /// A header is repeated.
     #[error("the reply has the header {name} more than once")]
     RepeatedHeader {
-        /// Its name.
+        /// Name of the header.
         name: &'static str,
     },
-    /// A header whose value breaks its rules.
+    /// A header has an invalid value.
     #[error("the reply's header {name} is malformed or contradicts another")]
     MalformedHeader {
-        /// Its name.
+        /// Name of the header.
         name: &'static str,
     },
-    /// More header bytes than any reply of the service.
+    /// The headers are larger than [`MAX_HEADERS`].
     #[error("the reply has more than {MAX_HEADERS} bytes of headers")]
     TooManyHeaders,
-    /// A success that the operation does not have.
-    #[error("the reply has the status {status}, which this operation does not answer")]
+    /// A success status that the operation does not return.
+    #[error("the reply has the status {status}, which this operation does not return")]
     Status {
-        /// The status.
+        /// Status of the reply.
         status: u16,
     },
-    /// A document that is not the expected one.
+    /// An unexpected or invalid document.
     #[error(transparent)]
     Xml(#[from] XmlError),
-    /// A multipart upload without a usable identifier.
-    #[error("the reply has no usable upload id")]
+    /// A multipart upload without a valid identifier.
+    #[error("the reply has no valid upload id")]
     UploadId,
-    /// A page of a listing that contradicts the request or itself.
-    #[error("the listing is not to be trusted: {reason}")]
+    /// A page of a listing contradicts the request or itself.
+    #[error("the listing is inconsistent: {reason}")]
     Listing {
-        /// What is wrong.
+        /// The contradiction.
         reason: &'static str,
     },
-    /// A document that contradicts the request or the protocol.
-    #[error("the reply is not to be trusted: {reason}")]
+    /// A document contradicts the request or the protocol.
+    #[error("the reply is inconsistent: {reason}")]
     Contents {
-        /// What is wrong.
+        /// The contradiction.
         reason: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! Requests: built by clients, parsed by servers, from the same types.
+//! Requests: built by clients and parsed by servers, with the same types.
 
 mod append;
 mod attributes;
@@ -27,106 +27,106 @@ pub use part_copy::UploadPartCopy;
 pub use sub_resource::{PutObjectAcl, PutObjectTagging, PutSymlink};
 pub use versions::{DeleteMultipleObjects, ListObjectVersions, MAX_DELETE, Versioning};
 
-/// A request about a bucket, an object or the account.
+/// A request to the account, a bucket or an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The bucket; none for the account.
+    /// Bucket; `None` for the account.
     pub bucket: Option<String>,
-    /// The object key, decoded; none for the bucket itself.
+    /// Object key, decoded; `None` for the bucket.
     pub key: Option<String>,
-    /// What is asked.
+    /// Operation and arguments.
     pub call: Call,
 }
 
-/// The operations.
+/// An operation with its arguments. [`Operation`](super::Operation) is the operation alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Call {
-    /// The account's buckets.
+    /// Lists the buckets of the account.
     ListBuckets(ListBuckets),
-    /// Makes a bucket.
+    /// Creates a bucket.
     PutBucket(PutBucket),
-    /// Removes an empty bucket.
+    /// Deletes an empty bucket.
     DeleteBucket,
-    /// A page of objects.
+    /// Lists objects, as [`Operation::ListObjects`](super::Operation) or `ListObjectsV2`.
     ListObjects(ListObjects),
-    /// Says whether a bucket keeps versions.
+    /// Enables or suspends versioning.
     PutBucketVersioning(Versioning),
-    /// Asks whether a bucket keeps versions.
+    /// Returns the versioning state.
     GetBucketVersioning,
-    /// A page of versions and delete markers.
+    /// Lists versions and delete markers.
     ListObjectVersions(ListObjectVersions),
-    /// Removes many objects or versions.
+    /// Deletes up to 1,000 objects or versions.
     DeleteMultipleObjects(DeleteMultipleObjects),
     /// Stores an object.
     PutObject(PutObject),
-    /// Reads an object or a range of it.
+    /// Returns an object or a range of it.
     GetObject(GetObject),
-    /// An object's headers.
+    /// Returns the headers of an object.
     HeadObject(GetObject),
-    /// Removes an object.
+    /// Deletes an object or a version.
     DeleteObject(DeleteObject),
-    /// Copies an object inside the service.
+    /// Copies an object within the service.
     CopyObject(CopyObject),
-    /// Begins a multipart upload.
+    /// Starts a multipart upload.
     InitiateMultipartUpload(InitiateMultipartUpload),
-    /// Stores one part.
+    /// Stores a part.
     UploadPart(UploadPart),
-    /// The parts stored so far.
+    /// Lists the parts of a multipart upload.
     ListParts(ListParts),
-    /// Makes an object of the parts.
+    /// Assembles the parts to an object.
     CompleteMultipartUpload(CompleteMultipartUpload),
-    /// Drops an upload and its parts.
+    /// Discards a multipart upload and its parts.
     AbortMultipartUpload {
-        /// The upload's identifier.
+        /// Identifier of the upload.
         upload_id: String,
     },
-    /// Adds to the end of an object.
+    /// Appends to an object.
     AppendObject(AppendObject),
     /// Stores a range of another object as a part.
     UploadPartCopy(UploadPartCopy),
-    /// The unfinished multipart uploads of a bucket.
+    /// Lists the unfinished multipart uploads of a bucket.
     ListMultipartUploads(ListMultipartUploads),
-    /// An object's size, ETag and time, without its headers.
+    /// Returns size, ETag and modification time of an object.
     GetObjectMeta {
-        /// A version other than the latest.
+        /// Version; `None` for the latest.
         version_id: Option<String>,
     },
-    /// Replaces an object's tags.
+    /// Replaces the tags of an object.
     PutObjectTagging(PutObjectTagging),
-    /// An object's tags.
+    /// Returns the tags of an object.
     GetObjectTagging {
-        /// A version other than the latest.
+        /// Version; `None` for the latest.
         version_id: Option<String>,
     },
-    /// Removes an object's tags.
+    /// Deletes the tags of an object.
     DeleteObjectTagging {
-        /// A version other than the latest.
+        /// Version; `None` for the latest.
         version_id: Option<String>,
     },
-    /// Sets an object's access control.
+    /// Sets the access control list of an object.
     PutObjectAcl(PutObjectAcl),
-    /// An object's access control.
+    /// Returns the access control list of an object.
     GetObjectAcl {
-        /// A version other than the latest.
+        /// Version; `None` for the latest.
         version_id: Option<String>,
     },
-    /// Makes an object that stands for another.
+    /// Stores a symbolic link to an object.
     PutSymlink(PutSymlink),
-    /// What such an object stands for.
+    /// Returns the target of a symbolic link.
     GetSymlink {
-        /// A version other than the latest.
+        /// Version; `None` for the latest.
         version_id: Option<String>,
     },
-    /// Sets a bucket's access control.
+    /// Sets the access control list of a bucket.
     PutBucketAcl(Acl),
-    /// A bucket's access control.
+    /// Returns the access control list of a bucket.
     GetBucketAcl,
-    /// A bucket's description.
+    /// Returns the properties of a bucket.
     GetBucketInfo,
-    /// A bucket's region.
+    /// Returns the region of a bucket.
     GetBucketLocation,
-    /// How much is in a bucket.
+    /// Returns number and size of the objects of a bucket.
     GetBucketStat,
 }
 
@@ -173,59 +173,61 @@ impl Call {
     }
 }
 
-/// ListBuckets. Zero and empty mean the service's own choice.
+/// Arguments of ListBuckets. Empty and `None` select the service's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListBuckets {
-    /// Only names with this beginning.
+    /// Only names with this prefix.
     pub prefix: String,
-    /// Only names after this one.
+    /// Only names greater than this one.
     pub marker: String,
-    /// Most names in a page.
+    /// Largest number of names in a page.
     pub max_keys: Option<u32>,
 }
 
-/// ListObjects, version 2 (`list-type=2`), or 1 when asked for. Empty means not sent.
+/// Arguments of ListObjectsV2 or, with `version_1`, of ListObjects. Empty strings are not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListObjects {
-    /// Version 1 of the call: pages are continued by `marker`.
+    /// ListObjects instead of ListObjectsV2: pages are continued by `marker`.
     pub version_1: bool,
-    /// Only keys with this beginning.
+    /// Only keys with this prefix.
     pub prefix: String,
-    /// Keys with the same text up to this one are listed once.
+    /// Delimiter: keys that share the text from the prefix to its first occurrence are listed as
+    /// one common prefix.
     pub delimiter: String,
-    /// Only keys after this one (`start-after`, or `marker` in version 1).
+    /// Only keys greater than this one (`start-after`; `marker` in ListObjects).
     pub start_after: String,
-    /// Where the page begins, as the page before said.
+    /// Token of the page, from the previous one.
     pub continuation_token: String,
-    /// Most entries in a page, 1 to 1,000.
+    /// Largest number of entries in a page, 1 to 1,000.
     pub max_keys: Option<u32>,
-    /// Whether names in the reply are percent-encoded.
+    /// Percent-encode names in the reply.
     pub url_encoding: bool,
 }
 
-/// PutObject, and what InitiateMultipartUpload says about its object.
+/// Arguments of PutObject; of InitiateMultipartUpload too, which describes the object that it
+/// starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutObject {
-    /// Headers to keep with the object, the envelope among them.
+    /// Headers to store with the object, including the envelope.
     pub metadata: Metadata,
     /// Storage class, access control and tags.
     pub attributes: Attributes,
-    /// Refuse when the object exists.
+    /// Fail with `FileAlreadyExists` if the object exists.
     pub forbid_overwrite: bool,
-    /// Bytes of the body; none when they are not known before (chunked).
+    /// Bytes of the body; `None` when unknown (chunked transfer coding).
     pub content_length: Option<u64>,
-    /// Base64 of the MD5 of the body.
+    /// Base64 of the MD5 of the body, for the service to verify.
     pub content_md5: Option<String>,
-    /// CRC-64/XZ of the body, for the service to compare.
+    /// CRC-64/XZ of the body, for the service to verify.
     pub crc64: Option<u64>,
 }
 
 /// InitiateMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InitiateMultipartUpload {
-    /// What the object will have.
+    /// Properties of the object.
     pub object: PutObject,
-    /// Whether the key in the reply is percent-encoded.
+    /// Percent-encode the key in the reply.
     pub url_encoding: bool,
 }
 
@@ -235,35 +237,37 @@ impl From<PutObject> for InitiateMultipartUpload {
     }
 }
 
-/// Conditions on the object's state.
+/// Conditions on the object (RFC 9110, section 13.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
-    /// Only if the ETag is this one.
+    /// Succeed only if the ETag matches.
     pub if_match: Option<String>,
-    /// Only if the ETag is another.
+    /// Succeed only if the ETag does not match.
     pub if_none_match: Option<String>,
-    /// Only if changed after this time, as an HTTP date.
+    /// Succeed only if modified after this HTTP date.
     pub if_modified_since: Option<String>,
-    /// Only if not changed after this time, as an HTTP date.
+    /// Succeed only if not modified after this HTTP date.
     pub if_unmodified_since: Option<String>,
 }
 
-/// GetObject and HeadObject.
+/// Arguments of GetObject and HeadObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GetObject {
-    /// The range; a malformed one is `None` on the server, as the service ignores it.
+    /// Range. A server reads a malformed one as `None`, because the service ignores it.
     pub range: Option<RangeSpec>,
-    /// `x-oss-range-behavior: standard`: ranges as in HTTP. Without it a range past the end gives the whole object.
+    /// `x-oss-range-behavior: standard`: ranges as in RFC 9110. Without it, a range past the end
+    /// returns the whole object.
     pub standard_range: bool,
-    /// On what condition.
+    /// Conditions.
     pub conditions: Conditions,
-    /// A version other than the latest.
+    /// Version; `None` for the latest.
     pub version_id: Option<String>,
-    /// Headers that the reply is to have in place of the object's: names of [`RESPONSE_HEADERS`], values.
+    /// Overrides of reply headers: names from [`RESPONSE_HEADERS`], and values.
     pub response: Vec<(&'static str, String)>,
 }
 
-/// The parameters of a GetObject that change headers of its reply. Anonymous requests may not have them.
+/// Parameters of GetObject that override headers of the reply. Anonymous requests must not use
+/// them.
 pub const RESPONSE_HEADERS: [&str; 6] = [
     "response-content-type",
     "response-content-language",
@@ -276,28 +280,28 @@ pub const RESPONSE_HEADERS: [&str; 6] = [
 /// DeleteObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteObject {
-    /// A version; none for the object.
+    /// Version; `None` for the object.
     pub version_id: Option<String>,
 }
 
 /// CopyObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopyObject {
-    /// Bucket of the source.
+    /// Source bucket.
     pub source_bucket: String,
-    /// Key of the source, decoded.
+    /// Source key, decoded.
     pub source_key: String,
-    /// A version of the source.
+    /// Source version; `None` for the latest.
     pub source_version: Option<String>,
-    /// `REPLACE` instead of `COPY`: take the headers of this request.
+    /// Metadata directive `REPLACE` instead of `COPY`: use the headers of this request.
     pub replace_metadata: bool,
-    /// Headers of the request.
+    /// Headers to store with `replace_metadata`.
     pub metadata: Metadata,
-    /// Storage class and access control of the target, and its tags if they are replaced.
+    /// Storage class and access control list of the target, and its tags with `replace_tags`.
     pub attributes: Attributes,
-    /// `x-oss-tagging-directive: Replace` instead of `Copy`: take the tags of this request.
+    /// Tagging directive `Replace` instead of `Copy`: use the tags of this request.
     pub replace_tags: bool,
-    /// Refuse when the target exists.
+    /// Fail with `FileAlreadyExists` if the target exists.
     pub forbid_overwrite: bool,
     /// Conditions on the source.
     pub conditions: Conditions,
@@ -306,49 +310,49 @@ pub struct CopyObject {
 /// UploadPart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UploadPart {
-    /// The upload's identifier.
+    /// Identifier of the upload.
     pub upload_id: String,
-    /// From 1 to 10,000.
+    /// 1 to 10,000.
     pub part_number: u32,
-    /// The envelope, once more.
+    /// The envelope, repeated with each part.
     pub metadata: Metadata,
     /// Bytes of the part.
     pub content_length: Option<u64>,
-    /// Base64 of the MD5 of the part.
+    /// Base64 of the MD5 of the part, for the service to verify.
     pub content_md5: Option<String>,
-    /// CRC-64/XZ of the part, for the service to compare.
+    /// CRC-64/XZ of the part, for the service to verify.
     pub crc64: Option<u64>,
 }
 
 /// ListParts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListParts {
-    /// The upload's identifier.
+    /// Identifier of the upload.
     pub upload_id: String,
-    /// Only parts after this one.
+    /// Only parts with a greater number.
     pub part_number_marker: Option<u32>,
-    /// Most parts in a page.
+    /// Largest number of parts in a page.
     pub max_parts: Option<u32>,
-    /// Whether the key in the reply is percent-encoded.
+    /// Percent-encode the key in the reply.
     pub url_encoding: bool,
 }
 
 /// CompleteMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompleteMultipartUpload {
-    /// The upload's identifier.
+    /// Identifier of the upload.
     pub upload_id: String,
     /// The parts.
     pub parts: CompleteRequest,
-    /// Refuse when the object exists.
+    /// Fail with `FileAlreadyExists` if the object exists.
     pub forbid_overwrite: bool,
-    /// Headers of the request; an envelope among them is compared.
+    /// Headers of the request. The service compares an envelope among them with that of the upload.
     pub metadata: Metadata,
-    /// Whether the key in the reply is percent-encoded.
+    /// Percent-encode the key in the reply.
     pub url_encoding: bool,
 }
 
-/// Why a request cannot be built.
+/// Errors of building a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -359,6 +363,6 @@ pub enum BuildError {
     #[error(transparent)]
     Header(#[from] InvalidHeader),
     /// A URL that HTTP cannot carry.
-    #[error("the request's address is too long or malformed")]
+    #[error("the URL of the request is too long or malformed")]
     Url,
 }

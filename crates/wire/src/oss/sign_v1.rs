@@ -1,10 +1,11 @@
-//! Signature version 1 (`OSS`, HMAC-SHA1), in headers and in the query: what older clients send.
+//! Signature version 1 (`OSS`, HMAC-SHA1), in headers and in the query, as older clients send it.
 //!
 //! ```text
 //!   to sign = VERB \n Content-MD5 \n Content-Type \n date \n x-oss-* headers /bucket/key?sub-resources
 //! ```
-//! The date is that of `x-oss-date`, else of `Date`; in the query it is the end of the URL's life in seconds since 1970.
-//! Source: <https://www.alibabacloud.com/help/en/oss/developer-reference/include-signatures-in-the-authorization-header>
+//! The date is that of `x-oss-date`, else of `Date`; in the query it is the expiration in seconds
+//! since 1970. Source:
+//! <https://www.alibabacloud.com/help/en/oss/developer-reference/include-signatures-in-the-authorization-header>
 
 use aws_lc_rs::hmac;
 use data_encoding::BASE64;
@@ -19,7 +20,7 @@ use super::escape;
 use super::signature_check::{check_signature, check_skew, check_token, expired, known, refuse, refuse_as};
 use super::time::{http_date, parse_http_date};
 
-/// Query parameters that are part of what is asked for, and therefore signed: those of the official SDKs.
+/// Query parameters that the signature covers, as in the official SDKs.
 const SUB_RESOURCES: [&str; 87] = [
     "accessPoint",
     "accessPointPolicy",
@@ -113,7 +114,7 @@ const SUB_RESOURCES: [&str; 87] = [
 /// Signs `head` in place: sets `Date`, the token header and `Authorization`.
 ///
 /// # Errors
-/// As for version 4.
+/// As for signature version 4.
 pub fn sign(
     head: &mut Parts,
     subject: Subject<'_>,
@@ -135,11 +136,11 @@ pub fn sign(
     Ok(())
 }
 
-/// Signs `head` in its address, good until a second that is given since 1970. The headers of `head` that the signature covers (content type and MD5,
-/// `x-oss-…`) have to be sent with the URL as they are.
+/// Signs the URL of `head`; it expires at `until`, in seconds since 1970. Headers of `head` that
+/// the signature covers (content type and MD5, `x-oss-…`) must be sent unchanged with the URL.
 ///
 /// # Errors
-/// As for version 4.
+/// As for signature version 4.
 pub fn presign(
     head: &mut Parts,
     subject: Subject<'_>,
@@ -158,7 +159,8 @@ pub fn presign(
     escape::append(&mut head.uri, &pairs).ok_or(SignError::Query)
 }
 
-/// Checks a signature in the `Authorization` header, whose text after `OSS` is given. See [`super::auth::verify`].
+/// Verifies a signature in the `Authorization` header, for `auth::verify`. `claim` is the text
+/// after `OSS`.
 pub(super) fn verify(
     head: &Parts,
     subject: Subject<'_>,
@@ -177,13 +179,13 @@ pub(super) fn verify(
         refuse("AccessDenied", message, "0002-00000005")
     })?;
     check_skew(sent, now)?;
-    // One official SDK sends the token under its name in queries.
+    // One official SDK sends the token under the name that it has in queries.
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     check_token(text("x-oss-security-token").or(text("security-token")), &credentials)?;
     check(head, subject, &date, &credentials, given)
 }
 
-/// Checks a signature in the query. See [`super::auth::verify`].
+/// Verifies a signature in the query, for `auth::verify`.
 pub(super) fn verify_query(
     head: &Parts,
     subject: Subject<'_>,

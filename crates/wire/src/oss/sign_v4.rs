@@ -1,11 +1,13 @@
-//! Signature version 4, in headers (`OSS4-HMAC-SHA256`): made by clients, checked by servers.
+//! Signature version 4 in headers (`OSS4-HMAC-SHA256`): signing for clients, verification for
+//! servers.
 //!
 //! ```text
 //!   canonical = VERB \n /bucket/key \n sorted query \n headers \n additional names \n payload
 //!   to sign   = OSS4-HMAC-SHA256 \n time \n date/region/oss/aliyun_v4_request \n hex(SHA-256(canonical))
 //!   key       = HMAC chain of "aliyun_v4" + secret over date, region, oss, aliyun_v4_request
 //! ```
-//! Source: <https://www.alibabacloud.com/help/en/oss/developer-reference/recommend-to-use-signature-version-4>
+//! Source:
+//! <https://www.alibabacloud.com/help/en/oss/developer-reference/recommend-to-use-signature-version-4>
 
 use aws_lc_rs::{digest, hmac};
 use data_encoding::HEXLOWER;
@@ -22,13 +24,16 @@ use super::time::{basic_time, http_date, parse_basic_time};
 
 pub(super) const ALGORITHM: &str = "OSS4-HMAC-SHA256";
 pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-/// The query parameter that holds the signature of a presigned URL, and is not itself signed.
+/// Query parameter with the signature of a presigned URL; not itself signed.
 pub(super) const SIGNATURE: &str = "x-oss-signature";
 const PRODUCT: &str = "oss";
 const REQUEST: &str = "aliyun_v4_request";
 
-/// Signs `head` in place: sets date, payload and token headers and `Authorization`. `additional` names further headers to sign,
-/// which must be present.
+/// Signs `head` in place: sets the headers for date, payload hash and token, and `Authorization`.
+/// `additional` names further headers to sign, which must be present.
+///
+/// # Errors
+/// [`SignError`].
 pub fn sign(
     head: &mut Parts,
     subject: Subject<'_>,
@@ -66,7 +71,7 @@ pub fn sign(
     Ok(())
 }
 
-/// Checks a signature in the `Authorization` header, whose text is given. See [`super::auth::verify`].
+/// Verifies a signature in the `Authorization` header, for `auth::verify`.
 pub(super) fn verify(
     head: &Parts,
     subject: Subject<'_>,
@@ -93,7 +98,7 @@ pub(super) fn verify(
     claim.scope.verify(&signed, &credentials, claim.signature)
 }
 
-/// What a signature is about.
+/// The parts of a request that a signature covers.
 pub(super) struct Signed<'a> {
     pub(super) head: &'a Parts,
     pub(super) subject: Subject<'a>,
@@ -102,7 +107,7 @@ pub(super) struct Signed<'a> {
     pub(super) time: &'a str,
 }
 
-/// What a signature is good for: `access key id/date/region/oss/aliyun_v4_request`.
+/// Scope of a signature: `access key id/date/region/oss/aliyun_v4_request`.
 pub(super) struct Scope<'a> {
     pub(super) access_key_id: &'a str,
     date: &'a str,
@@ -120,7 +125,7 @@ impl<'a> Scope<'a> {
     }
 
     pub(super) fn parse(credential: &'a str) -> Option<Scope<'a>> {
-        // An access key id has no slash, a scope has four parts.
+        // An access key ID contains no slash; the rest of the scope has four parts.
         let mut parts = credential.splitn(5, '/');
         let (access_key_id, date, region) = (parts.next()?, parts.next()?, parts.next()?);
         let tail = (parts.next()?, parts.next()?);
@@ -135,7 +140,7 @@ impl<'a> Scope<'a> {
         format!("{}/{}/{PRODUCT}/{REQUEST}", self.date, self.region)
     }
 
-    /// Whether it is of this day and place.
+    /// Checks day and region.
     pub(super) fn check(&self, time: &str, subject: Subject<'_>) -> Result<(), ServiceError> {
         if time.get(..8) != Some(self.date) {
             return Err(refuse(
@@ -154,7 +159,7 @@ impl<'a> Scope<'a> {
         Ok(())
     }
 
-    /// Compares a signature with what it should be.
+    /// Compares a signature with the expected one, in constant time.
     pub(super) fn verify(
         &self,
         signed: &Signed<'_>,
@@ -181,7 +186,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The parts of an `Authorization` header.
+/// Fields of an `Authorization` header.
 struct Claim<'a> {
     scope: Scope<'a>,
     additional: &'a str,

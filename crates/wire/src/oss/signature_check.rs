@@ -8,10 +8,10 @@ use secrecy::ExposeSecret;
 use super::credentials::Credentials;
 use super::error::ServiceError;
 
-/// Furthest that a client's clock may be from the server's.
-const SKEW: SignedDuration = SignedDuration::from_mins(15);
+/// Largest difference between the clocks of client and server, as the service has it.
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
-/// The credentials of an access key id.
+/// Returns the credentials of an access key ID.
 pub(super) fn known(
     id: &str,
     lookup: impl Fn(&str) -> Option<Credentials>,
@@ -26,7 +26,7 @@ pub(super) fn known(
 }
 
 pub(super) fn check_skew(sent: Timestamp, now: Timestamp) -> Result<(), ServiceError> {
-    if now.duration_since(sent).abs() <= SKEW {
+    if now.duration_since(sent).abs() <= MAX_CLOCK_SKEW {
         return Ok(());
     }
     let message = "The difference between the request time and the current time is too large.";
@@ -53,7 +53,7 @@ pub(super) fn check_signature(wanted: &[u8], given: &[u8]) -> Result<(), Service
     })
 }
 
-/// A URL that was good until some time ago.
+/// The error for an expired presigned URL.
 pub(super) fn expired() -> ServiceError {
     refuse("AccessDenied", "Request has expired.", "0002-00000069")
 }

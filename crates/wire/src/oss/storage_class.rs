@@ -5,31 +5,34 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that names none of the values that a header may have.
+/// Error of parsing a name that is none of the known values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not one of {0}")]
 pub struct UnknownName(pub(crate) &'static str);
 
-/// Storage classes, dearest to keep first.
+/// Storage class of an object, in descending order of storage price. Default:
+/// [`StorageClass::Standard`].
+///
+/// Source: <https://www.alibabacloud.com/help/en/oss/user-guide/overview-53>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
 #[non_exhaustive]
 pub enum StorageClass {
-    /// Read often.
+    /// For frequent access.
     #[default]
     Standard,
-    /// Infrequent access.
+    /// Infrequent access (IA).
     Ia,
-    /// To be restored before it is read, within a minute.
+    /// Must be restored before reading; takes about a minute.
     Archive,
-    /// To be restored before it is read, within hours.
+    /// Must be restored before reading; takes hours.
     ColdArchive,
-    /// To be restored before it is read, within days.
+    /// Must be restored before reading; takes up to days.
     DeepColdArchive,
 }
 
 impl StorageClass {
-    /// All of them.
+    /// All classes.
     pub const ALL: [StorageClass; 5] = [
         StorageClass::Standard,
         StorageClass::Ia,
@@ -38,7 +41,7 @@ impl StorageClass {
         StorageClass::DeepColdArchive,
     ];
 
-    /// As the service writes it.
+    /// Name on the wire.
     pub const fn wire_name(self) -> &'static str {
         match self {
             StorageClass::Standard => "Standard",
@@ -49,7 +52,7 @@ impl StorageClass {
         }
     }
 
-    /// Whether an object of the class has to be restored before it is read.
+    /// Whether an object must be restored before reading.
     pub const fn is_archived(self) -> bool {
         !matches!(self, StorageClass::Standard | StorageClass::Ia)
     }
@@ -58,7 +61,7 @@ impl StorageClass {
 impl FromStr for StorageClass {
     type Err = UnknownName;
 
-    /// Reads the service's name in any case.
+    /// Parses the name on the wire, ignoring case.
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         StorageClass::ALL
             .into_iter()

@@ -7,7 +7,7 @@ use super::header::CRC64;
 use super::range::digits;
 use super::reply_error::{MAX_HEADERS, ReplyError};
 
-/// Headers of which each of the service's own may be there once.
+/// Headers of a reply; a repeated one is an error, because two readers could use different values.
 pub(super) struct StrictHeaders<'a>(pub(super) &'a HeaderMap);
 
 impl<'a> StrictHeaders<'a> {

@@ -1,4 +1,5 @@
-//! Tags of objects: in the header `x-oss-tagging` a query, in the calls of their own a document.
+//! Tags of objects: a query in the header `x-oss-tagging`, an XML document in the tagging
+//! operations.
 //!
 //! Source: <https://www.alibabacloud.com/help/en/oss/user-guide/object-tagging-8>
 
@@ -7,41 +8,41 @@ use serde::{Deserialize, Serialize};
 use super::escape;
 use super::xml::{TagElement, TagSet, Tagging};
 
-/// Most tags of an object.
+/// Largest number of tags of an object.
 pub const MAX_TAGS: usize = 10;
-/// Most characters of a tag's name.
+/// Longest name of a tag, in characters.
 pub const MAX_NAME: usize = 128;
-/// Most characters of a tag's value.
+/// Longest value of a tag, in characters.
 pub const MAX_VALUE: usize = 256;
 
-/// The tags of an object, in the order in which they were given. They keep the service's rules.
+/// Tags of an object, in insertion order. Validated by the service's rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<(String, String)>", into = "Vec<(String, String)>")]
 pub struct Tags(Vec<(String, String)>);
 
-/// The rule that tags break.
+/// Errors of validating tags.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TagError {
     /// More than [`MAX_TAGS`].
-    #[error("{0} tags are given, and an object has at most {MAX_TAGS}")]
+    #[error("{0} tags are too many: an object has at most {MAX_TAGS}")]
     TooMany(usize),
-    /// One name more than once.
-    #[error("the tag {0:?} is given twice")]
+    /// A repeated name.
+    #[error("the tag {0:?} is repeated")]
     Repeated(String),
     /// An empty name, or a name or value that is too long.
     #[error("the tag {0:?}: a name has 1 to {MAX_NAME} characters, a value at most {MAX_VALUE}")]
     Length(String),
-    /// A character that tags do not have.
+    /// A character that is not allowed in tags.
     #[error("the tag {0:?}: letters, digits, spaces and + - = . _ : / are allowed")]
     Character(String),
-    /// A header that is not `name=value&…`, percent-encoded.
+    /// A header that is not percent-encoded `name=value&…`.
     #[error("tags are written name=value&name=value, percent-encoded")]
     Syntax,
 }
 
 impl TagError {
-    /// The service's number for it.
+    /// The fine-grained error code (EC) of the service.
     pub const fn ec(&self) -> &'static str {
         match self {
             TagError::TooMany(_) | TagError::Character(_) => "0010-00000217",
@@ -53,7 +54,10 @@ impl TagError {
 }
 
 impl Tags {
-    /// Takes tags that keep the rules.
+    /// Validates tags.
+    ///
+    /// # Errors
+    /// [`TagError`].
     pub fn new(tags: impl IntoIterator<Item = (String, String)>) -> Result<Tags, TagError> {
         let tags: Vec<(String, String)> = tags.into_iter().collect();
         if tags.len() > MAX_TAGS {
@@ -79,17 +83,20 @@ impl Tags {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether there are none.
+    /// Whether the object has no tags.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// Number of tags.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Reads the header. A tag without `=` has an empty value; more than one `=` is [`TagError::Syntax`].
+    /// Parses the header. A tag without `=` has an empty value.
+    ///
+    /// # Errors
+    /// [`TagError`]; [`TagError::Syntax`] for more than one `=`.
     pub fn from_header(text: &str) -> Result<Tags, TagError> {
         let decode = |text: &str| escape::decode_query(text).ok_or(TagError::Syntax);
         let pair = |pair: &str| {
@@ -107,7 +114,7 @@ impl Tags {
         pairs.collect::<Vec<_>>().join("&")
     }
 
-    /// The document of the calls that set and show tags.
+    /// The document of PutObjectTagging and GetObjectTagging.
     pub fn to_document(&self) -> Tagging {
         let element =
             |(name, value): (&str, &str)| TagElement { key: name.to_owned(), value: value.to_owned() };
@@ -146,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_a_query() {
+    fn headers_round_trip() {
         let tags = Tags::new([pair("a b", "1+1"), pair("颜色", ""), pair("k=", "x=y")]);
         let header = "a%20b=1%2B1&%E9%A2%9C%E8%89%B2=&k%3D=x%3Dy";
         assert_eq!(tags.as_ref().map(Tags::to_header), Ok(header.into()));
@@ -156,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_have_rules() {
+    fn invalid_tags_are_refused() {
         let many = (0..11).map(|n| pair(&n.to_string(), ""));
         assert_eq!(Tags::new(many), Err(TagError::TooMany(11)));
         assert_eq!(Tags::new([pair("a", ""), pair("a", "")]), Err(TagError::Repeated("a".into())));

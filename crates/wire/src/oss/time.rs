@@ -1,4 +1,4 @@
-//! Times as requests and replies write them. All are UTC.
+//! Time formats of requests and replies. All times are UTC.
 
 use jiff::Timestamp;
 
@@ -12,12 +12,13 @@ pub(super) fn parse_basic_time(text: &str) -> Option<Timestamp> {
     jiff::tz::TimeZone::UTC.to_timestamp(time).ok()
 }
 
-/// `Sat, 16 Dec 2023 16:20:57 GMT`, the form of `Date` and `Last-Modified` (RFC 9110, 5.6.7).
+/// `Sat, 16 Dec 2023 16:20:57 GMT`, the form of `Date` and `Last-Modified` (RFC 9110, section
+/// 5.6.7).
 pub fn http_date(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// Reads the form that [`http_date`] writes.
+/// Parses the form that [`http_date`] writes.
 pub fn parse_http_date(text: &str) -> Option<Timestamp> {
     let time = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
     jiff::tz::TimeZone::UTC.to_timestamp(time).ok()

@@ -1,4 +1,4 @@
-//! Replies about versions and removals, checked against the requests that they answer.
+//! Replies about versions and deletions, validated against their requests.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,34 +14,34 @@ use super::xml::{
     DeleteRequest, DeleteResult, ListVersionsResult, ObjectName, VersioningConfiguration, VersionsEntry,
 };
 
-/// The identifier of the version that is made where no versions are.
+/// Version ID of objects that were written without versioning.
 pub const NULL_VERSION: &str = "null";
-/// Longest version identifier that is believed, in bytes.
+/// Longest version ID that is accepted, in bytes.
 const MAX_VERSION_ID: usize = 1024;
 
-/// One version of an object, or a delete marker.
+/// A version of an object or a delete marker, in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedVersion {
     /// The key, decoded.
     pub key: String,
-    /// The version's identifier. Opaque.
+    /// Version ID. Opaque.
     pub version_id: String,
-    /// Whether it is what is met when no version is asked for.
+    /// Whether requests without a version ID read this version.
     pub is_latest: bool,
-    /// ISO 8601 as the service wrote it; may be empty.
+    /// ISO 8601, as the service wrote it; may be empty.
     pub last_modified: String,
-    /// What is stored; none for a delete marker.
+    /// Stored object; `None` for a delete marker.
     pub stored: Option<StoredVersion>,
 }
 
-/// What is stored as a version. A listing has no metadata.
+/// The stored object of a version. Listings carry no metadata, so the plaintext size is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredVersion {
     /// Stored bytes.
     pub stored_size: u64,
-    /// Quoted.
+    /// ETag with its quotes.
     pub etag: String,
     /// `Normal`, `Multipart`, …
     pub object_type: String,
@@ -49,54 +49,56 @@ pub struct StoredVersion {
     pub storage_class: String,
 }
 
-/// A page that fits its request: every key has the prefix, and every entry comes after the page before.
+/// A page of versions. Validated: every key has the prefix of the request, and no version is
+/// repeated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VersionPage {
-    /// Versions and delete markers by key, those of one key in the order in which the service has them: newest first.
+    /// Versions and delete markers by key; those of one key newest first.
     pub versions: Vec<ListedVersion>,
-    /// Beginnings of keys that the delimiter cuts off.
+    /// Common prefixes, up to and including the delimiter.
     pub prefixes: Vec<String>,
-    /// Where the next page begins; none when this was the last.
+    /// Marker of the next page; `None` on the last one.
     pub next: Option<VersionMarker>,
 }
 
-/// A place in a listing of versions.
+/// A position in a listing of versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VersionMarker {
-    /// The last key.
+    /// Last key of the previous page.
     pub key: String,
-    /// The last version of that key; empty when the listing goes on with the next key.
+    /// Last version of that key; empty to continue with the next key.
     pub version_id: String,
 }
 
 impl VersioningConfiguration {
-    /// The state; none for a bucket that never had versions.
+    /// The state; `None` for a bucket that never had versioning.
     ///
     /// # Errors
-    /// [`ReplyError::Contents`]: a state that the service does not have.
+    /// [`ReplyError::Contents`] for an unknown state.
     pub fn state(&self) -> Result<Option<Versioning>, ReplyError> {
         if self.status.is_empty() {
             return Ok(None);
         }
-        let unknown = ReplyError::Contents { reason: "a versioning state that is unknown" };
+        let unknown = ReplyError::Contents { reason: "the versioning state is unknown" };
         Versioning::parse(&self.status).map(Some).ok_or(unknown)
     }
 }
 
 impl ListVersionsResult {
-    /// Checks the page against its request.
+    /// Validates the page against its request.
     ///
     /// # Errors
-    /// [`ReplyError::Listing`]: another bucket, a key or prefix outside the prefix, keys out of order, versions that are doubled or come before
-    /// the page, several latest versions of a key, an identifier or a size that is none, a name that is not decodable, a continuation that is missing or
-    /// leads nowhere.
+    /// [`ReplyError::Listing`]: another bucket, a key or common prefix without the prefix, keys out
+    /// of order, versions that are repeated or precede the page, several latest versions of a key,
+    /// an invalid identifier or size, a name that cannot be decoded, a continuation that is missing
+    /// or does not advance.
     pub fn checked(&self, bucket: &str, request: &ListObjectVersions) -> Result<VersionPage, ReplyError> {
-        let untrue = |reason| ReplyError::Listing { reason };
+        let inconsistent = |reason| ReplyError::Listing { reason };
         if !self.name.is_empty() && self.name != bucket {
-            return Err(untrue("it is of another bucket"));
+            return Err(inconsistent("the bucket is another"));
         }
-        let decode = |text: &str| decode(&self.encoding_type, text).map_err(untrue);
+        let decode = |text: &str| decode(&self.encoding_type, text).map_err(inconsistent);
         let mut page = VersionPage::default();
         for entry in &self.entries {
             match entry {
@@ -106,7 +108,7 @@ impl ListVersionsResult {
                     is_latest: version.is_latest,
                     last_modified: version.last_modified.clone(),
                     stored: Some(StoredVersion {
-                        stored_size: digits(&version.size).ok_or(untrue("a size is no number"))?,
+                        stored_size: digits(&version.size).ok_or(inconsistent("a size is not a number"))?,
                         etag: version.etag.clone(),
                         object_type: version.object_type.clone(),
                         storage_class: version.storage_class.clone(),
@@ -124,10 +126,11 @@ impl ListVersionsResult {
             }
         }
         if page.prefixes.iter().any(|group| !group.starts_with(&request.prefix)) {
-            return Err(untrue("a group lies outside the prefix"));
+            return Err(inconsistent("a common prefix lacks the prefix"));
         }
-        check_entries(&page.versions, request).map_err(untrue)?;
-        // Some services list versions and markers apart.
+        check_entries(&page.versions, request).map_err(inconsistent)?;
+        // Some services list versions and markers separately; the sort is stable and merges them by
+        // key.
         page.versions.sort_by(|one, other| one.key.cmp(&other.key));
         if self.is_truncated {
             let next = VersionMarker {
@@ -138,7 +141,7 @@ impl ListVersionsResult {
             let stays = next.key == request.key_marker
                 && (next.version_id.is_empty() || next.version_id == request.version_id_marker);
             if next.key.is_empty() || next.key < request.key_marker || next.key.as_str() < last || stays {
-                return Err(untrue("its continuation is missing or leads nowhere"));
+                return Err(inconsistent("its continuation is missing or does not advance"));
             }
             page.next = Some(next);
         }
@@ -153,7 +156,7 @@ fn check_entries(versions: &[ListedVersion], request: &ListObjectVersions) -> Re
         for version in versions.iter().filter(|version| version.stored.is_none() == is_marker) {
             let (key, id) = (version.key.as_str(), version.version_id.as_str());
             if key.is_empty() || !key.starts_with(&request.prefix) {
-                return Err("a key lies outside the prefix");
+                return Err("a key lacks the prefix");
             }
             if !is_version_id(id) {
                 return Err("a version has no usable identifier");
@@ -176,17 +179,21 @@ fn is_version_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_VERSION_ID && !id.chars().any(char::is_control)
 }
 
-/// Head of the answer to DeleteObject, and what DeleteMultipleObjects says of one object.
+/// Reply to DeleteObject, and to DeleteMultipleObjects about one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteReply {
-    /// The delete marker that was made or, where a version was asked for, the version that is gone. None in buckets without versions.
+    /// Version ID of the created delete marker or, if the request named a version, of the deleted
+    /// version. `None` in buckets without versioning.
     pub version_id: Option<String>,
-    /// Whether a marker was made or, where a version was asked for, removed.
+    /// Whether a delete marker was created or, if the request named a version, deleted.
     pub is_marker: bool,
 }
 
 impl DeleteReply {
-    /// Reads a head with a status of success.
+    /// Reads the head of a successful reply.
+    ///
+    /// # Errors
+    /// [`ReplyError`] for headers that are missing, repeated or malformed.
     pub fn from_head(headers: &HeaderMap) -> Result<DeleteReply, ReplyError> {
         let headers = StrictHeaders::new(headers)?;
         let is_marker = match headers.one(DELETE_MARKER)? {
@@ -197,7 +204,7 @@ impl DeleteReply {
         Ok(DeleteReply { version_id: headers.one(VERSION_ID)?.map(str::to_owned), is_marker })
     }
 
-    /// The headers that say this.
+    /// Writes the headers.
     pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
         let mut headers = HeaderMap::new();
         if let Some(version) = &self.version_id {
@@ -210,24 +217,27 @@ impl DeleteReply {
     }
 }
 
-/// Head of the answer to CopyObject.
+/// Head of the reply to CopyObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopyReply {
-    /// The version that was made, in buckets that have them.
+    /// Version ID of the copy, in buckets with versioning.
     pub version_id: Option<String>,
-    /// The version that was copied, in buckets that have them.
+    /// Version ID of the source, in buckets with versioning.
     pub source_version_id: Option<String>,
 }
 
 impl CopyReply {
-    /// Reads a head with a status of success.
+    /// Reads the head of a successful reply.
+    ///
+    /// # Errors
+    /// [`ReplyError`] for headers that are missing, repeated or malformed.
     pub fn from_head(headers: &HeaderMap) -> Result<CopyReply, ReplyError> {
         let headers = StrictHeaders::new(headers)?;
         let owned = |name| headers.one(name).map(|value| value.map(str::to_owned));
         Ok(CopyReply { version_id: owned(VERSION_ID)?, source_version_id: owned(SOURCE_VERSION_ID)? })
     }
 
-    /// The headers that say this.
+    /// Writes the headers.
     pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
         let mut headers = HeaderMap::new();
         for (name, version) in [(VERSION_ID, &self.version_id), (SOURCE_VERSION_ID, &self.source_version_id)]
@@ -242,24 +252,28 @@ impl CopyReply {
 
 const SOURCE_VERSION_ID: &str = "x-oss-copy-source-version-id";
 
-/// What became of one object or version that DeleteMultipleObjects was to remove.
+/// Result of DeleteMultipleObjects for one object or version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// It is gone or marked.
-    Removed(DeleteReply),
-    /// The service refused.
-    Refused {
-        /// Its name for the refusal; may be empty.
+pub enum DeletionResult {
+    /// Deleted, or hidden by a delete marker.
+    Deleted(DeleteReply),
+    /// The service returned an error.
+    Failed {
+        /// Error code; may be empty.
         code: String,
-        /// Its words.
+        /// Message of the service.
         message: String,
     },
-    /// The reply does not mention it, and was to mention all.
-    Unanswered,
+    /// The reply does not mention it although the request asked for all results.
+    Unreported,
 }
 
 impl DeleteResult {
-    /// Reads the document of a success. The service sends none when it has nothing to say.
+    /// Parses the document of a successful reply. The service sends an empty body when it has
+    /// nothing to report.
+    ///
+    /// # Errors
+    /// [`ReplyError::Xml`].
     pub fn from_reply(body: &[u8]) -> Result<DeleteResult, ReplyError> {
         if body.trim_ascii().is_empty() {
             return Ok(DeleteResult::default());
@@ -267,22 +281,24 @@ impl DeleteResult {
         DeleteResult::from_xml(body).map_err(ReplyError::Xml)
     }
 
-    /// What became of each object of the request, in its order.
+    /// Results in the order of the objects of the request.
     ///
     /// # Errors
-    /// [`ReplyError::Contents`]: a name that the request does not have, or that is both removed and refused, or is not decodable. What was removed is
-    /// then unknown.
-    pub fn checked(&self, request: &DeleteRequest) -> Result<Vec<Removal>, ReplyError> {
-        let untrue = |reason| ReplyError::Contents { reason };
+    /// [`ReplyError::Contents`]: a name that the request lacks, contradicting results for one name,
+    /// a name that cannot be decoded. Which objects were deleted is then unknown.
+    pub fn checked(&self, request: &DeleteRequest) -> Result<Vec<DeletionResult>, ReplyError> {
+        let inconsistent = |reason| ReplyError::Contents { reason };
         let asked: HashSet<_> = request.objects.iter().map(named).collect();
         let mut answers = BTreeMap::new();
-        let mut answer = |key: &str, version: &str, removal: Removal| {
-            let name = (decode(&self.encoding_type, key).map_err(untrue)?, version.to_owned());
+        let mut answer = |key: &str, version: &str, removal: DeletionResult| {
+            let name = (decode(&self.encoding_type, key).map_err(inconsistent)?, version.to_owned());
             if !asked.contains(&name) {
-                return Err(untrue("it names an object that was not to be removed"));
+                return Err(inconsistent("it names an object that the request lacks"));
             }
             match answers.insert(name, removal.clone()) {
-                Some(before) if before != removal => Err(untrue("it says two things of one object")),
+                Some(before) if before != removal => {
+                    Err(inconsistent("it has contradicting results for one object"))
+                }
                 _ => Ok(()),
             }
         };
@@ -293,20 +309,23 @@ impl DeleteResult {
                 version_id: Some(version.clone()).filter(|version| !version.is_empty()),
                 is_marker: entry.delete_marker,
             };
-            answer(&entry.key, &entry.version_id, Removal::Removed(reply))?;
+            answer(&entry.key, &entry.version_id, DeletionResult::Deleted(reply))?;
         }
         for error in &self.errors {
-            let refused = Removal::Refused { code: error.code.clone(), message: error.message.clone() };
+            let refused = DeletionResult::Failed { code: error.code.clone(), message: error.message.clone() };
             answer(&error.key, &error.version_id, refused)?;
         }
-        let silence =
-            if request.quiet { Removal::Removed(DeleteReply::default()) } else { Removal::Unanswered };
+        let silence = if request.quiet {
+            DeletionResult::Deleted(DeleteReply::default())
+        } else {
+            DeletionResult::Unreported
+        };
         let of = |object| answers.get(&named(object)).unwrap_or(&silence).clone();
         Ok(request.objects.iter().map(of).collect())
     }
 }
 
-/// Key and version, empty where there is none.
+/// Key and version ID; empty for none.
 fn named(object: &ObjectName) -> (String, String) {
     (object.key.clone().unwrap_or_default(), object.version_id.clone().unwrap_or_default())
 }

@@ -1,52 +1,54 @@
-//! XML of the service: read within bounds, written plainly.
+//! XML documents of the service, parsed within bounds.
 //!
-//! Before any type is filled, one pass over the events settles size, depth, encoding, root and the absence of a DOCTYPE; entities
-//! beyond the five of XML and character references do not exist then, so nothing can expand.
+//! A first pass over the events checks size, depth, encoding and root, and refuses a DOCTYPE.
+//! Without a DOCTYPE only the five predefined entities and character references exist, so nothing
+//! can expand ("billion laughs").
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Largest document that is read, in bytes: a page of 1,000 listed keys of 1,023 escaped bytes stays below.
+/// Largest document that is parsed, in bytes: a page of 1,000 keys of 1,023 percent-encoded bytes
+/// is smaller.
 pub const MAX_DOCUMENT: usize = 8 << 20;
-/// Deepest nesting that is read.
+/// Deepest nesting that is parsed, in elements.
 pub const MAX_DEPTH: usize = 32;
 
-/// Why a document is refused.
+/// Errors of parsing a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum XmlError {
-    /// Larger than any document of the service.
+    /// Larger than [`MAX_DOCUMENT`].
     #[error("the XML document has more than {MAX_DOCUMENT} bytes")]
     TooLarge,
-    /// Nested deeper than any document of the service.
+    /// Nested deeper than [`MAX_DEPTH`].
     #[error("the XML document is nested deeper than {MAX_DEPTH} elements")]
     TooDeep,
-    /// A document type, which could define entities.
+    /// A document type declaration, which could define entities.
     #[error("the XML document has a DOCTYPE")]
     DocType,
     /// Not UTF-8.
     #[error("the XML document is not UTF-8")]
     Encoding,
-    /// Not well-formed, or cut short.
-    #[error("the XML document is damaged or cut short")]
+    /// Not well-formed, or truncated.
+    #[error("the XML document is damaged or truncated")]
     Damaged,
-    /// Another document than the one expected.
+    /// Another document than the expected one.
     #[error("the XML document has another root element")]
     Root,
-    /// Well-formed, with contents that do not fit.
+    /// Well-formed, but an element is missing or has another type.
     #[error("the XML document's contents do not fit its type")]
     Contents,
 }
 
-/// Reads a document with the root element `root`; namespaces are ignored.
+/// Parses a document with the root element `root`; namespaces are ignored.
 pub(crate) fn read<T: DeserializeOwned>(root: &str, document: &[u8]) -> Result<T, XmlError> {
     let text = check(root, document)?;
     quick_xml::de::from_str(text).map_err(|_| XmlError::Contents)
 }
 
-/// The local name of the root element, for replies that may be one of two documents.
+/// The local name of the root element, for replies that may contain one of two documents.
 pub(crate) fn root_of(document: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(document.get(..MAX_DOCUMENT.min(document.len()))?).ok()?;
     let mut reader = Reader::from_str(text);
@@ -64,7 +66,8 @@ fn check<'a>(root: &str, document: &'a [u8]) -> Result<&'a str, XmlError> {
         return Err(XmlError::TooLarge);
     }
     let text = std::str::from_utf8(document).map_err(|_| XmlError::Encoding)?;
-    // Servers keep a slow connection alive with blanks in front of the document.
+    // The service sends white space before the document to keep the connection of a slow operation
+    // alive.
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let mut reader = Reader::from_str(text);
     let (mut depth, mut seen) = (0_usize, false);
@@ -102,8 +105,9 @@ fn check<'a>(root: &str, document: &'a [u8]) -> Result<&'a str, XmlError> {
     }
 }
 
-/// Writes a document with its declaration. Our own types hold strings, numbers and lists of such, which always serialise. Control characters,
-/// which keys may have, are written by number: readers make one of different line breaks.
+/// Writes a document with its declaration. The types of this crate contain strings, numbers and
+/// lists, which always serialize. Control characters, which keys may contain, are written as
+/// character references, because parsers normalize line breaks.
 pub(crate) fn write<T: Serialize>(document: &T) -> String {
     let body = quick_xml::se::to_string(document).unwrap_or_default();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -120,7 +124,7 @@ pub(crate) fn write<T: Serialize>(document: &T) -> String {
     text
 }
 
-/// An element that holds only others, one kind of them any number of times.
+/// Defines a document or element as a struct with one field for each child element.
 macro_rules! document {
     ($(#[$doc:meta])* $name:ident as $root:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty = $element:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -131,7 +135,10 @@ macro_rules! document {
         }
 
         impl $name {
-            /// Reads the document.
+            /// Parses the document.
+            ///
+            /// # Errors
+            /// [`XmlError`].
             pub fn from_xml(document: &[u8]) -> Result<Self, XmlError> {
                 read($root, document)
             }
@@ -153,19 +160,19 @@ pub use object::*;
 pub use versions::*;
 
 document! {
-    /// The buckets of an account.
+    /// Reply to ListBuckets.
     ListBucketsResult as "ListAllMyBucketsResult" {
-        /// Only names with this beginning were listed.
+        /// Prefix of the request.
         prefix: String = "Prefix",
-        /// Where the page began.
+        /// Marker of this page.
         marker: String = "Marker",
-        /// Most names in a page.
+        /// Largest number of names in a page.
         max_keys: u32 = "MaxKeys",
-        /// Whether there is another page.
+        /// Whether another page follows.
         is_truncated: bool = "IsTruncated",
-        /// Where the next page begins.
+        /// Marker of the next page.
         next_marker: String = "NextMarker",
-        /// Whose buckets they are.
+        /// Owner of the buckets.
         owner: Owner = "Owner",
         /// The buckets.
         buckets: Buckets = "Buckets",
@@ -191,7 +198,7 @@ document! {
 }
 
 document! {
-    /// One bucket of a listing.
+    /// A bucket in a listing.
     Bucket as "Bucket" {
         /// Name.
         name: String = "Name",
@@ -201,9 +208,9 @@ document! {
         creation_date: String = "CreationDate",
         /// Such as `Standard`.
         storage_class: String = "StorageClass",
-        /// Host from anywhere.
+        /// Host for access from the internet.
         extranet_endpoint: String = "ExtranetEndpoint",
-        /// Host from inside the region.
+        /// Host for access from within the region.
         intranet_endpoint: String = "IntranetEndpoint",
         /// Region without `oss-`.
         region: String = "Region",
@@ -211,47 +218,49 @@ document! {
 }
 
 document! {
-    /// A page of objects, version 2 of the call. With `encoding-type=url` keys, prefixes and the delimiter are percent-encoded.
+    /// Reply to ListObjectsV2 and ListObjects. With `encoding-type=url`, keys, prefixes and the
+    /// delimiter are percent-encoded.
     ListObjectsResult as "ListBucketResult" {
         /// The bucket.
         name: String = "Name",
-        /// Only keys with this beginning were listed.
+        /// Prefix of the request.
         prefix: String = "Prefix",
-        /// Where the page began (version 1).
+        /// Marker of this page (ListObjects).
         marker: String = "Marker",
-        /// Where the next page begins (version 1).
+        /// Marker of the next page (ListObjects).
         next_marker: String = "NextMarker",
-        /// Keys up to this one were skipped.
+        /// `start-after` of the request.
         start_after: String = "StartAfter",
-        /// Where this page began.
+        /// Token of this page.
         continuation_token: String = "ContinuationToken",
-        /// Most entries in a page.
+        /// Largest number of entries in a page.
         max_keys: u32 = "MaxKeys",
-        /// Keys with the same text up to this one are listed once.
+        /// Delimiter: keys that share the text from the prefix to its first occurrence are listed
+        /// as one common prefix.
         delimiter: String = "Delimiter",
         /// `url` when names are percent-encoded.
         encoding_type: String = "EncodingType",
-        /// Whether there is another page.
+        /// Whether another page follows.
         is_truncated: bool = "IsTruncated",
-        /// Where the next page begins.
+        /// Marker of the next page.
         next_continuation_token: String = "NextContinuationToken",
-        /// Entries of the page.
+        /// Number of entries in the page.
         key_count: u32 = "KeyCount",
         /// Objects.
         contents: Vec<ObjectEntry> = "Contents",
-        /// Groups of keys.
+        /// Common prefixes.
         common_prefixes: Vec<CommonPrefix> = "CommonPrefixes",
     }
 }
 
 document! {
-    /// One object of a listing. `size` is what is stored.
+    /// An object in a listing.
     ObjectEntry as "Contents" {
         /// Key.
         key: String = "Key",
         /// ISO 8601.
         last_modified: String = "LastModified",
-        /// Quoted.
+        /// ETag with its quotes.
         etag: String = "ETag",
         /// `Normal`, `Multipart`, `Appendable` or `Symlink`.
         object_type: String = "Type",
@@ -263,21 +272,21 @@ document! {
 }
 
 document! {
-    /// A group of keys.
+    /// A common prefix.
     CommonPrefix as "CommonPrefixes" {
-        /// Their common beginning.
+        /// The prefix, up to and including the delimiter.
         prefix: String = "Prefix",
     }
 }
 
 document! {
-    /// Answer to InitiateMultipartUpload.
+    /// Reply to InitiateMultipartUpload.
     InitiateResult as "InitiateMultipartUploadResult" {
         /// The bucket.
         bucket: String = "Bucket",
         /// The key.
         key: String = "Key",
-        /// The upload's identifier.
+        /// Identifier of the upload.
         upload_id: String = "UploadId",
         /// `url` when the key is percent-encoded.
         encoding_type: String = "EncodingType",
@@ -285,35 +294,36 @@ document! {
 }
 
 document! {
-    /// The parts of an upload in progress. The encryption elements are there for uploads that began with an envelope.
+    /// Reply to ListParts. The encryption elements are present for uploads that were started with
+    /// an envelope.
     ListPartsResult as "ListPartsResult" {
         /// The bucket.
         bucket: String = "Bucket",
         /// The key.
         key: String = "Key",
-        /// The upload's identifier.
+        /// Identifier of the upload.
         upload_id: String = "UploadId",
-        /// Where the page began.
+        /// Marker of this page.
         part_number_marker: u32 = "PartNumberMarker",
-        /// Where the next page begins.
+        /// Marker of the next page.
         next_part_number_marker: u32 = "NextPartNumberMarker",
-        /// Most parts in a page.
+        /// Largest number of parts in a page.
         max_parts: u32 = "MaxParts",
-        /// Whether there is another page.
+        /// Whether another page follows.
         is_truncated: bool = "IsTruncated",
         /// `url` when the key is percent-encoded.
         encoding_type: String = "EncodingType",
-        /// The store's copy of the `key` header.
+        /// The service's copy of the `key` header.
         encryption_key: String = "ClientEncryptionKey",
-        /// The store's copy of the `start` header.
+        /// The service's copy of the `start` header.
         encryption_start: String = "ClientEncryptionStart",
-        /// The store's copy of the `cek-alg` header.
+        /// The service's copy of the `cek-alg` header.
         encryption_cek_alg: String = "ClientEncryptionCekAlg",
-        /// The store's copy of the `wrap-alg` header.
+        /// The service's copy of the `wrap-alg` header.
         encryption_wrap_alg: String = "ClientEncryptionWrapAlg",
-        /// The store's copy of the `data-size` header.
+        /// The service's copy of the `data-size` header.
         encryption_data_size: String = "ClientEncryptionDataSize",
-        /// The store's copy of the `part-size` header.
+        /// The service's copy of the `part-size` header.
         encryption_part_size: String = "ClientEncryptionPartSize",
         /// The parts.
         parts: Vec<PartEntry> = "Part",
@@ -321,13 +331,13 @@ document! {
 }
 
 document! {
-    /// One part of an upload in progress.
+    /// A part of an unfinished upload.
     PartEntry as "Part" {
-        /// From 1 to 10,000.
+        /// 1 to 10,000.
         part_number: u32 = "PartNumber",
         /// ISO 8601.
         last_modified: String = "LastModified",
-        /// Quoted.
+        /// ETag with its quotes.
         etag: String = "ETag",
         /// Stored bytes.
         size: u64 = "Size",
@@ -337,7 +347,7 @@ document! {
 }
 
 document! {
-    /// The parts that make an object.
+    /// Document of CompleteMultipartUpload.
     CompleteRequest as "CompleteMultipartUpload" {
         /// In ascending order.
         parts: Vec<CompletePart> = "Part",
@@ -345,25 +355,25 @@ document! {
 }
 
 document! {
-    /// One part that goes into an object.
+    /// A part to assemble.
     CompletePart as "Part" {
-        /// From 1 to 10,000.
+        /// 1 to 10,000.
         part_number: u32 = "PartNumber",
-        /// As UploadPart answered.
+        /// ETag from the reply to UploadPart.
         etag: String = "ETag",
     }
 }
 
 document! {
-    /// Answer to CompleteMultipartUpload.
+    /// Reply to CompleteMultipartUpload.
     CompleteResult as "CompleteMultipartUploadResult" {
-        /// Address of the object.
+        /// URL of the object.
         location: String = "Location",
         /// The bucket.
         bucket: String = "Bucket",
         /// The key.
         key: String = "Key",
-        /// Quoted.
+        /// ETag with its quotes.
         etag: String = "ETag",
         /// `url` when the key is percent-encoded.
         encoding_type: String = "EncodingType",
@@ -371,9 +381,9 @@ document! {
 }
 
 document! {
-    /// Answer to CopyObject.
+    /// Reply to CopyObject.
     CopyResult as "CopyObjectResult" {
-        /// Quoted.
+        /// ETag with its quotes.
         etag: String = "ETag",
         /// ISO 8601.
         last_modified: String = "LastModified",

@@ -24,7 +24,8 @@ impl AppendObject {
         }
         let missing = || ServiceError { ec: "0016-00000501".into(), ..missing("position") };
         let position = query.number("position")?.ok_or_else(missing)?;
-        // Attributes are set by the request that creates the object; later ones are ignored even if malformed.
+        // Attributes are set by the request that creates the object; later ones are ignored even if
+        // malformed.
         let attributes = match Attributes::read(headers) {
             Err(_) if position > 0 => Attributes::default(),
             attributes => attributes?,

@@ -1,4 +1,4 @@
-//! What a writer says about an object beside its headers: storage class, access control, tags.
+//! Attributes of an object that is written: storage class, access control list, tags.
 
 use http::StatusCode;
 
@@ -13,7 +13,8 @@ const STORAGE_CLASS: &str = "x-oss-storage-class";
 pub(super) const OBJECT_ACL: &str = "x-oss-object-acl";
 const TAGGING: &str = "x-oss-tagging";
 
-/// Storage class, access control and tags of an object that is about to be written. What is absent is the service's own choice.
+/// Storage class, access control list and tags of an object that is written. `None` selects the
+/// service's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// `x-oss-storage-class`.
@@ -44,7 +45,7 @@ impl Attributes {
         })
     }
 
-    /// Adds the headers to those that are kept with an object.
+    /// Adds the headers to those that are stored with an object.
     pub fn push_to(&self, metadata: &mut Metadata) {
         if let Some(class) = self.storage_class {
             metadata.push(STORAGE_CLASS, class.wire_name());
@@ -63,7 +64,8 @@ pub(super) fn read_acl(headers: &HeaderReader<'_>, name: &'static str) -> Result
     headers.text(name).map(acl).transpose()
 }
 
-/// The access control of a bucket, which has no bucket to take it from.
+/// Access control list of a bucket, for which `default` is invalid: nothing is left to inherit
+/// from.
 pub(super) fn read_bucket_acl(headers: &HeaderReader<'_>) -> Result<Option<Acl>, ServiceError> {
     match read_acl(headers, BUCKET_ACL)? {
         Some(Acl::Default) => {

@@ -5,27 +5,29 @@ use super::write::QueryWriter;
 use crate::oss::Acl;
 use crate::oss::error::ServiceError;
 
-/// PutBucket.
+/// Arguments of PutBucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutBucket {
-    /// Access control; none for [`Acl::Private`] of a bucket that is made, and for no change of one that exists.
+    /// Access control list. `None` creates a bucket as [`Acl::Private`] and leaves an existing one
+    /// unchanged.
     pub acl: Option<Acl>,
 }
 
-/// ListMultipartUploads. Empty means not sent.
+/// Arguments of ListMultipartUploads. Empty strings are not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListMultipartUploads {
-    /// Only keys with this beginning.
+    /// Only keys with this prefix.
     pub prefix: String,
-    /// Keys with the same text up to this one are listed once.
+    /// Delimiter: keys that share the text from the prefix to its first occurrence are listed as
+    /// one common prefix.
     pub delimiter: String,
-    /// Only uploads of keys after this one
+    /// Only uploads of keys greater than this one, and with `upload_id_marker` of this one.
     pub key_marker: String,
-    /// and uploads of this key with identifiers after this one.
+    /// Of the key that is the marker, only uploads after this one.
     pub upload_id_marker: String,
-    /// Most entries in a page, 1 to 1,000.
+    /// Largest number of entries in a page, 1 to 1,000.
     pub max_uploads: Option<u32>,
-    /// Whether names in the reply are percent-encoded.
+    /// Percent-encode names in the reply.
     pub url_encoding: bool,
 }
 

@@ -18,7 +18,8 @@ impl Request {
     /// The unsigned head: method, URL, `Host` and headers.
     ///
     /// # Errors
-    /// [`BuildError`]: a bucket or key outside the service's rules, or a value that HTTP cannot carry.
+    /// [`BuildError`]: a bucket or key outside the service's rules, or a value that HTTP cannot
+    /// carry.
     pub fn head(&self, endpoint: &Endpoint) -> Result<Parts, BuildError> {
         let operation = self.call.operation();
         let mut query = QueryWriter::default();
@@ -53,7 +54,8 @@ impl Request {
 }
 
 impl Call {
-    /// Writes the arguments. Method, sub-resource and content type of a document follow from the table of operations.
+    /// Writes the arguments. Method, sub-resource and content type of a document follow from the
+    /// table of operations.
     fn write(&self, query: &mut QueryWriter, headers: &mut HeaderWriter) -> Result<(), BuildError> {
         match self {
             Call::ListBuckets(list) => {

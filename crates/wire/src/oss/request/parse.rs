@@ -1,4 +1,4 @@
-//! Parses received requests, with the service's refusals.
+//! Parses received requests and returns the errors of the service.
 
 use http::request::Parts;
 use http::{HeaderMap, Method};
@@ -21,8 +21,8 @@ use crate::oss::operation::{Operation, Resource, Selector};
 use crate::oss::range::RangeSpec;
 use crate::oss::xml::CompleteRequest;
 
-/// The domains under which a server finds buckets: `bucket.domain` is a virtual host. IP addresses, `localhost` and
-/// all other hosts are addressed by path. Default: `localhost`.
+/// The domains under which a server finds buckets: `bucket.domain` is a virtual host. IP addresses,
+/// `localhost` and all other hosts are addressed by path. Default: `localhost`.
 #[derive(Clone, Debug)]
 pub struct Hosts(pub Vec<String>);
 
@@ -49,7 +49,8 @@ impl Hosts {
 }
 
 impl Request {
-    /// Reads bucket and key of a request. The signature covers them, so they are needed before the operation.
+    /// Reads bucket and key of a request. The signature covers them, so they are needed before the
+    /// operation.
     ///
     /// # Errors
     /// `InvalidObjectName` for a key that is not UTF-8.
@@ -80,8 +81,8 @@ impl Request {
     /// Reads a received request; `body` is its document, empty for operations without one.
     ///
     /// # Errors
-    /// The service's refusals: `InvalidObjectName`, `MethodNotAllowed`, those of the arguments, and `NotImplemented`
-    /// for a query parameter that the operation does not know.
+    /// The errors of the service: `InvalidObjectName`, `MethodNotAllowed`, those of the arguments,
+    /// and `NotImplemented` for a query parameter that the operation does not know.
     pub fn from_http(head: &Parts, hosts: &Hosts, body: &[u8]) -> Result<Request, ServiceError> {
         let Target { bucket, key, query, operation } = Target::read(head, hosts)?;
         let call = read_call(operation, &head.headers, &query, body)?;
@@ -90,7 +91,7 @@ impl Request {
     }
 }
 
-/// What a request is about, before its arguments are read.
+/// Resource and operation of a request, before its arguments are read.
 struct Target {
     bucket: Option<String>,
     key: Option<String>,

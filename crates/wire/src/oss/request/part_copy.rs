@@ -10,20 +10,20 @@ use crate::oss::range::RangeSpec;
 
 const COPY_SOURCE_RANGE: &str = "x-oss-copy-source-range";
 
-/// UploadPartCopy: stores a range of another object as a part.
+/// Arguments of UploadPartCopy, which stores a range of another object as a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UploadPartCopy {
-    /// The upload's identifier.
+    /// Identifier of the upload.
     pub upload_id: String,
-    /// From 1 to 10,000.
+    /// 1 to 10,000.
     pub part_number: u32,
-    /// Bucket of the source.
+    /// Source bucket.
     pub source_bucket: String,
-    /// Key of the source, decoded.
+    /// Source key, decoded.
     pub source_key: String,
-    /// A version of the source.
+    /// Source version; `None` for the latest.
     pub source_version: Option<String>,
-    /// Which of its bytes; none for all.
+    /// Range of the source; `None` for all of it.
     pub range: Option<RangeSpec>,
     /// Conditions on the source.
     pub conditions: Conditions,
@@ -68,13 +68,13 @@ impl UploadPartCopy {
     }
 }
 
-/// The header that names the source of a copy.
+/// Writes the header `x-oss-copy-source`.
 pub(super) fn write_source(bucket: &str, key: &str, version: Option<&str>) -> String {
     let path = format!("/{bucket}/{}", escape::path(key));
     version.map_or(path.clone(), |version| format!("{path}?versionId={}", escape::query(version)))
 }
 
-/// Bucket, key and version of the source of a copy.
+/// Reads bucket, key and version from the header `x-oss-copy-source`.
 pub(super) fn read_source(source: &str) -> Result<(String, String, Option<String>), ServiceError> {
     let (path, query) = source.split_once('?').unwrap_or((source, ""));
     let path = escape::decode(path).ok_or_else(bad_source)?;

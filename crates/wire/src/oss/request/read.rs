@@ -1,4 +1,4 @@
-//! Queries and headers of a received request, and the refusals that reading them gives.
+//! Queries and headers of a received request, and the errors of reading them.
 
 use std::cell::RefCell;
 use std::str::FromStr;
@@ -28,8 +28,9 @@ const IGNORED_PARAMETERS: [&str; 13] = [
     "security-token",
 ];
 
-/// A decoded query that records which parameters were read. A parameter that no code reads may change the meaning of
-/// the request (a sub-resource does), so the request is refused instead of executed as something else.
+/// A decoded query that records which parameters were read. A parameter that no code reads may
+/// change the meaning of the request (a sub-resource does), so the request is refused instead of
+/// executed as something else.
 pub(super) struct QueryReader {
     pairs: Vec<(String, String)>,
     read: RefCell<Vec<String>>,

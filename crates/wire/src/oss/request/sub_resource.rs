@@ -10,34 +10,34 @@ use crate::oss::names::MAX_KEY;
 use crate::oss::xml::Tagging;
 use crate::oss::{Acl, Tags, escape};
 
-/// PutObjectTagging.
+/// Arguments of PutObjectTagging.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutObjectTagging {
-    /// A version other than the latest.
+    /// Version; `None` for the latest.
     pub version_id: Option<String>,
-    /// The tags that replace all others.
+    /// Tags; they replace all existing ones.
     pub tags: Tags,
 }
 
-/// PutObjectAcl.
+/// Arguments of PutObjectAcl.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutObjectAcl {
-    /// A version other than the latest.
+    /// Version; `None` for the latest.
     pub version_id: Option<String>,
-    /// The access control.
+    /// Access control list.
     pub acl: Acl,
 }
 
-/// PutSymlink.
+/// Arguments of PutSymlink.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutSymlink {
-    /// Key of the object, in the same bucket, that reading the link gives.
+    /// Key of the target in the same bucket.
     pub target: String,
-    /// Headers to keep with the link.
+    /// Headers to store with the link.
     pub metadata: Metadata,
-    /// Storage class, access control and tags of the link.
+    /// Storage class, access control list and tags of the link.
     pub attributes: Attributes,
-    /// Refuse when there is an object of the link's key.
+    /// Fail with `FileAlreadyExists` if the key of the link exists.
     pub forbid_overwrite: bool,
 }
 

@@ -11,20 +11,21 @@ use crate::oss::header::InvalidHeader;
 use crate::oss::names::MAX_KEY;
 use crate::oss::xml::{DeleteRequest, VersioningConfiguration, XmlError};
 
-/// Most objects and versions that one DeleteMultipleObjects removes.
+/// Largest number of objects and versions in one DeleteMultipleObjects.
 pub const MAX_DELETE: usize = 1000;
 
-/// Whether a bucket keeps what is replaced or removed. Once either, it stays one of the two; a bucket that was neither keeps nothing.
+/// Versioning state of a bucket. A bucket that never had versioning has neither state; versioning
+/// that was enabled can be suspended but not disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Versioning {
-    /// Every write makes a version, every removal a delete marker.
+    /// Each write creates a version, and each deletion a delete marker.
     Enabled,
-    /// Writes and removals replace the version `null`; the other versions stay.
+    /// Writes and deletions replace the version `null`; other versions are retained.
     Suspended,
 }
 
 impl Versioning {
-    /// The word in documents.
+    /// Name on the wire.
     pub const fn wire_name(self) -> &'static str {
         match self {
             Versioning::Enabled => "Enabled",
@@ -32,39 +33,40 @@ impl Versioning {
         }
     }
 
-    /// Reads [`Versioning::wire_name`].
+    /// Parses [`Versioning::wire_name`].
     pub fn parse(text: &str) -> Option<Versioning> {
         [Versioning::Enabled, Versioning::Suspended].into_iter().find(|state| state.wire_name() == text)
     }
 }
 
-/// ListObjectVersions. Empty means not sent.
+/// Arguments of ListObjectVersions. Empty strings are not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListObjectVersions {
-    /// Only keys with this beginning.
+    /// Only keys with this prefix.
     pub prefix: String,
-    /// Keys with the same text up to this one are listed once.
+    /// Delimiter: keys that share the text from the prefix to its first occurrence are listed as
+    /// one common prefix.
     pub delimiter: String,
-    /// Only keys after this one or, with a version marker, this one too.
+    /// Only keys greater than this one, and with `version_id_marker` this one too.
     pub key_marker: String,
-    /// Of the key that is the marker, only versions after this one. Goes with `key_marker`.
+    /// Of the key that is the marker, only versions after this one. Requires `key_marker`.
     pub version_id_marker: String,
-    /// Most entries in a page, 1 to 1,000.
+    /// Largest number of entries in a page, 1 to 1,000.
     pub max_keys: Option<u32>,
-    /// Whether names in the reply are percent-encoded.
+    /// Percent-encode names in the reply.
     pub url_encoding: bool,
 }
 
-/// DeleteMultipleObjects.
+/// Arguments of DeleteMultipleObjects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteMultipleObjects {
-    /// What to remove: 1 to [`MAX_DELETE`].
+    /// Objects to delete, 1 to [`MAX_DELETE`].
     pub delete: DeleteRequest,
-    /// Whether keys in the reply are percent-encoded.
+    /// Percent-encode keys in the reply.
     pub url_encoding: bool,
 }
 
-/// The document of PutBucketVersioning.
+/// Writes the document of PutBucketVersioning.
 pub(super) fn versioning_document(state: Versioning) -> String {
     VersioningConfiguration { status: state.wire_name().to_owned() }.to_xml()
 }
@@ -153,7 +155,7 @@ fn md5_of(body: &[u8]) -> String {
     BASE64.encode(&Md5::digest(body))
 }
 
-/// A document that is none of DeleteMultipleObjects; `ec` says why.
+/// The error for an invalid document of DeleteMultipleObjects.
 fn malformed(ec: &str) -> ServiceError {
     ServiceError { ec: ec.to_owned(), ..read::malformed_xml() }
 }

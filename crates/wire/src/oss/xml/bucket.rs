@@ -1,10 +1,10 @@
-//! Documents about one bucket.
+//! Documents of one bucket.
 
 use super::{AccessControlList, CommonPrefix, Owner, XmlError, read, write};
 use serde::{Deserialize, Serialize};
 
 document! {
-    /// Answer to GetBucketInfo.
+    /// Reply to GetBucketInfo.
     BucketInfo as "BucketInfo" {
         /// The bucket.
         bucket: BucketDescription = "Bucket",
@@ -12,7 +12,7 @@ document! {
 }
 
 document! {
-    /// A bucket, as GetBucketInfo knows it.
+    /// Properties of a bucket.
     BucketDescription as "Bucket" {
         /// Name.
         name: String = "Name",
@@ -20,22 +20,22 @@ document! {
         location: String = "Location",
         /// ISO 8601.
         creation_date: String = "CreationDate",
-        /// Host from anywhere.
+        /// Host for access from the internet.
         extranet_endpoint: String = "ExtranetEndpoint",
-        /// Host from inside the region.
+        /// Host for access from within the region.
         intranet_endpoint: String = "IntranetEndpoint",
         /// Such as `Standard`.
         storage_class: String = "StorageClass",
         /// `LRS` or `ZRS`.
         data_redundancy_type: String = "DataRedundancyType",
-        /// Whose it is.
+        /// Owner.
         owner: Owner = "Owner",
-        /// Who may do what.
+        /// Access control list.
         list: AccessControlList = "AccessControlList",
-        /// `Enabled` or `Suspended`; empty for a bucket that never had versions.
+        /// `Enabled` or `Suspended`; empty for a bucket that never had versioning.
         #[serde(skip_serializing_if = "String::is_empty")]
         versioning: String = "Versioning",
-        /// What the service does with content.
+        /// Server-side encryption.
         server_side_encryption: ServerSideEncryption = "ServerSideEncryptionRule",
         /// Free text.
         comment: String = "Comment",
@@ -43,7 +43,7 @@ document! {
 }
 
 document! {
-    /// Encryption by the service, which knows the keys.
+    /// Server-side encryption: the service holds the keys.
     ServerSideEncryption as "ServerSideEncryptionRule" {
         /// `None`, `AES256` or `KMS`.
         algorithm: String = "SSEAlgorithm",
@@ -51,7 +51,7 @@ document! {
 }
 
 document! {
-    /// Answer to GetBucketLocation.
+    /// Reply to GetBucketLocation.
     LocationConstraint as "LocationConstraint" {
         /// `oss-` and the region.
         location: String = "$text",
@@ -59,88 +59,89 @@ document! {
 }
 
 document! {
-    /// Answer to GetBucketStat. Sizes are stored bytes; every version is an object.
+    /// Reply to GetBucketStat. Sizes are stored bytes; every version is an object.
     BucketStat as "BucketStat" {
-        /// Of all objects.
+        /// Bytes of all objects.
         storage: u64 = "Storage",
-        /// Objects.
+        /// Number of objects.
         object_count: u64 = "ObjectCount",
-        /// Delete markers.
+        /// Number of delete markers.
         delete_marker_count: u64 = "DeleteMarkerCount",
-        /// Unfinished multipart uploads.
+        /// Number of unfinished multipart uploads.
         multipart_upload_count: u64 = "MultipartUploadCount",
-        /// Live channels.
+        /// Number of live channels.
         live_channel_count: u64 = "LiveChannelCount",
-        /// When it was counted, seconds since 1970.
+        /// Time of the count, in seconds since 1970.
         last_modified_time: i64 = "LastModifiedTime",
-        /// Of objects of this class.
+        /// Bytes of objects of this class.
         standard_storage: u64 = "StandardStorage",
-        /// Objects of this class.
+        /// Number of objects of this class.
         standard_object_count: u64 = "StandardObjectCount",
-        /// Of objects of this class.
+        /// Bytes of objects of this class.
         infrequent_access_storage: u64 = "InfrequentAccessStorage",
-        /// Of objects of this class, without what small ones are rounded up to.
+        /// Bytes of objects of this class, without the minimum billable size of small objects.
         infrequent_access_real_storage: u64 = "InfrequentAccessRealStorage",
-        /// Objects of this class.
+        /// Number of objects of this class.
         infrequent_access_object_count: u64 = "InfrequentAccessObjectCount",
-        /// Of objects of this class.
+        /// Bytes of objects of this class.
         archive_storage: u64 = "ArchiveStorage",
-        /// Of objects of this class, without what small ones are rounded up to.
+        /// Bytes of objects of this class, without the minimum billable size of small objects.
         archive_real_storage: u64 = "ArchiveRealStorage",
-        /// Objects of this class.
+        /// Number of objects of this class.
         archive_object_count: u64 = "ArchiveObjectCount",
-        /// Of objects of this class.
+        /// Bytes of objects of this class.
         cold_archive_storage: u64 = "ColdArchiveStorage",
-        /// Of objects of this class, without what small ones are rounded up to.
+        /// Bytes of objects of this class, without the minimum billable size of small objects.
         cold_archive_real_storage: u64 = "ColdArchiveRealStorage",
-        /// Objects of this class.
+        /// Number of objects of this class.
         cold_archive_object_count: u64 = "ColdArchiveObjectCount",
-        /// Of objects of this class.
+        /// Bytes of objects of this class.
         deep_cold_archive_storage: u64 = "DeepColdArchiveStorage",
-        /// Of objects of this class, without what small ones are rounded up to.
+        /// Bytes of objects of this class, without the minimum billable size of small objects.
         deep_cold_archive_real_storage: u64 = "DeepColdArchiveRealStorage",
-        /// Objects of this class.
+        /// Number of objects of this class.
         deep_cold_archive_object_count: u64 = "DeepColdArchiveObjectCount",
     }
 }
 
 document! {
-    /// A page of unfinished multipart uploads. With `encoding-type=url` keys, prefixes, markers of keys and the delimiter are
-    /// percent-encoded.
+    /// Reply to ListMultipartUploads. With `encoding-type=url`, keys, prefixes, key markers and the
+    /// delimiter are percent-encoded.
     ListMultipartUploadsResult as "ListMultipartUploadsResult" {
         /// The bucket.
         bucket: String = "Bucket",
-        /// Only keys with this beginning were listed.
+        /// Prefix of the request.
         prefix: String = "Prefix",
-        /// Keys with the same text up to this one are listed once.
+        /// Delimiter: keys that share the text from the prefix to its first occurrence are listed
+        /// as one common prefix.
         delimiter: String = "Delimiter",
-        /// Where the page began: after this key, or
+        /// Key marker of this page.
         key_marker: String = "KeyMarker",
-        /// after this upload of it.
+        /// Upload marker of this page.
         upload_id_marker: String = "UploadIdMarker",
-        /// Where the next page begins.
+        /// Marker of the next page.
         next_key_marker: String = "NextKeyMarker",
-        /// Where the next page begins.
+        /// Marker of the next page.
         next_upload_id_marker: String = "NextUploadIdMarker",
-        /// Most entries in a page.
+        /// Largest number of entries in a page.
         max_uploads: u32 = "MaxUploads",
-        /// Whether there is another page.
+        /// Whether another page follows.
         is_truncated: bool = "IsTruncated",
         /// `url` when names are percent-encoded.
         encoding_type: String = "EncodingType",
-        /// The uploads, by key and identifier.
+        /// Uploads, by key and identifier.
         uploads: Vec<UploadEntry> = "Upload",
-        /// Groups of keys.
+        /// Common prefixes.
         common_prefixes: Vec<CommonPrefix> = "CommonPrefixes",
     }
 }
 
 document! {
-    /// One unfinished upload.
+    /// An unfinished upload.
     UploadEntry as "Upload" {
         /// Key.
         key: String = "Key",
-        /// The upload's identifier.
+        /// Identifier of the upload.
         upload_id: String = "UploadId",
         /// Such as `Standard`.
         storage_class: String = "StorageClass",

@@ -1,12 +1,12 @@
-//! Documents about one object: tags, access control, a copied part.
+//! Documents of one object: tags, access control list, copied part.
 
 use super::{Owner, XmlError, read, write};
 use serde::{Deserialize, Serialize};
 
 document! {
-    /// The tags of an object, in requests and replies.
+    /// Document of PutObjectTagging and GetObjectTagging.
     Tagging as "Tagging" {
-        /// Their list.
+        /// The tags.
         tag_set: TagSet = "TagSet",
     }
 }
@@ -20,7 +20,7 @@ document! {
 }
 
 document! {
-    /// One tag. [`crate::oss::Tags`] keeps the rules.
+    /// A tag. [`crate::oss::Tags`] validates it.
     TagElement as "Tag" {
         /// Name.
         key: String = "Key",
@@ -30,17 +30,17 @@ document! {
 }
 
 document! {
-    /// Answer to GetObjectAcl and GetBucketAcl.
+    /// Reply to GetObjectAcl and GetBucketAcl.
     AccessControlPolicy as "AccessControlPolicy" {
-        /// Whose it is.
+        /// Owner.
         owner: Owner = "Owner",
-        /// Who may do what.
+        /// Access control list.
         list: AccessControlList = "AccessControlList",
     }
 }
 
 document! {
-    /// Access control in one word.
+    /// An access control list in one word.
     AccessControlList as "AccessControlList" {
         /// Such as `public-read`.
         grant: String = "Grant",
@@ -48,9 +48,9 @@ document! {
 }
 
 document! {
-    /// Answer to UploadPartCopy.
+    /// Reply to UploadPartCopy.
     CopyPartResult as "CopyPartResult" {
-        /// Of the part, quoted.
+        /// ETag of the part with its quotes.
         etag: String = "ETag",
         /// ISO 8601.
         last_modified: String = "LastModified",

@@ -1,72 +1,74 @@
-//! Documents of versioning and of the removal of many objects.
+//! Documents of versioning and of DeleteMultipleObjects.
 
 use serde::{Deserialize, Serialize};
 
 use super::{CommonPrefix, Owner, XmlError, read, write};
 
 document! {
-    /// Whether a bucket keeps versions.
+    /// Document of PutBucketVersioning and GetBucketVersioning.
     VersioningConfiguration as "VersioningConfiguration" {
-        /// `Enabled` or `Suspended`; empty for a bucket that never had versions.
+        /// `Enabled` or `Suspended`; empty for a bucket that never had versioning.
         #[serde(skip_serializing_if = "String::is_empty")]
         status: String = "Status",
     }
 }
 
 document! {
-    /// A page of versions and delete markers. With `encoding-type=url` keys, prefixes, the delimiter and key markers are percent-encoded.
+    /// Reply to ListObjectVersions. With `encoding-type=url`, keys, prefixes, the delimiter and key
+    /// markers are percent-encoded.
     ListVersionsResult as "ListVersionsResult" {
         /// The bucket.
         name: String = "Name",
-        /// Only keys with this beginning were listed.
+        /// Prefix of the request.
         prefix: String = "Prefix",
-        /// The key after which, or in whose versions, the page began.
+        /// Key marker of this page.
         key_marker: String = "KeyMarker",
-        /// The version of that key after which the page began.
+        /// Version marker of this page.
         version_id_marker: String = "VersionIdMarker",
-        /// Most entries in a page.
+        /// Largest number of entries in a page.
         max_keys: u32 = "MaxKeys",
-        /// Keys with the same text up to this one are listed once.
+        /// Delimiter: keys that share the text from the prefix to its first occurrence are listed
+        /// as one common prefix.
         delimiter: String = "Delimiter",
         /// `url` when names are percent-encoded.
         encoding_type: String = "EncodingType",
-        /// Whether there is another page.
+        /// Whether another page follows.
         is_truncated: bool = "IsTruncated",
         /// The key marker of the next page.
         next_key_marker: String = "NextKeyMarker",
         /// The version marker of the next page.
         next_version_id_marker: String = "NextVersionIdMarker",
-        /// Versions, delete markers and groups, mixed, in the order of the listing.
+        /// Versions, delete markers and common prefixes, in the order of the document.
         entries: Vec<VersionsEntry> = "$value",
     }
 }
 
-/// One element of a listing of versions.
+/// An element of a listing of versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VersionsEntry {
     /// A version that holds an object.
     Version(VersionEntry),
-    /// A mark that the object was deleted.
+    /// A delete marker.
     DeleteMarker(MarkerEntry),
-    /// A group of keys.
+    /// A common prefix.
     CommonPrefixes(CommonPrefix),
-    /// An element that is of no interest.
+    /// An element that is not used.
     #[serde(other, skip_serializing)]
     Other,
 }
 
 document! {
-    /// A version of an object. `size` is what is stored.
+    /// A version of an object.
     VersionEntry as "Version" {
         /// Key.
         key: String = "Key",
-        /// The version's identifier.
+        /// Version ID.
         version_id: String = "VersionId",
-        /// Whether it is the object that is read when no version is asked for.
+        /// Whether requests without a version ID read this version.
         is_latest: bool = "IsLatest",
         /// ISO 8601.
         last_modified: String = "LastModified",
-        /// Quoted.
+        /// ETag with its quotes.
         etag: String = "ETag",
         /// `Normal`, `Multipart`, `Appendable` or `Symlink`.
         object_type: String = "Type",
@@ -74,7 +76,7 @@ document! {
         size: String = "Size",
         /// Such as `Standard`.
         storage_class: String = "StorageClass",
-        /// Whose it is.
+        /// Owner.
         owner: Owner = "Owner",
     }
 }
@@ -84,21 +86,21 @@ document! {
     MarkerEntry as "DeleteMarker" {
         /// Key.
         key: String = "Key",
-        /// The marker's identifier.
+        /// Version ID of the marker.
         version_id: String = "VersionId",
-        /// Whether the object is deleted for those who ask for no version.
+        /// Whether requests without a version ID find the object deleted.
         is_latest: bool = "IsLatest",
         /// ISO 8601.
         last_modified: String = "LastModified",
-        /// Whose it is.
+        /// Owner.
         owner: Owner = "Owner",
     }
 }
 
 document! {
-    /// The objects and versions that DeleteMultipleObjects is to remove.
+    /// Document of DeleteMultipleObjects.
     DeleteRequest as "Delete" {
-        /// Whether the reply is to name failures only.
+        /// Quiet mode: the reply contains failures only.
         quiet: bool = "Quiet",
         /// At most 1,000.
         objects: Vec<ObjectName> = "Object",
@@ -111,51 +113,51 @@ document! {
         /// Key.
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<String> = "Key",
-        /// The version; none for the object.
+        /// Version; `None` for the object.
         #[serde(skip_serializing_if = "Option::is_none")]
         version_id: Option<String> = "VersionId",
     }
 }
 
 document! {
-    /// Answer to DeleteMultipleObjects. With `encoding-type=url` keys are percent-encoded.
+    /// Reply to DeleteMultipleObjects. With `encoding-type=url` keys are percent-encoded.
     DeleteResult as "DeleteResult" {
         /// `url` when keys are percent-encoded.
         encoding_type: String = "EncodingType",
-        /// What is gone or marked.
+        /// Deleted objects and versions.
         deleted: Vec<DeletedEntry> = "Deleted",
-        /// What was refused.
+        /// Failures.
         errors: Vec<DeleteError> = "Error",
     }
 }
 
 document! {
-    /// An object that was removed or marked, or a version that was removed.
+    /// A deleted object or version.
     DeletedEntry as "Deleted" {
         /// Key.
         key: String = "Key",
-        /// The version that was asked for.
+        /// Version ID of the request.
         #[serde(skip_serializing_if = "String::is_empty")]
         version_id: String = "VersionId",
-        /// Whether a marker was made or, where a version was asked for, removed.
+        /// Whether a delete marker was created or, if the request named a version, deleted.
         delete_marker: bool = "DeleteMarker",
-        /// The marker's identifier.
+        /// Version ID of the marker.
         #[serde(skip_serializing_if = "String::is_empty")]
         delete_marker_version_id: String = "DeleteMarkerVersionId",
     }
 }
 
 document! {
-    /// An object that was not removed.
+    /// An object that was not deleted.
     DeleteError as "Error" {
         /// Key.
         key: String = "Key",
-        /// The version that was asked for.
+        /// Version ID of the request.
         #[serde(skip_serializing_if = "String::is_empty")]
         version_id: String = "VersionId",
-        /// The service's name for the refusal.
+        /// Error code.
         code: String = "Code",
-        /// The service's words.
+        /// Message of the service.
         message: String = "Message",
     }
 }
