@@ -1,7 +1,7 @@
-//! What the service says when it refuses.
+//! Errors of the service: XML documents, headers, codes.
 //!
 //! ```text
-//!   HTTP/1.1 404 Not Found                       HEAD has no body: the XML is base64 in x-oss-err
+//!   HTTP/1.1 404 Not Found                       a reply to HEAD has the XML in x-oss-err, base64
 //!   x-oss-request-id: 5C3D9175B6FC201293AD****
 //!   x-oss-ec: 0026-00000001
 //!   <Error><Code>NoSuchKey</Code><Message>…</Message><RequestId>…</RequestId><HostId>…</HostId><EC>…</EC></Error>
@@ -16,33 +16,38 @@ use super::range::digits;
 use super::service_code::ServiceCode;
 use super::xml;
 
-/// Longest piece of a message that is kept, in characters.
+/// Longest text of the service that is kept, in characters.
 const MAX_TEXT: usize = 1024;
 
-/// A refusal of the service: made by the server, read by the client.
+/// An error of the service: written by servers, parsed by clients.
+///
+/// Source: <https://www.alibabacloud.com/help/en/oss/developer-reference/error-responses>
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message} (HTTP {status}{})", if ec.is_empty() { String::new() } else { format!(", {ec}") })]
 pub struct ServiceError {
     /// HTTP status.
     pub status: u16,
-    /// The service's name for the refusal, such as `NoSuchKey`.
+    /// Error code, such as `NoSuchKey`.
     pub code: ServiceCode,
-    /// The service's words, fit to print.
+    /// Message of the service, without control characters.
     pub message: String,
-    /// The finer error code, such as `0026-00000001`; may be empty. The vendor advises not to branch on it.
+    /// Fine-grained error code (EC), such as `0026-00000001`; may be empty. The vendor advises
+    /// against decisions based on it.
     pub ec: String,
-    /// The request's identifier, for the vendor's support; may be empty.
+    /// Identifier of the request, for the vendor's support; may be empty.
     pub request_id: String,
-    /// What was in the way, where headers say so.
+    /// Cause of the error in the state of the object, if headers report it.
     pub detail: Option<Box<ErrorDetail>>,
 }
 
-/// What a request met in place of what it was for.
+/// The state of an object that made a request fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ErrorDetail {
-    /// A delete marker (`x-oss-delete-marker`), by its version; may be empty.
+    /// The object is a delete marker (`x-oss-delete-marker`) with this version ID, which may be
+    /// empty.
     DeleteMarker(String),
-    /// An object that ends elsewhere than where the request meant to add to it (`x-oss-next-append-position`): its stored bytes.
+    /// An append at another position than the end of the object (`x-oss-next-append-position`): its
+    /// stored bytes.
     NextAppendPosition(u64),
 }
 
@@ -64,7 +69,7 @@ struct Body {
 }
 
 impl ServiceError {
-    /// A refusal as the server states it.
+    /// An error as a server returns it.
     pub fn new(
         status: StatusCode,
         code: impl Into<ServiceCode>,
@@ -81,7 +86,8 @@ impl ServiceError {
         }
     }
 
-    /// Reads a reply whose status is an error. A body that is no error document leaves code and message empty; the status says enough.
+    /// Reads a reply with an error status. A body that is not an error document leaves the code
+    /// empty, and the message is the reason phrase of the status.
     pub fn from_reply(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ServiceError {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let from_header = BASE64.decode(header("x-oss-err").as_bytes()).unwrap_or_default();
@@ -102,13 +108,13 @@ impl ServiceError {
         }
     }
 
-    /// The headers that go with the refusal, besides those of every reply.
+    /// Writes the headers that report [`ServiceError::detail`].
     pub fn to_headers(&self) -> HeaderMap {
-        // A version that no header can hold was none of the service's.
+        // A version ID that no header can carry did not come from the service.
         self.detail.as_ref().and_then(|detail| detail.to_headers().ok()).unwrap_or_default()
     }
 
-    /// The XML document of the refusal; `host` is the request's.
+    /// Writes the XML document; `host` is that of the request.
     pub fn to_xml(&self, host: &str) -> String {
         let recommend = match self.ec.as_str() {
             "" => String::new(),
@@ -150,7 +156,8 @@ impl ErrorDetail {
     }
 }
 
-/// Text from outside made fit for a terminal: no control characters, of bounded length.
+/// Makes untrusted text safe to print: replaces control characters, which could drive a terminal,
+/// and limits the length to 1,024 characters.
 pub fn printable(text: &str) -> String {
     text.chars().take(MAX_TEXT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
@@ -159,7 +166,7 @@ pub fn printable(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn refusal() -> ServiceError {
+    fn no_such_key() -> ServiceError {
         let mut error = ServiceError::new(
             StatusCode::NOT_FOUND,
             "NoSuchKey",
@@ -171,17 +178,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_read_from_body_or_header() {
-        let document = refusal().to_xml("bucket.example");
+    fn errors_are_read_from_body_or_header() {
+        let document = no_such_key().to_xml("bucket.example");
         let none = HeaderMap::new();
-        assert_eq!(ServiceError::from_reply(StatusCode::NOT_FOUND, &none, document.as_bytes()), refusal());
+        assert_eq!(
+            ServiceError::from_reply(StatusCode::NOT_FOUND, &none, document.as_bytes()),
+            no_such_key()
+        );
         let mut headers = HeaderMap::new();
         headers.insert("x-oss-err", BASE64.encode(document.as_bytes()).parse().expect("a header value"));
-        assert_eq!(ServiceError::from_reply(StatusCode::NOT_FOUND, &headers, b""), refusal());
+        assert_eq!(ServiceError::from_reply(StatusCode::NOT_FOUND, &headers, b""), no_such_key());
     }
 
     #[test]
-    fn x11_unknown_bodies_are_classed_by_status_and_made_printable() {
+    fn x11_unknown_bodies_are_classified_by_status_and_made_printable() {
         let mut headers = HeaderMap::new();
         headers.insert("x-oss-request-id", "id-1".parse().expect("a header value"));
         for body in [&b""[..], b"<html>proxy</html>", b"\xff\xfe", b"<Error>", b"<Error><Code>"] {

@@ -1,8 +1,8 @@
-//! The service's names for its refusals (`<Code>` of an error document).
+//! Error codes of the service (`<Code>` of an error document).
 
 use std::fmt;
 
-/// A refusal's code. Programs compare codes, never messages.
+/// An error code. Programs compare codes, never messages.
 ///
 /// Codes that this library acts on are variants; all others are [`ServiceCode::Other`]. Parse a code
 /// with `ServiceCode::from`, which never makes an `Other` of a name that has a variant.
