@@ -1,4 +1,4 @@
-//! Faults on demand: the network and the service at their worst.
+//! Fault injection: network and service errors at calls that a test chooses.
 
 mod action;
 pub(crate) mod apply;

@@ -1,18 +1,21 @@
-//! An OSS-compatible development server with the service's awkward corners, for tests and for work without an account.
+//! A development server compatible with Alibaba Cloud OSS, for tests and for work without an
+//! account.
 //!
-//! The store holds no keys and depends on nothing that could use one: what clients encrypt stays encrypted here. Beside it, and out of its reach,
-//! there is a key service for clients to test against.
+//! The store holds no keys and does not depend on the key service in [`kms`], so it cannot decrypt
+//! objects that clients encrypt. Not for production.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`service`] | [`Service`]: a request in, a reply out; usable in-process |
-//! | [`serve()`] | a listener in front of it |
-//! | [`cse_rules`] | the service's rules about client-side encryption headers |
-//! | [`quirks`] | behaviour on which the vendor's sources leave a choice |
-//! | [`backend`] | where bytes are kept: [`backend::memory`], [`backend::disk`] |
-//! | [`ledger`] | what every body ever received looked like |
-//! | [`fault`] | the network and the service at their worst, on demand |
-//! | [`kms`] | a key service, apart from all of the above |
+//! | [`service`] | [`Service`]: handles one request; usable in-process |
+//! | [`serve()`] | HTTP listener for a service |
+//! | [`cse_rules`] | the rules of OSS for client-side encryption headers |
+//! | [`quirks`] | settings for behaviour that the documentation of OSS leaves open |
+//! | [`backend`] | storage: [`backend::memory`], [`backend::disk`] |
+//! | [`ledger`] | record of every request body |
+//! | [`fault`] | fault injection |
+//! | [`kms`] | a key service, separate from the store |
+//!
+//! # In-process server in your own tests
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -41,3 +44,12 @@ pub use rules::clock::Clock;
 pub use rules::{cse_rules, quirks};
 pub use service::listener::serve;
 pub use service::{Service, ServiceBuilder};
+
+/// Tests share these handles between threads.
+const _: () = {
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<Service>();
+    assert_send_sync::<kms::KmsService>();
+    assert_send_sync::<ledger::Ledger>();
+    assert_send_sync::<fault::Faults>();
+};

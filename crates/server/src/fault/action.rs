@@ -1,10 +1,10 @@
-//! Faults on order, for tests: the network, the service and the disk at their worst, at the call of one's choice.
+//! Fault injection for tests: errors, delays and broken connections at chosen calls.
 //!
 //! ```
-//! use osseal_server::{Operation, faults::{Action, Fault, Faults}};
+//! use osseal_server::{Operation, fault::{Action, Fault, Faults}};
 //!
 //! let faults = Faults::new();
-//! // The second part's reply is lost, once; every listing is refused.
+//! // Drops the reply to the second part, once, and refuses every listing.
 //! faults.inject(Fault::new(Action::LoseReply).on(Operation::UploadPart).skip(1));
 //! faults.inject(Fault::new(Action::refuse(503, "ServiceUnavailable")).on(Operation::ListObjectsV2).always());
 //! assert_eq!(faults.calls(Operation::UploadPart), 0);
@@ -15,78 +15,85 @@ use std::time::Duration;
 use crate::fault::schedule;
 use osseal_wire::oss::Operation;
 
-/// Scheduled faults and call counters. Clones share them. A request that is no operation of the table is `None`.
+/// Scheduled faults and call counters. Clones share both. The operation is `None` for a request
+/// that
+/// does not parse as an [`Operation`].
 pub type Faults = schedule::Faults<Option<Operation>, Action>;
 
-/// An [`Action`] and the calls it hits: by default the next one, whatever it is.
+/// An [`Action`] and the calls it applies to: by default the next call of any operation.
 pub type Fault = schedule::Fault<Option<Operation>, Action>;
 
-/// What goes wrong. Several may hit one call; the first [`Action::Refuse`], [`Action::Drop`] or [`Action::Hang`] decides.
+/// The effect of a fault. Several may apply to one call. Of several [`Action::Refuse`], the first
+/// one
+/// supplies the error; [`Action::Drop`], [`Action::Hang`] and [`Action::Delay`] run before it, in
+/// the
+/// order of their injection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Answers with an error before doing anything.
+    /// Replies with an error without executing the request.
     Refuse {
-        /// Its status.
+        /// HTTP status.
         status: u16,
-        /// Its code.
+        /// Service error code.
         code: String,
-        /// More headers, such as Retry-After.
+        /// Additional reply headers, such as `Retry-After`.
         headers: Vec<(String, String)>,
     },
-    /// Does the work, then answers with an error all the same.
+    /// Executes the request, then replies with an error.
     RefuseAfter {
-        /// Its status.
+        /// HTTP status.
         status: u16,
-        /// Its code.
+        /// Service error code.
         code: String,
     },
-    /// Closes the connection before doing anything.
+    /// Closes the connection without executing the request.
     Drop,
-    /// Does the work, then closes the connection without a reply.
+    /// Executes the request, then closes the connection without a reply.
     LoseReply,
-    /// Never answers. The request's body is not read.
+    /// Never replies. Does not execute the request. A content body (of an object or a part) is not
+    /// read.
     Hang,
-    /// Waits, on tokio's clock, before doing anything.
+    /// Waits on tokio's clock before executing the request.
     Delay(Duration),
-    /// Closes the connection when this many bytes of the request's body have been read.
+    /// Closes the connection after reading this many bytes of the request body.
     StopReading {
-        /// Bytes read before that.
+        /// Bytes read before the connection closes.
         after: u64,
     },
-    /// Breaks the reply's body off after this many bytes.
+    /// Closes the connection after sending this many bytes of the reply body.
     CutReply {
-        /// Bytes sent before that.
+        /// Bytes sent before the connection closes.
         after: u64,
     },
-    /// Sends this many bytes of the reply's body and then neither more nor the end.
+    /// Stalls the reply body after this many bytes, with the connection open.
     StallReply {
-        /// Bytes sent before that.
+        /// Bytes sent before the stall.
         after: u64,
     },
-    /// Turns one bit of the reply's body around.
+    /// Flips the lowest bit of one byte of the reply body.
     FlipReply {
-        /// Which byte.
+        /// Offset of the byte.
         at: u64,
     },
-    /// Sends a header with another value, or not at all.
+    /// Replaces or removes a header of the reply.
     ReplyHeader {
-        /// Its name.
+        /// Header name.
         name: &'static str,
-        /// Its value; `None` removes it.
+        /// New value; `None` removes the header.
         value: Option<String>,
     },
 }
 
 impl Action {
-    /// [`Action::Refuse`] without more headers.
+    /// [`Action::Refuse`] without additional headers.
     pub fn refuse(status: u16, code: impl Into<String>) -> Action {
         Action::Refuse { status, code: code.into(), headers: Vec::new() }
     }
 }
 
 impl Fault {
-    /// Only calls about this key.
+    /// Limits the fault to calls for this object key.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Fault {
         self.key = Some(key.into());

@@ -1,4 +1,4 @@
-//! Carries out the faults that were ordered for a call.
+//! Applies the injected faults to a call.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,7 +13,7 @@ use crate::body::Closed;
 use crate::body::{Body, BoxError};
 use crate::fault::Action;
 
-/// What is to go wrong with one call.
+/// Actions that apply to one call.
 pub(crate) struct Plan(Vec<Action>);
 
 impl Plan {
@@ -21,7 +21,7 @@ impl Plan {
         Plan(actions)
     }
 
-    /// What happens before anything is done.
+    /// Applies the actions that precede the request: drop, hang, delay.
     pub(crate) async fn before(&self) -> Result<(), Closed> {
         for action in &self.0 {
             match action {
@@ -34,7 +34,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The refusal to give instead of doing anything.
+    /// Error reply to send instead of executing the request.
     pub(crate) fn refusal(&self) -> Option<ServiceError> {
         self.0.iter().find_map(|action| match action {
             Action::Refuse { status, code, .. } => Some(error(*status, code)),
@@ -42,7 +42,7 @@ impl Plan {
         })
     }
 
-    /// Bytes of the request's body after which the connection breaks.
+    /// Number of request body bytes after which the connection closes.
     pub(crate) fn stop_reading(&self) -> Option<u64> {
         self.0.iter().find_map(|action| match action {
             Action::StopReading { after } => Some(*after),
@@ -51,7 +51,7 @@ impl Plan {
     }
 }
 
-/// What happens to the reply.
+/// Applies the actions that change the reply.
 pub(crate) fn after(mut response: Response<Body>, plan: &Plan) -> Result<Response<Body>, Closed> {
     for action in &plan.0 {
         match action {
@@ -105,7 +105,7 @@ enum Spoil {
     Flip,
 }
 
-/// A body that goes wrong at one byte.
+/// A reply body that is cut, stalled or altered at one offset.
 struct Spoiled {
     body: Body,
     at: u64,

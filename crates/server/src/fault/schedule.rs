@@ -1,4 +1,6 @@
-//! What the faults of both services are made of: orders, the calls that they hit, and counters.
+//! Schedule of faults, shared by the store and the key service: which calls a fault applies to, and
+//! call
+//! counters.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +9,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::Instant;
 
-/// Orders and counters. Clones share them.
+/// Scheduled faults and call counters. Clones share both.
 #[derive(Debug, Clone)]
 pub struct Faults<O, A>(Arc<Mutex<State<O, A>>>);
 
@@ -15,11 +17,11 @@ pub struct Faults<O, A>(Arc<Mutex<State<O, A>>>);
 struct State<O, A> {
     orders: Vec<Fault<O, A>>,
     calls: BTreeMap<O, u64>,
-    /// The last reply to each operation.
+    /// Last reply to each operation.
     replies: BTreeMap<O, String>,
 }
 
-/// An action and the calls it hits: by default the next one, whatever it is.
+/// An action and the calls it applies to: by default the next call of any operation.
 #[derive(Debug, Clone)]
 pub struct Fault<O, A> {
     action: A,
@@ -32,46 +34,50 @@ pub struct Fault<O, A> {
 }
 
 impl<O: Copy + Ord, A: Clone> Fault<O, A> {
-    /// The next call.
+    /// Applies the action to the next call.
     pub fn new(action: A) -> Self {
         Fault { action, operation: None, key: None, skip: 0, times: 1, per_cent: None, until: None }
     }
 
-    /// Only calls of this operation.
+    /// Limits the fault to calls of this operation.
     #[must_use]
     pub fn on(mut self, operation: impl Into<O>) -> Self {
         self.operation = Some(operation.into());
         self
     }
 
-    /// Lets this many matching calls pass first.
+    /// Skips this many matching calls first.
     #[must_use]
     pub fn skip(mut self, calls: u64) -> Self {
         self.skip = calls;
         self
     }
 
-    /// Hits this many calls.
+    /// Applies to this many matching calls. Default: 1.
     #[must_use]
     pub fn times(mut self, calls: u64) -> Self {
         self.times = calls;
         self
     }
 
-    /// Hits every matching call from then on.
+    /// Applies to every matching call.
     #[must_use]
     pub fn always(self) -> Self {
         self.times(u64::MAX)
     }
 
-    /// Hits about so many of a hundred matching calls, the same ones in every run.
+    /// Applies to about `per_cent` of all matching calls. The choice depends only on the number of
+    /// the call,
+    /// so it is the same in every run.
     #[must_use]
     pub fn share(mut self, per_cent: u8) -> Self {
         self.per_cent = Some(per_cent);
         self.always()
     }
 
-    /// Hits every matching call for a while, from now on, on tokio's clock. To be called in a runtime.
+    /// Applies to every matching call until `duration` has passed on tokio's clock. Call it within
+    /// a tokio
+    /// runtime.
     #[must_use]
     pub fn lasting(mut self, duration: Duration) -> Self {
         self.until = Some(Instant::now() + duration);
@@ -93,32 +99,32 @@ impl<O, A> Default for Faults<O, A> {
 }
 
 impl<O: Copy + Ord, A: Clone> Faults<O, A> {
-    /// None ordered.
+    /// Creates an empty schedule.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Orders a fault.
+    /// Schedules a fault.
     pub fn inject(&self, fault: Fault<O, A>) {
         self.state().orders.push(fault);
     }
 
-    /// Withdraws all orders. Counters stay.
+    /// Removes all scheduled faults. Counters keep their values.
     pub fn clear(&self) {
         self.state().orders.clear();
     }
 
-    /// How many calls of an operation have come in, faulty or not.
+    /// Number of calls of an operation, with or without a fault.
     pub fn calls(&self, operation: impl Into<O>) -> u64 {
         self.state().calls.get(&operation.into()).copied().unwrap_or(0)
     }
 
-    /// How many calls have come in altogether.
+    /// Number of calls of all operations, with or without a fault.
     pub fn total(&self) -> u64 {
         self.state().calls.values().sum()
     }
 
-    /// Counts a call and takes the actions that hit it, in the order in which they were ordered.
+    /// Counts a call and returns the actions that apply to it, in the order of injection.
     pub(crate) fn meet(&self, operation: O, key: Option<&str>) -> Vec<A> {
         let mut state = self.state();
         *state.calls.entry(operation).or_default() += 1;
@@ -136,7 +142,7 @@ impl<O: Copy + Ord, A: Clone> Faults<O, A> {
         actions
     }
 
-    /// Keeps a reply, for actions that send it again, and gives back the one before it.
+    /// Stores a reply for actions that repeat it, and returns the previous reply of the operation.
     pub(crate) fn previous(&self, operation: O, reply: &str) -> Option<String> {
         self.state().replies.insert(operation, reply.to_owned())
     }
@@ -146,7 +152,7 @@ impl<O: Copy + Ord, A: Clone> Faults<O, A> {
     }
 }
 
-/// 0 to 99, without pattern in the number of the call and the same in every run.
+/// Maps the number of a call to 0..=99: evenly spread, and the same in every run.
 fn draw(call: u64) -> u8 {
     let hash = digest(&SHA256, &call.to_le_bytes());
     let word = hash.as_ref().first_chunk().copied().map_or(0, u32::from_le_bytes);

@@ -1,4 +1,4 @@
-//! Putting a service together.
+//! Builder of [`Service`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::rules::clock::Clock;
 use crate::rules::quirks::Quirks;
 use crate::service::Service;
 
-/// Puts a [`Service`] together.
+/// Configures and builds a [`Service`].
 pub struct ServiceBuilder {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) region: String,
@@ -28,82 +28,90 @@ pub struct ServiceBuilder {
 }
 
 impl ServiceBuilder {
-    /// Keeps everything in memory, which is the default.
+    /// Stores everything in memory. This is the default.
     #[must_use]
     pub fn memory(self) -> Self {
         ServiceBuilder { backend: Arc::new(Memory::new()), ..self }
     }
 
-    /// Counts and sums bodies in memory and keeps none of them: for measuring what sends them. Reading content is refused.
+    /// Stores metadata in memory and computes length and checksums of each body, but discards the
+    /// content.
+    /// For benchmarks of clients. Reads of content are refused.
     #[must_use]
     pub fn discard(self) -> Self {
         ServiceBuilder { backend: Arc::new(Memory::discarding()), ..self }
     }
 
-    /// Keeps everything in a folder, which is made where it does not exist. One process at a time.
+    /// Stores everything in a directory and creates it if it does not exist. Only one process may
+    /// open it
+    /// at a time.
     ///
     /// # Errors
-    /// [`OpenError`]: in use, not a store, unreadable.
+    /// [`OpenError`] if the directory is in use, is not a store, or cannot be read.
     pub fn disk(self, folder: impl Into<PathBuf>) -> Result<Self, OpenError> {
         Ok(ServiceBuilder { backend: Arc::new(Disk::open(folder)?), ..self })
     }
 
-    /// Keeps everything somewhere else.
+    /// Stores everything in a custom backend.
     #[must_use]
     pub fn backend(self, backend: Arc<dyn Backend>) -> Self {
         ServiceBuilder { backend, ..self }
     }
 
-    /// Who may do anything; nobody else may do something.
+    /// Accepts requests signed with one of these credentials and refuses all others. By default the
+    /// list
+    /// is empty, so that every request is refused.
     #[must_use]
     pub fn credentials(self, credentials: Vec<Credentials>) -> Self {
         ServiceBuilder { credentials: Some(credentials), ..self }
     }
 
-    /// Asks for no signature.
+    /// Accepts requests without a signature.
     #[must_use]
     pub fn anonymous(self) -> Self {
         ServiceBuilder { credentials: None, ..self }
     }
 
-    /// The region that signatures must name; `cn-hangzhou` unless said.
+    /// Sets the region that signatures must name. Default: `cn-hangzhou`.
     #[must_use]
     pub fn region(self, region: impl Into<String>) -> Self {
         ServiceBuilder { region: region.into(), ..self }
     }
 
-    /// Domains whose first label is the bucket, besides `localhost` and the vendor's own.
+    /// Adds domains whose first label is the bucket name. `localhost` and the domains of Alibaba
+    /// Cloud are
+    /// always known.
     #[must_use]
     pub fn domains(mut self, domains: impl IntoIterator<Item = String>) -> Self {
         self.hosts.0.extend(domains);
         self
     }
 
-    /// Another clock than the system's.
+    /// Sets the clock. Default: the system clock.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         ServiceBuilder { clock, ..self }
     }
 
-    /// Other behaviour where the vendor's sources leave a choice.
+    /// Sets the behaviour for cases that the documentation of OSS leaves open.
     #[must_use]
     pub fn quirks(self, quirks: Quirks) -> Self {
         ServiceBuilder { quirks, ..self }
     }
 
-    /// Test mode: writes down every body received.
+    /// Test mode: records every request body in `ledger`.
     #[must_use]
     pub fn ledger(self, ledger: Ledger) -> Self {
         ServiceBuilder { ledger: Some(ledger), ..self }
     }
 
-    /// Test mode: counts calls and lets things go wrong on order.
+    /// Test mode: counts calls and applies the faults that a test injects.
     #[must_use]
     pub fn faults(self, faults: Faults) -> Self {
         ServiceBuilder { faults: Some(faults), ..self }
     }
 
-    /// The service.
+    /// Builds the service.
     pub fn build(self) -> Service {
         Service(Arc::new(Inner {
             backend: self.backend,

@@ -1,14 +1,15 @@
-//! A listener in front of a [`Service`].
+//! HTTP listener for a [`Service`].
 
 use tokio::net::TcpListener;
 
 use crate::body::listen::listen;
 use crate::service::Service;
 
-/// Serves HTTP/1.1 until `shutdown` is done; then takes no more connections, lets running requests end, and returns.
+/// Serves HTTP/1.1 until `shutdown` completes, then stops accepting connections, waits for running
+/// requests and returns.
 ///
 /// # Errors
-/// What the listener's local address or the system's sockets answer. A connection that fails ends alone.
+/// I/O errors of the listening socket. An error on one connection closes only that connection.
 pub async fn serve(
     listener: TcpListener,
     service: Service,
