@@ -4,7 +4,28 @@
 check:
     scripts/check.sh
 
-# The numbers in the documentation.
+# Formatting, lints, fast tests and the checks of sources.
+quick:
+    scripts/check.sh --quick
+
+# The listing of the public API, after a change of it.
+api:
+    scripts/public_api.py --write
+
+# Each library alone, and osseal-core with its features on and off.
+features:
+    scripts/features.sh
+    scripts/features.sh --fips
+
+# The packages of all crates, compiled.
+package:
+    scripts/package.sh --verify
+
+# Lines and functions that the tests cover.
+coverage:
+    scripts/coverage.sh
+
+# Throughput of osseal-core against its limits.
 bench:
     scripts/bench.sh
 
@@ -12,7 +33,7 @@ bench:
 bench-transfers:
     scripts/bench-transfers.sh
 
-# The README's commands in a fresh clone.
+# The commands of the README in a fresh clone.
 fresh-clone:
     scripts/fresh-clone.sh
 
