@@ -1,5 +1,6 @@
 //! Putting a [`Store`] together.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -18,7 +19,8 @@ use crate::transport::{Https, Transport};
 
 /// Puts a [`Store`] together.
 pub struct StoreBuilder {
-    endpoint: Endpoint,
+    /// The endpoint, or the reason why the text does not name one.
+    endpoint: Result<Endpoint, String>,
     region: String,
     credentials: Option<SharedCredentials>,
     is_anonymous: bool,
@@ -30,10 +32,17 @@ pub struct StoreBuilder {
 }
 
 impl Store {
-    /// Begins a store at `endpoint` in `region`, such as `cn-hangzhou`.
-    pub fn builder(endpoint: Endpoint, region: impl Into<String>) -> StoreBuilder {
+    /// Starts to build a store at `endpoint`, such as `oss-cn-hangzhou.aliyuncs.com`, in `region`, such as
+    /// `cn-hangzhou`.
+    ///
+    /// Takes an [`Endpoint`] or any text that parses to one; [`StoreBuilder::build`] reports other texts.
+    pub fn builder<E>(endpoint: E, region: impl Into<String>) -> StoreBuilder
+    where
+        E: TryInto<Endpoint>,
+        E::Error: fmt::Display,
+    {
         StoreBuilder {
-            endpoint,
+            endpoint: endpoint.try_into().map_err(|error| error.to_string()),
             region: region.into(),
             credentials: None,
             is_anonymous: false,
@@ -101,12 +110,13 @@ impl StoreBuilder {
     /// Builds the store. Sends no request.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`]: no credentials, no region, or plain http to another machine without permission.
+    /// [`ErrorKind::Usage`]: no endpoint, no credentials, no region, or plain http to another machine without permission.
     /// [`ErrorKind::Local`]: TLS cannot be set up.
     pub fn build(self) -> Result<Store, Error> {
         let op_context = OpContext { operation: "BuildStore", ..OpContext::default() };
         let usage = |message: &str| OpError::new(ErrorKind::Usage, message).with_context(op_context);
-        if self.endpoint.is_plain_http() && !self.endpoint.is_loopback() && !self.allow_plain_http {
+        let endpoint = self.endpoint.map_err(|reason| usage(&format!("not an endpoint: {reason}")))?;
+        if endpoint.is_plain_http() && !endpoint.is_loopback() && !self.allow_plain_http {
             return Err(usage(
                 "the endpoint is plain http to another machine; use https, or allow plain http by name",
             ));
@@ -126,7 +136,7 @@ impl StoreBuilder {
             })?),
         };
         Ok(Store(Arc::new(Inner {
-            endpoint: self.endpoint,
+            endpoint,
             region: self.region,
             credentials: self.credentials,
             signature: self.signature,
