@@ -12,6 +12,7 @@ osseal: osseal-core osseal-wire
 osseal-server: osseal-wire
 osseal-conformance: osseal-wire
 osseal-cli: osseal osseal-conformance osseal-server
+osseal-testkit: osseal osseal-core osseal-server osseal-wire
 '
 
 # crate: packages that must not be compiled into it, directly or indirectly; build scripts are free. I/O, async and TLS belong

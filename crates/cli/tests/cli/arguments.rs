@@ -23,7 +23,7 @@ fn refused<S: AsRef<std::ffi::OsStr> + std::fmt::Debug>(home: &Home, arguments: 
 
 fn home() -> Home {
     let home = Home::new()
-        .set("OSS_ACCESS_KEY_ID", ID)
+        .set("OSS_ACCESS_KEY_ID", &ID)
         .set("OSS_ACCESS_KEY_SECRET", SECRET)
         .set("OSS_ENDPOINT", "http://127.0.0.1:1")
         .set("OSS_REGION", "cn-hangzhou");

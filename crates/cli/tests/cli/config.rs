@@ -158,7 +158,7 @@ fn flags_go_before_the_environment_and_that_before_the_file() {
     let file = |endpoint: &str, region: &str| {
         format!("[profile.default]\nendpoint = \"{endpoint}\"\nregion = \"{region}\"\n")
     };
-    let signed = || Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let signed = || Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     let nowhere = "http://127.0.0.1:1";
 
     let home = signed();
@@ -187,7 +187,7 @@ fn flags_go_before_the_environment_and_that_before_the_file() {
 
 #[test]
 fn c3_endpoints() {
-    let home = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let home = Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     for (endpoint, words) in [
         ("http://oss-cn-hangzhou.aliyuncs.com", &["not encrypted", "--allow-plain-http"][..]),
         ("https://user:hunter2@host", &["no user name or password"]),

@@ -8,7 +8,7 @@ use crate::support::{Home, ID, SECRET, Store};
 
 fn home(store: &Store) -> Home {
     Home::new()
-        .set("OSS_ACCESS_KEY_ID", ID)
+        .set("OSS_ACCESS_KEY_ID", &ID)
         .set("OSS_ACCESS_KEY_SECRET", SECRET)
         .set("OSS_ENDPOINT", &store.endpoint)
         .set("OSS_REGION", "cn-hangzhou")

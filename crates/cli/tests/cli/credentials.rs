@@ -52,7 +52,7 @@ fn sources(home: &Home, flags: &[&str]) -> Value {
 #[test]
 fn every_source_signs() {
     let store = Store::new();
-    let ini = format!("[Credentials]\naccessKeyID={ID}\naccessKeySecret={SECRET}\n");
+    let ini = format!("[Credentials]\naccessKeyID={}\naccessKeySecret={SECRET}\n", *ID);
     let script = format!("echo '{}'", temporary("2099-01-01T00:00:00Z").replace('"', "\\\""));
     let with_file = |name: &str, text: &str| {
         let home = home(&store);
@@ -63,7 +63,7 @@ fn every_source_signs() {
         (
             "environment",
             home(&store)
-                .set("ALIBABA_CLOUD_ACCESS_KEY_ID", ID)
+                .set("ALIBABA_CLOUD_ACCESS_KEY_ID", &ID)
                 .set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET),
         ),
         (
@@ -113,14 +113,14 @@ fn every_source_signs() {
 #[test]
 fn c01_secrets_among_the_arguments_are_refused_and_not_repeated() {
     let store = Store::new();
-    let home = home(&store).set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let home = home(&store).set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     let joined = |name: &str| format!("{name}{SECRET}");
     for (flags, name) in [
         (&["-k", SECRET][..], "--access-key-secret"),
         (&["--access-key-secret", SECRET], "--access-key-secret"),
         (&[&joined("-k")], "--access-key-secret"),
         (&[&joined("--access-key-secret=")], "--access-key-secret"),
-        (&["-i", ID, "-k", SECRET, "-t", SECRET], "--access-key-secret"),
+        (&["-i", &ID, "-k", SECRET, "-t", SECRET], "--access-key-secret"),
         (&["-k", SECRET, "-k", SECRET], "--access-key-secret"),
         (&["-k", &joined("-")], "--access-key-secret"),
         (&["-k", ""], "--access-key-secret"),
@@ -147,16 +147,16 @@ fn c01_secrets_among_the_arguments_are_refused_and_not_repeated() {
 #[test]
 fn c01_an_id_among_the_arguments_takes_its_secret_from_elsewhere() {
     let store = Store::new();
-    let id = ["-i", ID];
+    let id = ["-i", &ID];
     let secret = |id: &str| home(&store).set("OSS_ACCESS_KEY_ID", id).set("OSS_ACCESS_KEY_SECRET", SECRET);
     let alone = home(&store).set("OSS_ACCESS_KEY_SECRET", SECRET);
     // They go before every source, even a broken one.
     alone.run(&["ls"]).fails(2, &["OSS_ACCESS_KEY_SECRET is set and OSS_ACCESS_KEY_ID is not"]);
     alone.run(&[&["ls"], &id[..]].concat()).ok();
-    secret(ID).run(&[&["ls"], &id[..]].concat()).ok();
+    secret(&ID).run(&[&["ls"], &id[..]].concat()).ok();
     home(&store).set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET).run(&[&["ls"], &id[..]].concat()).ok();
     // The secret beside the id goes before one beside none.
-    let both = home(&store).set("OSS_ACCESS_KEY_SECRET", "wrong").set("ALIBABA_CLOUD_ACCESS_KEY_ID", ID);
+    let both = home(&store).set("OSS_ACCESS_KEY_SECRET", "wrong").set("ALIBABA_CLOUD_ACCESS_KEY_ID", &ID);
     both.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET).run(&[&["ls"], &id[..]].concat()).ok();
     let temporary = home(&store).set("OSS_ACCESS_KEY_SECRET", SECRET).set("OSS_SESSION_TOKEN", TOKEN);
     temporary.run(&["ls", "-i", TEMPORARY]).ok();
@@ -168,11 +168,11 @@ fn c01_an_id_among_the_arguments_takes_its_secret_from_elsewhere() {
     home(&store).run(&[&["ls"], &id[..]].concat()).fails(2, &nowhere);
     secret("another").run(&[&["ls"], &id[..]].concat()).fails(2, &nowhere);
     alone.run(&["ls", "-i", ""]).fails(2, &["--access-key-id is empty"]);
-    alone.run(&["ls", "-i", ID, "--local"]).fails(2, &["--local", "cannot be used with"]);
+    alone.run(&["ls", "-i", &ID, "--local"]).fails(2, &["--local", "cannot be used with"]);
     // The control: a wrong secret is refused by the store.
     home(&store)
         .set("OSS_ACCESS_KEY_SECRET", "wrong")
-        .run(&["ls", "-i", ID])
+        .run(&["ls", "-i", &ID])
         .fails(4, &["SignatureDoesNotMatch"]);
 }
 
@@ -180,9 +180,12 @@ fn c01_an_id_among_the_arguments_takes_its_secret_from_elsewhere() {
 fn c01_a_terminal_is_asked_for_the_secret_of_an_id() {
     let store = Store::new();
     let home = home(&store);
-    let flags = ["--endpoint", &store.endpoint, "--region", "cn-hangzhou", "-i", ID];
+    let flags = ["--endpoint", &store.endpoint, "--region", "cn-hangzhou", "-i", &ID];
     let asked = on_a_terminal(&home, SECRET, &[&["ls"], &flags[..]].concat()).text();
-    assert!(asked.contains(&format!("Secret of the access key {ID}: ")) && asked.contains("box"), "{asked}");
+    assert!(
+        asked.contains(&format!("Secret of the access key {}: ", *ID)) && asked.contains("box"),
+        "{asked}"
+    );
     let wrong = on_a_terminal(&home, "wrong", &[&["ls"], &flags[..]].concat());
     assert_eq!(wrong.code, 4, "{wrong:?}");
     let empty = on_a_terminal(&home, "", &[&["ls"], &flags[..]].concat());
@@ -243,7 +246,7 @@ fn c05_what_is_broken_is_said() {
     ] {
         home.run(&["ls"]).fails(code, words);
     }
-    let half = home(&store).set("OSS_ACCESS_KEY_ID", ID);
+    let half = home(&store).set("OSS_ACCESS_KEY_ID", &ID);
     half.write(".aliyun/config.json", profile(AK));
     half.run(&["config", "show"]).fails(2, &["the source of credentials environment failed"]);
     let json = sources(&half, &[]);

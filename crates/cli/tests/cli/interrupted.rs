@@ -8,6 +8,9 @@ use osseal_server::fault::{Action, Fault};
 
 use crate::support::{Home, Store, finish, ramp, signal, until};
 
+/// How long the service holds a request while the test changes a file: far above the time that a change
+/// takes on a busy machine.
+const HOLD: Duration = Duration::from_secs(3);
 const IN_PARTS: [&str; 4] = ["--part-size", "100KiB", "--multipart-threshold", "100KiB"];
 
 fn home(store: &Store) -> Home {
@@ -79,7 +82,7 @@ fn a_download_without_a_place_is_kept_for_the_next_run() {
     let gets = || store.faults.calls(Operation::GetObject);
     let disturbed = |more: &[&str], disturb: &dyn Fn()| {
         let before = gets();
-        let wait = Action::Delay(Duration::from_millis(500));
+        let wait = Action::Delay(HOLD);
         store.faults.inject(Fault::new(wait).on(Operation::GetObject).skip(20));
         let child = home.command(&[&command[..], more].concat()).spawn().unwrap();
         until("nearly all has come", || (gets() > before + 20).then_some(()));
@@ -151,7 +154,7 @@ fn a_source_that_changes_is_an_error() {
     for (len, arguments) in [(1 << 20, &IN_PARTS[..]), (4 << 20, &IN_PARTS[..])] {
         let store = Store::new();
         let home = home(&store);
-        let wait = Fault::new(Action::Delay(Duration::from_millis(300)));
+        let wait = Fault::new(Action::Delay(HOLD));
         store.faults.inject(wait.on(Operation::InitiateMultipartUpload));
         let child = home.command(&[&["cp", "f", "oss://box/f"], arguments].concat()).spawn().unwrap();
         until("it has begun", || (store.faults.calls(Operation::InitiateMultipartUpload) > 0).then_some(()));

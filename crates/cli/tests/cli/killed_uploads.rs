@@ -1,9 +1,9 @@
-//! Uploads that are killed at any instant: the next run of the same command ends with the object, sends nothing twice that the service has, and hides no
-//! second text under the first one's key. `scripts/soak-transfers.sh` kills more often.
+//! Uploads whose process is killed: the next run of the same command completes the object, sends no part
+//! again that the record acknowledges, and encrypts no second text with the key stream of the first run.
+//!
+//! The tests kill at counted events, so that their verdict does not depend on the speed of the machine.
+//! `scripts/soak-transfers.sh` kills more often, at random instants.
 #![cfg(unix)]
-
-#[path = "../../../client/tests/client/support/keystream/texts.rs"]
-mod texts;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,21 +15,45 @@ use futures_util::FutureExt;
 use osseal::{AesKey, UnwrapKey, UnwrapRequest};
 use osseal_server::Operation;
 use osseal_server::fault::{Action, Fault};
+use osseal_testkit::keystream;
 
 use crate::support::{Home, Store, finish, ramp, signal, until};
 
 const MIB: usize = 1 << 20;
-/// Parts on their way at a time.
+/// Parts in flight at a time.
 const JOBS: u64 = 4;
 
-/// How often each suite is killed, and how large the object is.
-struct Plan {
-    kills: u32,
-    mebibytes: usize,
-    seed: u64,
+/// The event at which a process is killed. Counts are per run.
+#[derive(Clone, Copy, Debug)]
+enum KillPoint {
+    /// The service received InitiateMultipartUpload and did not execute it.
+    Initiating,
+    /// The service received this many parts. The last ones may be unanswered.
+    Sent(u64),
+    /// The record on the disk contains this many acknowledgements.
+    Acknowledged(usize),
+    /// The service received CompleteMultipartUpload and did not execute it.
+    Completing,
+    /// The service executed CompleteMultipartUpload, and its reply was lost.
+    Completed,
 }
 
-/// A store, a home, and a file to put.
+/// Five kills after which parts may have to be sent again, and five after which a resume is certain.
+/// No acknowledgement count exceeds the parts of an object (64) by less than [`RESENT`].
+const KILL_POINTS: [KillPoint; 10] = [
+    KillPoint::Initiating,
+    KillPoint::Acknowledged(4),
+    KillPoint::Sent(1),
+    KillPoint::Acknowledged(24),
+    KillPoint::Sent(8),
+    KillPoint::Acknowledged(48),
+    KillPoint::Sent(24),
+    KillPoint::Completing,
+    KillPoint::Sent(56),
+    KillPoint::Completed,
+];
+
+/// A store, a home, and a file to upload.
 struct Bench {
     store: Store,
     home: Home,
@@ -67,7 +91,7 @@ impl Bench {
         self.home.path().join(".local/state/osseal")
     }
 
-    /// Asserts that the object is the source's, then takes it away: nothing else was left.
+    /// Asserts that the object equals the source and that nothing else is left, and deletes it.
     fn check(&self) {
         self.home.run(&["cp", "oss://box/f", "g", "--allow-unauthenticated"]).ok();
         assert!(self.home.holds("g", &self.source), "{}: other bytes", self.suite);
@@ -77,21 +101,83 @@ impl Bench {
         self.store.put("", &[], "");
     }
 
-    /// What lies in the state directory.
+    /// The acknowledged parts of the record. A record is replaced as a whole and never changed in place.
+    fn acknowledged(&self) -> usize {
+        let [name] = &self.records()[..] else { return 0 };
+        let Ok(record) = std::fs::read(self.state().join(name)) else { return 0 };
+        record.windows(ACKNOWLEDGED.len()).filter(|window| *window == ACKNOWLEDGED).count()
+    }
+
+    /// Starts an upload and kills it at an event. The service answers nothing after the event.
+    fn kill_at(&self, point: KillPoint) {
+        let calls = |operation| self.store.faults.calls(operation);
+        let hang = |operation| Fault::new(Action::Hang).on(operation).always();
+        let faults = &self.store.faults;
+        let (parts, operation) = (self.parts(), point.operation());
+        let before = calls(operation);
+        match point {
+            KillPoint::Initiating | KillPoint::Completing => faults.inject(hang(operation)),
+            KillPoint::Sent(count) => faults.inject(hang(operation).skip(count)),
+            // An acknowledgement reaches the disk with the digest of a later part.
+            KillPoint::Acknowledged(count) => {
+                faults.inject(hang(operation).skip(count as u64 + RESENT));
+            }
+            KillPoint::Completed => {
+                faults.inject(Fault::new(Action::LoseReply).on(Operation::CompleteMultipartUpload));
+                faults.inject(hang(Operation::HeadObject));
+            }
+        }
+        let mut child = self.home.command(&self.put()).spawn().unwrap();
+        let is_reached = || match point {
+            KillPoint::Sent(count) => self.parts() - parts >= count,
+            KillPoint::Acknowledged(count) => self.acknowledged() >= count,
+            KillPoint::Initiating | KillPoint::Completing | KillPoint::Completed => calls(operation) > before,
+        };
+        until(&format!("the event {point:?}"), || is_reached().then_some(()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        faults.clear();
+    }
+
+    /// Runs the command again after a kill. Gives the parts that both runs and that the second run sent.
+    fn resume(&self, before: u64) -> (u64, u64) {
+        let first = self.parts() - before;
+        self.home.run(&self.put()).ok();
+        let both = self.parts() - before;
+        (both, both - first)
+    }
+
+    /// The content of the files of the state directory.
     fn kept(&self) -> Vec<Vec<u8>> {
         let files = std::fs::read_dir(self.state()).unwrap();
         files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
 }
 
-/// Parts that are sent twice: those on their way, and those whose acknowledgement waited for the next record.
-const TWICE: u64 = 2 * JOBS;
+/// Upper bound of parts that a resume sends again: those in flight, and those whose acknowledgement was
+/// not on the disk yet.
+const RESENT: u64 = 2 * JOBS;
+/// The text before each acknowledgement of a record.
+const ACKNOWLEDGED: &[u8] = br#""acknowledged":{"#;
 
-/// Asserts that no stretch of a key stream hid two texts, and that no data key of all that was sent lies in the state directory.
+impl KillPoint {
+    /// The operation whose calls lead to the event.
+    fn operation(self) -> Operation {
+        match self {
+            KillPoint::Initiating => Operation::InitiateMultipartUpload,
+            KillPoint::Sent(_) | KillPoint::Acknowledged(_) => Operation::UploadPart,
+            KillPoint::Completing => Operation::CompleteMultipartUpload,
+            KillPoint::Completed => Operation::HeadObject,
+        }
+    }
+}
+
+/// Asserts that no key stream position encrypted two texts, and that the state directory contains no data
+/// key of the bodies that were sent.
 pub(crate) fn audit(store: &Store, home: &Home, kept: &[Vec<u8>]) {
     let key = AesKey::from_file_content(&home.read("backup.key")).unwrap();
     let keys = Mutex::new(BTreeSet::new());
-    let found = texts::violations_with(&store.ledger, |envelope, wrapped, content| {
+    let found = keystream::violations_with(&store.ledger, |envelope, wrapped, content| {
         let request = UnwrapRequest::new(envelope.wrap, wrapped, content);
         let opened = key.unwrap(request).now_or_never()?.ok()?.expose().to_vec();
         keys.lock().unwrap().insert(opened.clone());
@@ -114,80 +200,100 @@ pub(crate) fn audit(store: &Store, home: &Home, kept: &[Vec<u8>]) {
     }
 }
 
-/// How many runs went on with a former one's parts, and how many parts were sent twice.
-fn run(suite: &'static str, plan: &Plan) -> (u32, u64) {
-    let bench = Bench::new(suite, plan.mebibytes * MIB, "4MiB");
-    // As of a service that is not in this machine, so that a kill meets some of everything.
-    let wait = Action::Delay(Duration::from_millis(50));
-    bench.store.faults.inject(Fault::new(wait).on(Operation::UploadPart).always());
-    let begin = Instant::now();
+/// Kills an upload at each event and resumes it.
+fn kill_and_resume(suite: &'static str) {
+    let bench = Bench::new(suite, 256 * MIB, "4MiB");
     bench.home.run(&bench.put()).ok();
-    let (time, whole) = (begin.elapsed(), bench.parts());
+    let whole = bench.parts();
     bench.check();
-    let (mut state, mut resumed, mut twice) = (plan.seed, 0, 0);
     let mut kept = Vec::new();
-    for kill in 0..plan.kills {
+    for point in KILL_POINTS {
         let before = bench.parts();
-        let mut child = bench.home.command(&bench.put()).spawn().unwrap();
-        // Any instant of a run, and each about as likely: one of each stretch of it.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let within = f64::from(u32::try_from(state >> 40).unwrap()) / f64::from(1 << 24);
-        std::thread::sleep(time.mul_f64((f64::from(kill) + within) / f64::from(plan.kills)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // It may have come to its end before.
-        let is_kept = !bench.records().is_empty();
+        bench.kill_at(point);
+        let has_record = !bench.records().is_empty();
+        let acknowledged = bench.acknowledged() as u64;
         kept.extend(bench.kept());
-        let first = bench.parts() - before;
-        bench.home.run(&bench.put()).ok();
-        let both = bench.parts() - before;
-        if is_kept {
-            assert!(both <= whole + TWICE, "{suite}: {first} parts, then {} of {whole}", both - first);
-            twice += both.saturating_sub(whole);
-            resumed += u32::from(both - first < whole);
+        let (both, second) = bench.resume(before);
+        assert!(!has_record || both <= whole + RESENT, "{suite} {point:?}: {both} parts of {whole}");
+        assert!(second <= whole - acknowledged, "{suite} {point:?}: {second} parts after {acknowledged}");
+        match point {
+            KillPoint::Initiating | KillPoint::Sent(_) => {}
+            KillPoint::Acknowledged(_) | KillPoint::Completing | KillPoint::Completed => {
+                assert!(has_record && second < whole, "{suite} {point:?}: {second} parts of {whole}");
+            }
         }
         bench.check();
     }
     kept.extend(bench.kept());
     audit(&bench.store, &bench.home, &kept);
-    (resumed, twice)
-}
-
-fn ten_kills(suite: &'static str) {
-    let (resumed, _) = run(suite, &Plan { kills: 10, mebibytes: 256, seed: 7 });
-    assert!(resumed >= 5, "{suite}: {resumed} of 10 went on");
 }
 
 #[test]
-fn a_killed_sealed_upload_goes_on() {
-    ten_kills("sealed");
+fn killed_sealed_upload_resumes() {
+    kill_and_resume("sealed");
 }
 
 #[test]
-fn a_killed_aes_ctr_upload_goes_on() {
-    ten_kills("aes-ctr");
+fn killed_aes_ctr_upload_resumes() {
+    kill_and_resume("aes-ctr");
+}
+
+/// Kills at random instants of a run. Returns how many runs resumed and how many parts were sent again.
+fn kill_at_random(suite: &'static str, kills: u32, mebibytes: usize, seed: u64) -> (u32, u64) {
+    let bench = Bench::new(suite, mebibytes * MIB, "4MiB");
+    // The latency of a remote service, so that kills meet every phase of an upload.
+    let latency = Action::Delay(Duration::from_millis(50));
+    bench.store.faults.inject(Fault::new(latency).on(Operation::UploadPart).always());
+    let begin = Instant::now();
+    bench.home.run(&bench.put()).ok();
+    let (time, whole) = (begin.elapsed(), bench.parts());
+    bench.check();
+    let (mut resumed, mut resent) = (0, 0);
+    let mut kept = Vec::new();
+    for instant in random_instants(time, kills, seed) {
+        let before = bench.parts();
+        let mut child = bench.home.command(&bench.put()).spawn().unwrap();
+        std::thread::sleep(instant);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // The process may have ended before the kill.
+        let has_record = !bench.records().is_empty();
+        kept.extend(bench.kept());
+        let (both, second) = bench.resume(before);
+        if has_record {
+            assert!(both <= whole + RESENT, "{suite}: {both} parts, the last {second}, of {whole}");
+            resent += both.saturating_sub(whole);
+            resumed += u32::from(second < whole);
+        }
+        bench.check();
+    }
+    kept.extend(bench.kept());
+    audit(&bench.store, &bench.home, &kept);
+    (resumed, resent)
+}
+
+/// One random instant in each of `count` equal stretches of a run.
+pub(crate) fn random_instants(run: Duration, count: u32, seed: u64) -> impl Iterator<Item = Duration> {
+    let mut state = seed;
+    (0..count).map(move |number| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let within = f64::from(u32::try_from(state >> 40).unwrap()) / f64::from(1 << 24);
+        run.mul_f64((f64::from(number) + within) / f64::from(count))
+    })
 }
 
 #[test]
 #[ignore = "minutes long: scripts/soak-transfers.sh"]
 fn soak() {
-    let number = |name, otherwise: u64| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
-    let plan = Plan {
-        kills: u32::try_from(number("OSSEAL_SOAK_KILLS", 100)).unwrap(),
-        mebibytes: usize::try_from(number("OSSEAL_SOAK_MIB", 256)).unwrap(),
-        seed: number("OSSEAL_SOAK_SEED", 1),
-    };
+    let (kills, mebibytes, seed) = crate::kills::soak_settings();
     for suite in ["sealed", "aes-ctr"] {
-        let (resumed, twice) = run(suite, &plan);
-        println!(
-            "{suite}: {} kills, {resumed} uploads went on, {twice} parts sent twice, 0 failures",
-            plan.kills
-        );
+        let (resumed, resent) = kill_at_random(suite, kills, mebibytes, seed);
+        println!("{suite}: {kills} kills, {resumed} uploads resumed, {resent} parts sent twice, 0 failures");
     }
 }
 
 #[test]
-fn ctrl_c_keeps_what_was_sent_and_says_how_to_go_on() {
+fn ctrl_c_keeps_sent_parts_and_prints_how_to_resume() {
     let bench = Bench::new("sealed", 12 * MIB, "1MiB");
     for name in ["INT", "TERM"] {
         let before = bench.parts();
@@ -200,7 +306,7 @@ fn ctrl_c_keeps_what_was_sent_and_says_how_to_go_on() {
         bench.store.faults.clear();
         let before = bench.parts();
         bench.home.run(&bench.put()).ok();
-        // Six were acknowledged, as far as that had come when the signal came.
+        // Six parts were acknowledged; the client may not have read the last acknowledgements.
         let again = bench.parts() - before;
         assert!((13 - 6..=13 - 6 + JOBS).contains(&again), "{again}");
         bench.check();

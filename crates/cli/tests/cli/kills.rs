@@ -1,129 +1,230 @@
-//! Downloads that are killed at any instant: the next run of the same command ends with the object, and does not fetch all of it again.
-//! `scripts/soak-transfers.sh` kills more often.
+//! Downloads whose process is killed: the next run of the same command completes the file and does not
+//! fetch again what the record contains.
+//!
+//! The tests kill at counted events, so that their verdict does not depend on the speed of the machine.
+//! `scripts/soak-transfers.sh` kills more often, at random instants.
+#![cfg(unix)]
 
 use std::time::{Duration, Instant};
 
 use osseal_server::Operation;
 use osseal_server::fault::{Action, Fault};
 
-use crate::support::{Home, Store, finish, ramp};
+use crate::killed_uploads::{audit, random_instants};
+use crate::support::{Home, Store, finish, ramp, until};
 
 const MIB: usize = 1 << 20;
 const STATE: &str = ".local/state/osseal";
 
-/// How often each suite is killed, and how large the object is.
-struct Plan {
-    kills: u32,
-    mebibytes: usize,
-    seed: u64,
+const PART: u64 = 4 << 20;
+/// Requests in flight at a time.
+const JOBS: u64 = 4;
+const COMMAND: [&str; 8] =
+    ["cp", "oss://box/f", "into/f", "--part-size", "4MiB", "--jobs", "4", "--allow-unauthenticated"];
+
+/// The event at which a process is killed. Counts are per run.
+#[derive(Clone, Copy, Debug)]
+enum KillPoint {
+    /// The service received this many requests. The last ones may be unanswered.
+    Requested(u64),
+    /// The record on the disk contains this many bytes, in parts.
+    Recorded(u64),
 }
 
-/// What was counted: requests of an undisturbed run, and of each run after a kill.
-#[derive(Debug)]
-struct Counted {
-    whole: u64,
-    resumed: Vec<u64>,
+/// As many kills before a record is certain as after.
+const KILL_POINTS: [KillPoint; 10] = [
+    KillPoint::Requested(1),
+    KillPoint::Recorded(1),
+    KillPoint::Requested(4),
+    KillPoint::Recorded(2),
+    KillPoint::Requested(8),
+    KillPoint::Recorded(4),
+    KillPoint::Requested(24),
+    KillPoint::Recorded(8),
+    KillPoint::Requested(48),
+    KillPoint::Recorded(12),
+];
+
+/// A store with one object, and a home to download it into.
+struct Bench {
+    store: Store,
+    home: Home,
+    source: Vec<u8>,
+    suite: &'static str,
 }
 
-fn run(suite: &str, plan: &Plan) -> Counted {
-    let store = Store::for_large(true);
-    let home = Home::large().at_store(&store.endpoint);
-    let source = ramp(plan.mebibytes * MIB);
-    home.write("f", &source);
-    home.run(&["cp", "f", "oss://box/f", "--suite", suite]).ok();
-    std::fs::create_dir(home.path().join("into")).unwrap();
-    // As of a service that is not in this machine, so that a kill meets some of everything.
-    let wait = Action::Delay(Duration::from_millis(50));
-    store.faults.inject(Fault::new(wait).on(Operation::GetObject).always());
-    let command =
-        ["cp", "oss://box/f", "into/f", "--part-size", "4MiB", "--jobs", "4", "--allow-unauthenticated"];
-    let download = || {
-        let (before, begin) = (store.faults.calls(Operation::GetObject), Instant::now());
-        home.run(&command).ok();
-        let requests = store.faults.calls(Operation::GetObject) - before;
-        assert!(home.holds("into/f", &source), "{suite}: other bytes");
-        std::fs::remove_file(home.path().join("into/f")).unwrap();
-        (requests, begin.elapsed())
-    };
-    let (whole, time) = download();
-    assert_eq!(home.names("into"), [""; 0]);
-    let mut state = plan.seed;
-    let (mut resumed, mut kept) = (Vec::new(), Vec::new());
-    for kill in 0..plan.kills {
-        let mut child = home.command(&command).spawn().unwrap();
-        // Any instant of a run, and each about as likely: one of each stretch of it.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let within = f64::from(u32::try_from(state >> 40).unwrap()) / f64::from(1 << 24);
-        std::thread::sleep(time.mul_f64((f64::from(kill) + within) / f64::from(plan.kills)));
+impl Bench {
+    fn new(suite: &'static str, bytes: usize) -> Bench {
+        let store = Store::for_large(true);
+        let home = Home::large().at_store(&store.endpoint);
+        let source = ramp(bytes);
+        home.write("f", &source);
+        home.run(&["cp", "f", "oss://box/f", "--suite", suite]).ok();
+        std::fs::create_dir(home.path().join("into")).unwrap();
+        let bench = Bench { store, home, source, suite };
+        bench.delay();
+        bench
+    }
+
+    /// Every reply is late, as of a remote service. A record is written 250 ms after the last one, so
+    /// that a download which takes at least 16 × 50 ms writes records on a machine of any speed.
+    fn delay(&self) {
+        let latency = Action::Delay(Duration::from_millis(50));
+        self.store.faults.inject(Fault::new(latency).on(Operation::GetObject).always());
+    }
+
+    fn requests(&self) -> u64 {
+        self.store.faults.calls(Operation::GetObject)
+    }
+
+    /// Downloads, compares and deletes the file. Returns the number of requests.
+    fn download(&self) -> u64 {
+        let before = self.requests();
+        self.home.run(&COMMAND).ok();
+        assert!(self.home.holds("into/f", &self.source), "{}: other bytes", self.suite);
+        std::fs::remove_file(self.home.path().join("into/f")).unwrap();
+        self.requests() - before
+    }
+
+    /// The content of the files of the state directory.
+    fn kept(&self) -> Vec<Vec<u8>> {
+        let Ok(files) = std::fs::read_dir(self.home.path().join(STATE)) else { return Vec::new() };
+        files.filter_map(|file| std::fs::read(file.unwrap().path()).ok()).collect()
+    }
+
+    /// The bytes that the record contains. A record is a JSON document between a head and a tag.
+    fn recorded(&self) -> u64 {
+        let documents = self.kept().into_iter().filter_map(|file| {
+            let begin = file.iter().position(|byte| *byte == b'{')?;
+            let mut documents = serde_json::Deserializer::from_slice(&file[begin..]).into_iter();
+            documents.next()?.ok()
+        });
+        let ranges = documents.flat_map(|document: serde_json::Value| {
+            let done = document["done"].as_array().cloned().unwrap_or_default();
+            done.into_iter().map(|done| done["plain"].clone())
+        });
+        let bound = |range: &serde_json::Value, name: &str| range[name].as_u64().unwrap();
+        ranges.map(|range| bound(&range, "end") - bound(&range, "start")).sum()
+    }
+
+    /// Starts a download and kills it at an event. The service answers nothing after the event.
+    fn kill_at(&self, point: KillPoint, whole: u64) {
+        let before = self.requests();
+        let answered = match point {
+            KillPoint::Requested(count) => count,
+            KillPoint::Recorded(_) => whole - 2 * JOBS,
+        };
+        let hang = Fault::new(Action::Hang).on(Operation::GetObject);
+        self.store.faults.inject(hang.skip(answered).always());
+        let mut child = self.home.command(&COMMAND).spawn().unwrap();
+        until(&format!("the event {point:?}"), || {
+            let is_reached = match point {
+                KillPoint::Requested(count) => self.requests() - before >= count,
+                KillPoint::Recorded(parts) => self.recorded() >= parts * PART,
+            };
+            is_reached.then_some(())
+        });
         child.kill().unwrap();
         child.wait().unwrap();
-        let names = home.names(STATE).into_iter();
-        kept.extend(names.map(|name| std::fs::read(home.path().join(STATE).join(name)).unwrap()));
-        // It may have come to its end before.
-        if home.names("into").contains(&"f".to_owned()) {
-            assert!(home.holds("into/f", &source), "{suite}: a torn target");
-        }
-        resumed.push(download().0);
-        // A process that is killed leaves its temporary file if it had not got further than that; never one that goes on.
-        for name in home.names("into") {
+        self.store.faults.clear();
+        self.delay();
+    }
+
+    /// Removes temporary files. A run that completes leaves no partial file.
+    fn check(&self) {
+        for name in self.home.names("into") {
+            // A process that is killed before it has a record leaves its temporary file.
             assert!(name.starts_with(".osseal-") && !is_partial(&name), "{name}");
-            std::fs::remove_file(home.path().join("into").join(name)).unwrap();
+            std::fs::remove_file(self.home.path().join("into").join(name)).unwrap();
         }
     }
-    assert!(!kept.is_empty());
-    #[cfg(unix)]
-    crate::killed_uploads::audit(&store, &home, &kept);
-    let records = home.names(STATE);
-    assert!(!records.iter().any(|name| name.ends_with(".record")), "{records:?}");
-    Counted { whole, resumed }
+
+    /// Asserts that the disk contains no data key and no record of a completed download.
+    fn end(&self, kept: &[Vec<u8>]) {
+        assert!(!kept.is_empty());
+        audit(&self.store, &self.home, kept);
+        let records = self.home.names(STATE);
+        assert!(!records.iter().any(|name| name.ends_with(".record")), "{records:?}");
+    }
 }
 
-/// Whether a file is one that the next run goes on with.
+/// Whether the next run resumes from a file.
 fn is_partial(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|kind| kind == "part")
 }
 
-fn ten_kills(suite: &str) {
-    let Counted { whole, resumed } = run(suite, &Plan { kills: 10, mebibytes: 256, seed: 7 });
-    assert!(resumed.iter().all(|requests| *requests <= whole + 1), "{whole} {resumed:?}");
-    assert!(
-        resumed.iter().any(|requests| requests * 10 < whole * 9),
-        "nothing was kept: {whole} {resumed:?}"
-    );
+/// Kills a download at each event and resumes it.
+fn kill_and_resume(suite: &'static str) {
+    let bench = Bench::new(suite, 256 * MIB);
+    let whole = bench.download();
+    assert_eq!(bench.home.names("into"), [""; 0]);
+    let mut kept = Vec::new();
+    for point in KILL_POINTS {
+        bench.kill_at(point, whole);
+        let recorded = bench.recorded();
+        kept.extend(bench.kept());
+        let requests = bench.download();
+        assert!(requests <= whole + 1, "{suite} {point:?}: {requests} requests of {whole}");
+        // Recorded ranges leave at most one gap for each request that was in flight.
+        let limit = whole + JOBS - recorded / PART;
+        assert!(requests <= limit, "{suite} {point:?}: {requests} requests, limit {limit}");
+        if let KillPoint::Recorded(parts @ 8..) = point {
+            assert!(requests * 10 < whole * 9, "{suite}: {requests} of {whole} after {parts} parts");
+        }
+        bench.check();
+    }
+    bench.end(&kept);
 }
 
 #[test]
-fn a_killed_sealed_download_goes_on() {
-    ten_kills("sealed");
+fn killed_sealed_download_resumes() {
+    kill_and_resume("sealed");
 }
 
 #[test]
-fn a_killed_aes_ctr_download_goes_on() {
-    ten_kills("aes-ctr");
+fn killed_aes_ctr_download_resumes() {
+    kill_and_resume("aes-ctr");
+}
+
+/// Kills, mebibytes of the object, and seed of the soaks.
+pub(crate) fn soak_settings() -> (u32, usize, u64) {
+    let number = |name, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    (
+        u32::try_from(number("OSSEAL_SOAK_KILLS", 100)).unwrap(),
+        usize::try_from(number("OSSEAL_SOAK_MIB", 256)).unwrap(),
+        number("OSSEAL_SOAK_SEED", 1),
+    )
 }
 
 #[test]
 #[ignore = "minutes long: scripts/soak-transfers.sh"]
 fn soak() {
-    let number = |name, otherwise: u64| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
-    let plan = Plan {
-        kills: u32::try_from(number("OSSEAL_SOAK_KILLS", 100)).unwrap(),
-        mebibytes: usize::try_from(number("OSSEAL_SOAK_MIB", 256)).unwrap(),
-        seed: number("OSSEAL_SOAK_SEED", 1),
-    };
+    let (kills, mebibytes, seed) = soak_settings();
     for suite in ["sealed", "aes-ctr"] {
-        let Counted { whole, resumed } = run(suite, &plan);
-        let requests = resumed.iter().sum::<u64>();
-        println!(
-            "{suite}: {} kills, {whole} requests undisturbed, {requests} after kills, 0 failures",
-            resumed.len()
-        );
+        let bench = Bench::new(suite, mebibytes * MIB);
+        let begin = Instant::now();
+        let (whole, time) = (bench.download(), begin.elapsed());
+        let (mut total, mut kept) = (0, Vec::new());
+        for instant in random_instants(time, kills, seed) {
+            let mut child = bench.home.command(&COMMAND).spawn().unwrap();
+            std::thread::sleep(instant);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kept.extend(bench.kept());
+            // The process may have ended before the kill.
+            if bench.home.names("into").contains(&"f".to_owned()) {
+                assert!(bench.home.holds("into/f", &bench.source), "{suite}: a torn target");
+            }
+            total += bench.download();
+            bench.check();
+        }
+        bench.end(&kept);
+        println!("{suite}: {kills} kills, {whole} requests undisturbed, {total} after kills, 0 failures");
     }
 }
 
-#[cfg(unix)]
 #[test]
-fn ctrl_c_keeps_what_has_come_and_says_how_to_go_on() {
+fn ctrl_c_keeps_downloaded_ranges_and_prints_how_to_resume() {
     let store = Store::new();
     let home = Home::with_store(&store.endpoint);
     home.write("f", ramp(3 * MIB));
@@ -134,7 +235,7 @@ fn ctrl_c_keeps_what_has_come_and_says_how_to_go_on() {
         store.faults.inject(Fault::new(Action::Hang).on(Operation::GetObject).skip(12).times(4));
         let before = store.faults.calls(Operation::GetObject);
         let child = home.command(&command).spawn().unwrap();
-        crate::support::until("a record has been made, and more has come", || {
+        until("a record exists, and more requests arrived", || {
             let calls = store.faults.calls(Operation::GetObject) - before;
             (calls > 12).then_some(())?;
             let names = std::fs::read_dir(home.path().join(".local/state/osseal")).ok()?;
@@ -153,22 +254,19 @@ fn ctrl_c_keeps_what_has_come_and_says_how_to_go_on() {
         assert_eq!(home.names("into"), ["f"]);
         std::fs::remove_file(home.path().join("into/f")).unwrap();
     }
-    // Nothing is kept of one that was told so, nor said.
+    // `--no-resume` keeps nothing and prints no advice to resume.
     store.faults.inject(Fault::new(Action::Hang).on(Operation::GetObject).skip(12).times(4));
     let before = store.faults.calls(Operation::GetObject);
     let child = home.command(&[&command[..], &["--no-resume"]].concat()).spawn().unwrap();
-    crate::support::until("it has begun", || {
-        (store.faults.calls(Operation::GetObject) > before + 11).then_some(())
-    });
+    until("the download started", || (store.faults.calls(Operation::GetObject) > before + 11).then_some(()));
     crate::support::signal(&child, "INT");
     let words = finish(child).fails(1, &["interrupted"]);
     assert!(!words.contains("goes on"), "{words}");
     assert_eq!(home.names("into"), [""; 0]);
 }
 
-#[cfg(unix)]
 #[test]
-fn a_state_folder_that_others_may_enter_is_not_used() {
+fn state_folder_with_wide_permissions_is_not_used() {
     use std::os::unix::fs::PermissionsExt;
     let store = Store::new();
     let home = Home::with_store(&store.endpoint);
@@ -182,7 +280,7 @@ fn a_state_folder_that_others_may_enter_is_not_used() {
     ended.ok();
     assert_eq!(home.read("g"), ramp(MIB));
     assert_eq!(home.names(".local/state/osseal"), [""; 0]);
-    // The mode of what is downloaded is that of any file.
+    // A downloaded file has the default mode, with and without a record.
     let mode = |name: &str| home.path().join(name).metadata().unwrap().permissions().mode();
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
     home.run(&["cp", "oss://box/f", "h", "--part-size", "100KiB"]).ok();

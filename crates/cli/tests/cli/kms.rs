@@ -132,9 +132,9 @@ fn aliyun(id: &str) -> String {
 
 #[test]
 fn one_key_id_is_enough() {
-    let (store, service) = (Store::new(), KeyService::of(ID));
+    let (store, service) = (Store::new(), KeyService::of(&ID));
     let home =
-        home(&store).set("ALIBABA_CLOUD_ACCESS_KEY_ID", ID).set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET);
+        home(&store).set("ALIBABA_CLOUD_ACCESS_KEY_ID", &ID).set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET);
     let arn = format!("acs:kms:cn-hangzhou:1000000000000001:key/{}", service.id);
     for (suite, calls) in [("sealed", 1), ("aes-ctr", 2)] {
         // An alias is looked up, once in each run.
@@ -156,7 +156,7 @@ fn one_key_id_is_enough() {
 
 #[test]
 fn several_kinds_of_keys_are_in_one_keyring() {
-    let (store, service) = (Store::new(), KeyService::of(ID));
+    let (store, service) = (Store::new(), KeyService::of(&ID));
     let home = Home::with_store(&store.endpoint);
     home.write("f", ramp(1000));
     home.run(&["cp", "f", "oss://box/aes"]).ok();
@@ -193,14 +193,14 @@ fn several_kinds_of_keys_are_in_one_keyring() {
 
 #[test]
 fn credentials_serve_both_or_are_separate() {
-    let (store, both, apart) = (Store::new(), KeyService::of(ID), KeyService::of(OTHER));
+    let (store, both, apart) = (Store::new(), KeyService::of(&ID), KeyService::of(OTHER));
     let shared = home(&store);
-    shared.write(".aliyun/config.json", aliyun(ID));
+    shared.write(".aliyun/config.json", aliyun(&ID));
     both.configure(&shared, "sealed", &both.id, "");
     shared.run(&["cp", "f", "oss://box/f"]).ok();
     assert_eq!(shared.run(&["cat", "oss://box/f"]).ok(), ramp(50_000));
 
-    let separate = home(&store).set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let separate = home(&store).set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     separate.write(".aliyun/config.json", aliyun(OTHER));
     apart.configure(&separate, "sealed", &apart.id, "");
     separate.run(&["cp", "f", "oss://box/g"]).fails(4, &["InvalidAccessKeyId"]);
@@ -211,7 +211,7 @@ fn credentials_serve_both_or_are_separate() {
 
 #[test]
 fn sections_that_cannot_be_meant_are_refused() {
-    let (store, service) = (Store::new(), KeyService::of(ID));
+    let (store, service) = (Store::new(), KeyService::of(&ID));
     let home = Home::with_store(&store.endpoint);
     home.write("empty.pem", "no certificate");
     home.write_secret("binary", [0xff, 0xfe]);
@@ -245,7 +245,7 @@ fn sections_that_cannot_be_meant_are_refused() {
 
 #[test]
 fn ca_names_the_authority_of_an_instance() {
-    let (store, mut service) = (Store::new(), KeyService::of(ID));
+    let (store, mut service) = (Store::new(), KeyService::of(&ID));
     let home = Home::with_store(&store.endpoint);
     home.write("f", ramp(1000));
     home.write("ca.pem", service.behind_tls());
@@ -258,7 +258,7 @@ fn ca_names_the_authority_of_an_instance() {
 
 #[test]
 fn pairs_of_a_section_are_needed_to_read() {
-    let (store, service) = (Store::new(), KeyService::of(ID));
+    let (store, service) = (Store::new(), KeyService::of(&ID));
     let home = Home::with_store(&store.endpoint);
     home.write("f", ramp(1000));
     for suite in ["sealed", "aes-ctr"] {
@@ -278,7 +278,7 @@ fn pairs_of_a_section_are_needed_to_read() {
 
 #[test]
 fn objects_of_oss2_open_with_its_passphrase() {
-    let (store, service) = (Store::new(), KeyService::of(ID));
+    let (store, service) = (Store::new(), KeyService::of(&ID));
     let home = Home::with_store(&store.endpoint).set("WORDS", "some words");
     home.write("f", ramp(1000));
     // Made as oss2 makes them: values bound to one pair, and encoded twice.
@@ -310,7 +310,7 @@ fn objects_of_oss2_open_with_its_passphrase() {
 /// The endpoint of a section is whoever wrote it, and a passphrase is sent there.
 #[test]
 fn a_discovered_configuration_has_nothing_sent_to_a_key_service() {
-    let (store, service) = (Store::new(), KeyService::of(ID));
+    let (store, service) = (Store::new(), KeyService::of(&ID));
     let home = Home::with_store(&store.endpoint).set("WORDS", "some words");
     home.write("f", ramp(1000));
     home.write_secret("passphrase", "some words\n");
@@ -337,7 +337,7 @@ fn a_discovered_configuration_has_nothing_sent_to_a_key_service() {
 
 #[test]
 fn a_check_says_what_a_writer_and_a_reader_can_do() {
-    let (store, service) = (Store::new(), KeyService::of(ID));
+    let (store, service) = (Store::new(), KeyService::of(&ID));
     let home = Home::with_store(&store.endpoint);
     let denied = |operation| {
         service.faults.clear();
@@ -371,7 +371,7 @@ fn a_check_says_what_a_writer_and_a_reader_can_do() {
 
 #[test]
 fn another_key_of_the_keyring_writes_by_name() {
-    let (store, service) = (Store::new(), KeyService::of(ID));
+    let (store, service) = (Store::new(), KeyService::of(&ID));
     let home = Home::with_store(&store.endpoint);
     home.write("f", ramp(1000));
     service.configure(&home, "sealed", &service.id, "");

@@ -266,7 +266,7 @@ fn no_failure_tells_a_secret() {
 #[cfg(unix)]
 #[test]
 fn the_server_does_not_log_queries() {
-    let home = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let home = Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     let server = Server::start(&home, &["-vvv"]);
     let user = Home::with_store(&server.endpoint);
     user.write("f", ramp(1000));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{Home, ID, SECRET};
 
 fn signed() -> Home {
-    Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET)
+    Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET)
 }
 
 /// Endpoint, region and addressing, each with who said so.

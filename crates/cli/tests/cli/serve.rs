@@ -48,7 +48,7 @@ impl Server {
 #[cfg(unix)]
 #[test]
 fn it_says_where_it_listens_and_ends_when_asked() {
-    let home = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let home = Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     for name in ["TERM", "INT"] {
         let server = Server::start(&home, &[]);
         assert!(server.endpoint.starts_with("http://127.0.0.1:") && !server.endpoint.ends_with(":0"));
@@ -60,7 +60,7 @@ fn it_says_where_it_listens_and_ends_when_asked() {
 #[cfg(unix)]
 #[test]
 fn acknowledged_objects_survive_a_kill() {
-    let store = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let store = Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     let server = Server::start(&store, &["--dir", "data"]);
     let home = Home::with_store(&server.endpoint);
     let plain = ramp(200_000);
@@ -111,7 +111,7 @@ fn credentials_are_made_up_and_asked_for() {
 #[test]
 fn the_key_service_listens_when_asked_and_keeps_its_keys_private() {
     use std::os::unix::fs::PermissionsExt;
-    let home = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let home = Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     let file = home.path().join("data/kms-keys");
     let mut kept = None;
     for _ in 0..2 {
@@ -152,7 +152,7 @@ fn addresses_that_are_none_are_refused() {
 #[cfg(unix)]
 #[test]
 fn a_store_for_measurements_counts_and_forgets() {
-    let store = Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
+    let store = Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET);
     let server = Server::start(&store, &["--discard", "--etag", "crc64"]);
     let home = Home::with_store(&server.endpoint);
     home.write("f", ramp(200_000));

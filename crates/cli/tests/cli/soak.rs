@@ -87,7 +87,7 @@ fn verify(home: &Home, runtime: &tokio::runtime::Runtime, load: &Load) -> (usize
 }
 
 fn home() -> Home {
-    Home::new().set("OSS_ACCESS_KEY_ID", ID).set("OSS_ACCESS_KEY_SECRET", SECRET)
+    Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET)
 }
 
 /// Overwrites the second half of the largest body with zeros, which changes neither its length nor its record.

@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http_body_util::BodyExt;
 use osseal::Credentials;
@@ -18,9 +18,14 @@ use osseal_server::{Service, ServiceBuilder};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// Longest that any run of the command may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-pub(crate) const ID: &str = "test-id";
+/// A wait that takes longer than this fails the test. Far above the longest run on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(100);
+/// The access key ID of this test process. A request of another process is refused: its server does not
+/// know this ID.
+pub(crate) static ID: LazyLock<String> = LazyLock::new(|| {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    format!("test-id-{}-{}", std::process::id(), since.as_nanos())
+});
 pub(crate) const SECRET: &str = "hunter2-must-never-be-printed";
 /// Temporary credentials that stores also take; their secret is the same.
 pub(crate) const TEMPORARY: &str = "STS.test-temporary";
@@ -62,7 +67,7 @@ impl Home {
     /// The same of a home that is there.
     pub(crate) fn at_store(self, endpoint: &str) -> Home {
         let home = self
-            .set("OSS_ACCESS_KEY_ID", ID)
+            .set("OSS_ACCESS_KEY_ID", &ID)
             .set("OSS_ACCESS_KEY_SECRET", SECRET)
             .set("OSS_ENDPOINT", endpoint);
         home.run(&["keys", "new", "aes", "backup.key"]).ok();
@@ -188,7 +193,7 @@ impl Ended {
     }
 }
 
-/// Waits for the end of a command, with patience but not for ever.
+/// Waits until a command ends; panics after [`DEADLINE`].
 #[track_caller]
 pub(crate) fn finish(mut child: Child) -> Ended {
     let stdout = child.stdout.take().map(|pipe| std::thread::spawn(move || drain(pipe)));
@@ -208,15 +213,15 @@ fn drain(mut pipe: impl Read) -> Vec<u8> {
     bytes
 }
 
-/// Asks again and again until there is an answer.
+/// Polls until there is an answer; panics after [`DEADLINE`].
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + DEADLINE;
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(Instant::now() < end, "waited for {PATIENCE:?}: {what}");
+        assert!(Instant::now() < end, "waited for {DEADLINE:?}: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -258,7 +263,7 @@ impl Store {
         let front = Service::builder()
             .backend(memory.clone())
             .credentials(vec![
-                Credentials::new(ID, SECRET.to_owned()),
+                Credentials::new(ID.as_str(), SECRET.to_owned()),
                 Credentials::new(TEMPORARY, SECRET.to_owned()).with_token(TOKEN.to_owned()),
             ])
             .faults(faults.clone());
@@ -311,9 +316,9 @@ impl Store {
     }
 }
 
-/// Bytes in which every offset can be told from its neighbours: byte i is i mod 251.
+/// See [`osseal_testkit::ramp`].
 pub(crate) fn ramp(len: usize) -> Vec<u8> {
-    (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect()
+    osseal_testkit::ramp(len as u64)
 }
 
 /// A program on a terminal of its own: answers what ends in a colon once nothing is echoed, and passes on what it showed and its exit code.

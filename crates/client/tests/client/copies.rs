@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::support::{World, keyring, ramp};
+use crate::support::{TestStore, keyring, ramp};
 use osseal::{
     CopyOptions, CopySource, EncryptedBucket, ErrorKind, GetOptions, HeadOptions, HeaderChange,
     ObjectHeaders, PutOptions, StorageClass, Suite,
@@ -44,7 +44,7 @@ fn quirks(change: impl FnOnce(&mut Quirks)) -> Quirks {
 async fn new_headers_and_the_old_envelope() {
     let repeated = quirks(|quirks| quirks.repeated_envelope = RepeatedEnvelope::Refused);
     for (quirks, requests) in [(Quirks::default(), 1), (repeated, 2)] {
-        let world = World::with(quirks).await;
+        let world = TestStore::with(quirks).await;
         let bucket = world.bucket();
         put(&bucket, "k").await;
         let info = bucket.copy("k", "copy", with(HeaderChange::Replace(coloured("red")))).await.unwrap();
@@ -58,7 +58,7 @@ async fn new_headers_and_the_old_envelope() {
 
 #[tokio::test]
 async fn a_copy_onto_itself_edits_headers() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     put(&bucket, "k").await;
     let set = ObjectHeaders { metadata: vec![("Size".into(), "big".into())], ..ObjectHeaders::default() };
@@ -73,7 +73,7 @@ async fn a_copy_onto_itself_edits_headers() {
 
 #[tokio::test]
 async fn a_service_that_forbids_it_says_what_to_do() {
-    let world = World::with(quirks(|quirks| quirks.self_copy = SelfCopy::Refused)).await;
+    let world = TestStore::with(quirks(|quirks| quirks.self_copy = SelfCopy::Refused)).await;
     let bucket = world.bucket();
     put(&bucket, "k").await;
     let error = bucket.copy("k", "k", with(HeaderChange::Replace(coloured("red")))).await.unwrap_err();
@@ -86,10 +86,10 @@ async fn a_service_that_forbids_it_says_what_to_do() {
 async fn an_envelope_that_vanishes_is_put_back() {
     // Which HEADs after the first say that the envelope is gone, and what the error says then.
     for (lost, words) in [(1..2, "it was put back"), (1..9, "cannot be opened any more")] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         put(&world.bucket(), "k").await;
         let heads = Arc::new(AtomicU32::new(0));
-        let losing = world.edited(move |request, reply| {
+        let losing = world.map_reply(move |request, reply| {
             if request.method == http::Method::HEAD && lost.contains(&heads.fetch_add(1, Ordering::Relaxed)) {
                 let names: Vec<_> = reply.headers().keys().cloned().collect();
                 for name in names.iter().filter(|name| name.as_str().starts_with(PREFIX)) {
@@ -108,7 +108,7 @@ async fn an_envelope_that_vanishes_is_put_back() {
 
 #[tokio::test]
 async fn from_another_bucket_up_to_the_size_of_one_request() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.store().create_bucket("other").await.unwrap();
     let other = EncryptedBucket::builder(world.store(), "other")
         .keyring(keyring(&["test"]))
@@ -123,7 +123,7 @@ async fn from_another_bucket_up_to_the_size_of_one_request() {
     assert_eq!((info.plain_size, info.metadata[0].1.as_slice()), (1000, &b"red"[..]));
     assert_eq!(content(&world.bucket(), "copy").await, ramp(1000));
 
-    let huge = world.edited(|request, reply| {
+    let huge = world.map_reply(|request, reply| {
         if request.method == http::Method::HEAD {
             reply.headers_mut().insert("content-length", ((5_u64 << 30) + 1).into());
         }
@@ -140,7 +140,7 @@ async fn from_another_bucket_up_to_the_size_of_one_request() {
 
 #[tokio::test]
 async fn headers_that_cannot_be_are_refused_before_anything_is_asked() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     put(&world.bucket(), "k").await;
     let named = |name: &str, value: &str| ObjectHeaders {
         metadata: vec![(name.into(), value.into())],

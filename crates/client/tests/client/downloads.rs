@@ -6,7 +6,7 @@ mod trouble;
 
 use std::sync::{Arc, Mutex};
 
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, TestStore, ramp};
 use osseal::{Download, Error, PutOptions, Suite, WriteAt};
 
 /// Plaintext bytes of a chunk of a sealed object.
@@ -55,8 +55,8 @@ async fn at_places(download: Download) -> Result<Vec<u8>, Error> {
     Ok(all)
 }
 
-async fn stored(suite: Suite, size: u64) -> World {
-    let world = World::of(suite).await;
+async fn stored(suite: Suite, size: u64) -> TestStore {
+    let world = TestStore::of(suite).await;
     world.bucket().put("k", ramp(size), PutOptions::default()).await.unwrap();
     world
 }

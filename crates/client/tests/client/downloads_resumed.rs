@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, TestStore, ramp};
 use osseal::{Error, ErrorKind, GetOptions, PartialFile, PutOptions, StateDir, Suite};
 use osseal_server::Operation;
 use osseal_server::fault::{Action, Fault};
@@ -15,7 +15,7 @@ const PARTS: u64 = 8;
 
 /// A store with an object of [`PARTS`] parts and a bit, and a folder to download it to.
 struct Bench {
-    world: World,
+    world: TestStore,
     folder: TempDir,
     size: u64,
 }
@@ -23,7 +23,7 @@ struct Bench {
 impl Bench {
     async fn new(suite: Suite) -> Bench {
         let part = if suite == Suite::Sealed { 7 * 16_384 } else { PART };
-        let (world, size) = (World::of(suite).await, PARTS * part - 5);
+        let (world, size) = (TestStore::of(suite).await, PARTS * part - 5);
         world.bucket().put("k", ramp(size), PutOptions::default()).await.unwrap();
         Bench { world, folder: tempfile::tempdir().unwrap(), size }
     }
@@ -317,7 +317,7 @@ async fn parts_are_raised_until_a_record_has_room_for_all() {
         let bench = Bench::new(suite).await;
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = asked.clone();
-        let bucket = bench.world.edited(move |request, reply| {
+        let bucket = bench.world.map_reply(move |request, reply| {
             let range = request.headers["range"].to_str().unwrap().strip_prefix("bytes=").unwrap().to_owned();
             let (first, last) = range.split_once('-').unwrap();
             log.lock().unwrap().push(last.parse::<u64>().unwrap() + 1 - first.parse::<u64>().unwrap());

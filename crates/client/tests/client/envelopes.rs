@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{PART, World, aes, keyring, ramp};
+use crate::support::{PART, TestStore, aes, keyring, ramp};
 use osseal::{
     CopyOptions, Error, ErrorKind, GetOptions, HeadOptions, Keyring, MaterialDescription, NamedKey,
     ObjectHeaders, PutBody, PutOptions, ReadPolicy, Suite, dangerous,
@@ -14,7 +14,7 @@ use osseal_wire::oss::{Call, Metadata};
 const PREFIX: &str = "x-oss-meta-client-side-encryption-";
 
 /// Stores an object as it lies under `k`, with edited headers, under `edited`.
-async fn edit(world: &World, change: impl Fn(&mut Metadata)) {
+async fn edit(world: &TestStore, change: impl Fn(&mut Metadata)) {
     let headers =
         world.raw(Call::HeadObject(GetObject::default()), Some("k"), vec![]).await.headers().clone();
     let stored =
@@ -29,8 +29,8 @@ async fn edit(world: &World, change: impl Fn(&mut Metadata)) {
 }
 
 /// Reads `edited` with its names as they should be.
-fn reader(world: &World) -> osseal::EncryptedBucket {
-    world.edited(|_, reply| {
+fn reader(world: &TestStore) -> osseal::EncryptedBucket {
+    world.map_reply(|_, reply| {
         let renamed: Vec<_> = reply
             .headers()
             .iter()
@@ -54,7 +54,7 @@ async fn failure(bucket: &osseal::EncryptedBucket, key: &str) -> Error {
 
 #[tokio::test]
 async fn four_errors_that_say_what_to_do() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.bucket().put("k", ramp(100), PutOptions::default()).await.unwrap();
     world.raw(Call::PutObject(PutObject::default()), Some("plain"), ramp(100)).await;
     edit(&world, |metadata| metadata.0.retain(|(name, _)| !name.ends_with("-start"))).await;
@@ -92,7 +92,7 @@ async fn four_errors_that_say_what_to_do() {
 
 #[tokio::test]
 async fn h06_an_unknown_suite_is_refused_before_any_key_is_used() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.bucket().put("k", ramp(100), PutOptions::default()).await.unwrap();
     for (header, value, kind) in [
         ("cek-alg", "AES/GCM/NoPadding", ErrorKind::Unsupported),
@@ -121,7 +121,7 @@ async fn h06_an_unknown_suite_is_refused_before_any_key_is_used() {
 
 #[tokio::test]
 async fn h26_the_length_that_the_writer_recorded() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.bucket().put("k", ramp(100), PutOptions::default()).await.unwrap();
     let header = format!("{PREFIX}unencrypted-content-length");
     for (value, kind) in [
@@ -144,7 +144,7 @@ async fn h26_the_length_that_the_writer_recorded() {
 
 #[tokio::test]
 async fn h33_h35_metadata_that_cannot_be_written() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let put = async |name: &str, value: &str| {
         let headers =
             ObjectHeaders { metadata: vec![(name.into(), value.into())], ..ObjectHeaders::default() };
@@ -173,7 +173,7 @@ async fn h33_h35_metadata_that_cannot_be_written() {
 
 #[tokio::test]
 async fn plain_objects_take_a_policy_with_a_loud_name() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.raw(Call::PutObject(PutObject::default()), Some("plain"), ramp(100)).await;
     let policy = ReadPolicy::ALSO_UNAUTHENTICATED.with_plaintext(dangerous::AllowPlaintextObjects);
     let bucket = world.builder().read_policy(policy).build().unwrap();
@@ -188,7 +188,7 @@ async fn plain_objects_take_a_policy_with_a_loud_name() {
 
 #[tokio::test]
 async fn many_keys_read_and_the_first_writes() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let old = world.builder().keyring(keyring(&["old"])).build().unwrap();
     old.put("from-old", ramp(10), PutOptions::default()).await.unwrap();
     let both = world.builder().keyring(keyring(&["test", "old"])).build().unwrap();
@@ -203,10 +203,10 @@ async fn many_keys_read_and_the_first_writes() {
 
 #[tokio::test]
 async fn p07_a_copy_that_lost_its_envelope_is_an_error() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.bucket().put("k", ramp(10), PutOptions::default()).await.unwrap();
     world.bucket().copy("k", "good", CopyOptions::default()).await.unwrap();
-    let losing = world.edited(|request, reply| {
+    let losing = world.map_reply(|request, reply| {
         if request.method == http::Method::HEAD && request.uri.path().ends_with("target") {
             let names: Vec<_> =
                 reply.headers().keys().filter(|name| name.as_str().starts_with(PREFIX)).cloned().collect();
@@ -227,10 +227,10 @@ async fn p07_a_copy_that_lost_its_envelope_is_an_error() {
 
 #[tokio::test]
 async fn p08_an_encrypted_object_that_grew_by_appending() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.bucket().put("k", ramp(100), PutOptions::default()).await.unwrap();
     world.raw(Call::PutObject(PutObject::default()), Some("plain"), ramp(100)).await;
-    let appended = world.edited(|_, reply| {
+    let appended = world.map_reply(|_, reply| {
         reply.headers_mut().insert("x-oss-object-type", http::HeaderValue::from_static("Appendable"));
     });
     let error = appended.get("k", GetOptions::default()).await.unwrap_err();
@@ -243,7 +243,7 @@ async fn p08_an_encrypted_object_that_grew_by_appending() {
 
 #[tokio::test]
 async fn p09_p10_refused_and_empty_writes() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let tiny = world.builder().multipart_threshold(0).build().unwrap();
     tiny.put("k", PutBody::reader(tokio::io::empty(), 0), PutOptions::default()).await.unwrap();
     assert_eq!(world.calls(Operation::InitiateMultipartUpload), 0, "nothing to cut into parts");
@@ -257,7 +257,7 @@ async fn p09_p10_refused_and_empty_writes() {
 
 #[tokio::test]
 async fn p02_part_sizes_are_made_possible_or_refused() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     for preferred in [1, 17, PART, PART + 1] {
         let bucket = world.builder().part_size(preferred).build().unwrap();
         let report = bucket.put("k", ramp(5 * PART + 1), PutOptions::default()).await.unwrap();

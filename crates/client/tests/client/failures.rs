@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{self, PART, World, keystream, ramp};
+use crate::support::{self, PART, TestStore, keystream, ramp};
 use osseal::{
     CopyOptions, Endpoint, ErrorKind, GetOptions, HeadOptions, ListOptions, PutBody, PutOptions, RetryPolicy,
     Store,
@@ -22,7 +22,7 @@ async fn a_lost_reply_is_not_a_lost_object() {
         (Operation::CompleteMultipartUpload, BIG),
     ] {
         for forbid_overwrite in [false, true] {
-            let world = World::new().await;
+            let world = TestStore::new().await;
             let bucket = world.bucket();
             world.order(operation, Action::LoseReply);
             let options = PutOptions { forbid_overwrite, ..PutOptions::default() };
@@ -37,14 +37,14 @@ async fn a_lost_reply_is_not_a_lost_object() {
             assert!(world.is_empty().await, "{operation:?}");
         }
     }
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.order(Operation::DeleteBucket, Action::LoseReply);
     world.store().delete_bucket("box").await.unwrap();
 }
 
 #[tokio::test]
 async fn an_object_of_somebody_else_is_not_taken_for_ours() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     bucket.put("k", ramp(5), PutOptions::default()).await.unwrap();
     world.order(Operation::PutObject, Action::Drop);
@@ -62,7 +62,7 @@ async fn passing_trouble_is_waited_out() {
         Action::refuse(429, "QpsLimitExceeded"),
         Action::Drop,
     ] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         let bucket = world.bucket();
         for operation in [
             Operation::PutObject,
@@ -102,7 +102,7 @@ async fn refusals_are_not_repeated() {
         (400, "InvalidArgument", ErrorKind::Service),
         (501, "NotImplemented", ErrorKind::Service),
     ] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         world.faults.inject(Fault::new(Action::refuse(status, code)).on(Operation::GetObject).always());
         let error = world.bucket().get("k", GetOptions::default()).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (kind, code));
@@ -114,9 +114,9 @@ async fn refusals_are_not_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broken_service_is_not_stormed() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let store =
-        World::store_with(Arc::new(world.transport()), |builder| builder.retry(RetryPolicy::default()));
+        world.store_with(Arc::new(world.transport()), |builder| builder.retry(RetryPolicy::default()));
     world.faults.inject(Fault::new(Action::refuse(503, "ServiceUnavailable")).always());
     let before = world.faults.total();
     for _ in 0..200 {
@@ -129,7 +129,7 @@ async fn a_broken_service_is_not_stormed() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_hangs() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     bucket.put("k", ramp(BIG), PutOptions::default()).await.unwrap();
     world.faults.inject(Fault::new(Action::Hang).on(Operation::HeadObject).times(2));
@@ -143,7 +143,7 @@ async fn nothing_hangs() {
 
 #[tokio::test]
 async fn a_reply_that_breaks_off_is_continued() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     bucket.put("k", ramp(BIG), PutOptions::default()).await.unwrap();
     for cut in [0, 1, 15, 16, 17, PART, BIG - 1] {
@@ -164,7 +164,7 @@ async fn a_reply_that_breaks_off_is_continued() {
 
 #[tokio::test]
 async fn a_replaced_object_is_never_mixed_with_the_former() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     bucket.put("k", ramp(BIG), PutOptions::default()).await.unwrap();
     world.order(Operation::GetObject, Action::CutReply { after: 1000 });
@@ -188,7 +188,7 @@ async fn a_replaced_object_is_never_mixed_with_the_former() {
 
 #[tokio::test]
 async fn a_flipped_bit_is_noticed_at_the_end_of_a_whole_read() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     bucket.put("k", ramp(BIG), PutOptions::default()).await.unwrap();
     for at in [0, 1000, BIG - 1] {
@@ -201,7 +201,7 @@ async fn a_flipped_bit_is_noticed_at_the_end_of_a_whole_read() {
 #[tokio::test]
 async fn r12_a_wrong_checksum_of_what_was_stored_is_an_error() {
     for operation in [Operation::PutObject, Operation::UploadPart, Operation::CompleteMultipartUpload] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         let size = if operation == Operation::PutObject { 100 } else { BIG };
         let wrong = || Action::ReplyHeader { name: "x-oss-hash-crc64ecma", value: Some("1".into()) };
         if operation != Operation::CompleteMultipartUpload {
@@ -226,7 +226,7 @@ async fn r12_a_wrong_checksum_of_what_was_stored_is_an_error() {
 
 #[tokio::test]
 async fn a_wrong_reply_to_a_write_that_may_not_replace_is_cleared_up() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.order(
         Operation::PutObject,
         Action::ReplyHeader { name: "x-oss-hash-crc64ecma", value: Some("1".into()) },
@@ -250,7 +250,7 @@ async fn a_failed_put_leaves_nothing() {
         (Operation::UploadPart, Action::StopReading { after: 50 }),
         (Operation::CompleteMultipartUpload, Action::refuse(400, "InvalidPart")),
     ] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         world.faults.inject(
             Fault::new(action.clone())
                 .on(operation)
@@ -266,7 +266,7 @@ async fn a_failed_put_leaves_nothing() {
 
 #[tokio::test]
 async fn an_upload_that_cannot_be_dropped_is_named() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.faults.inject(Fault::new(Action::refuse(403, "AccessDenied")).on(Operation::UploadPart).always());
     world
         .faults
@@ -278,7 +278,7 @@ async fn an_upload_that_cannot_be_dropped_is_named() {
 #[tokio::test]
 async fn p03_a_source_must_have_the_length_that_was_declared() {
     for (declared, actual) in [(100, 99), (100, 101), (BIG, BIG - 1), (BIG, BIG + 1), (BIG, 0), (0, 1)] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         let body = PutBody::reader(std::io::Cursor::new(ramp(actual)), declared);
         let error = world.bucket().put("k", body, PutOptions::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Source, "{error}");
@@ -308,7 +308,7 @@ impl tokio::io::AsyncRead for Failing {
 #[tokio::test]
 async fn a_source_that_fails_leaves_nothing() {
     for (length, bytes) in [(Some(100), 50), (Some(BIG), 2 * PART), (None, 100), (None, BIG)] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         let source = Failing(std::io::Cursor::new(ramp(bytes)));
         let body = match length {
             Some(length) => PutBody::reader(source, length),
@@ -322,7 +322,7 @@ async fn a_source_that_fails_leaves_nothing() {
 
 #[tokio::test]
 async fn a_dropped_put_is_cleaned_up() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let store = world.store();
     let bucket = osseal::EncryptedBucket::builder(store.clone(), "box")
         .keyring(support::keyring(&["test"]))
@@ -344,10 +344,10 @@ async fn a_dropped_put_is_cleaned_up() {
 
 #[tokio::test]
 async fn a_clock_that_is_off_is_corrected_once() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     for minutes in [20, -20, 60 * 23] {
         let off = jiff::SignedDuration::from_mins(minutes);
-        let store = World::store_with(Arc::new(world.transport()), |builder| {
+        let store = world.store_with(Arc::new(world.transport()), |builder| {
             builder.clock(Arc::new(move || jiff::Timestamp::now() + off))
         });
         let before = world.faults.total();
@@ -355,7 +355,7 @@ async fn a_clock_that_is_off_is_corrected_once() {
         store.list_buckets().await.unwrap();
         assert_eq!(world.faults.total() - before, 3, "one correction for all calls");
     }
-    let store = World::store_with(Arc::new(world.transport()), |builder| {
+    let store = world.store_with(Arc::new(world.transport()), |builder| {
         builder.clock(Arc::new(|| jiff::Timestamp::now() - jiff::SignedDuration::from_hours(25)))
     });
     let before = world.faults.total();
@@ -402,7 +402,7 @@ async fn two_texts_under_one_key_stream_are_found() {
         Call, Metadata,
         request::{GetObject, PutObject},
     };
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     bucket.put("k", ramp(1000), PutOptions::default()).await.unwrap();
     let headers =

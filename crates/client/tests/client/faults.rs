@@ -9,4 +9,3 @@ mod drops;
 mod refusals;
 mod storms;
 mod transfers;
-mod wire;

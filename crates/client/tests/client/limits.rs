@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{World, keyring, ramp};
+use crate::support::{TestStore, keyring, ramp};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream;
@@ -42,16 +42,19 @@ impl Pace {
 }
 
 /// A bucket behind a network of that pace in each direction, which sends up to 8 MiB in one request.
-fn bucket(world: &World, up: Pace, down: Pace) -> EncryptedBucket {
+fn bucket(world: &TestStore, up: Pace, down: Pace) -> EncryptedBucket {
     let service = world.service.clone();
-    bucket_over(Arc::new(InProcess::new(move |request: http::Request<Body>| {
-        let reply = service.call(request.map(|body| up.of(body)));
-        async move { Ok::<_, BoxError>(reply.await?.map(|body| down.of(body))) }
-    })))
+    bucket_over(
+        world,
+        Arc::new(InProcess::new(move |request: http::Request<Body>| {
+            let reply = service.call(request.map(|body| up.of(body)));
+            async move { Ok::<_, BoxError>(reply.await?.map(|body| down.of(body))) }
+        })),
+    )
 }
 
-fn bucket_over(transport: Arc<dyn Transport>) -> EncryptedBucket {
-    let store = World::store_with(transport, |builder| builder);
+fn bucket_over(world: &TestStore, transport: Arc<dyn Transport>) -> EncryptedBucket {
+    let store = world.store_with(transport, |builder| builder);
     let builder = EncryptedBucket::builder(store, "box").keyring(keyring(&["test"]));
     builder.multipart_threshold(8 * MIB).build().unwrap()
 }
@@ -62,7 +65,7 @@ async fn read(bucket: &EncryptedBucket, key: &str) -> Result<Bytes, osseal::Erro
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_drips_ends() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     bucket(&world, Pace::FREE, Pace::FREE).put("k", ramp(MIB), PutOptions::default()).await.unwrap();
     for (bytes, is_enough) in [(1, false), (900, false), (2 * KIB, true)] {
         let (begin, before) = (Instant::now(), world.calls(Operation::GetObject));
@@ -83,7 +86,7 @@ async fn a_body_that_drips_ends() {
 /// Each connection brings a little and breaks off.
 #[tokio::test(start_paused = true)]
 async fn a_body_that_gains_next_to_nothing_from_a_connection_ends() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = bucket(&world, Pace::FREE, Pace::FREE);
     for (size, after, is_enough) in [
         (MIB, 0, false),
@@ -116,7 +119,7 @@ async fn a_body_that_gains_next_to_nothing_from_a_connection_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_who_takes_his_time_is_not_stalled() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = bucket(&world, Pace::FREE, Pace(16 * KIB, Duration::from_millis(10)));
     bucket.put("k", ramp(MIB), PutOptions::default()).await.unwrap();
     let mut object = bucket.get("k", GetOptions::default()).await.unwrap();
@@ -130,7 +133,7 @@ async fn a_reader_who_takes_his_time_is_not_stalled() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_ends_when_the_network_takes_no_more() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     // 16 KiB a second is slow, and gets there.
     let slow = bucket(&world, Pace(16 * KIB, Duration::from_secs(1)), Pace::FREE);
     slow.put("k", ramp(6 * MIB), PutOptions::default()).await.unwrap();
@@ -145,8 +148,8 @@ async fn an_upload_ends_when_the_network_takes_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn bandwidth_is_of_all_connections_both_ways() {
-    let world = World::new().await;
-    let throttled = || bucket_over(Arc::new(Throttled::new(Arc::new(world.transport()), MIB)));
+    let world = TestStore::new().await;
+    let throttled = || bucket_over(&world, Arc::new(Throttled::new(Arc::new(world.transport()), MIB)));
     let bucket = throttled();
     let begin = Instant::now();
     bucket.put("k", ramp(4 * MIB), PutOptions::default()).await.unwrap();
@@ -172,12 +175,12 @@ async fn bandwidth_is_of_all_connections_both_ways() {
 
 #[tokio::test(start_paused = true)]
 async fn bandwidth_is_shared_with_a_transport_beside() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let one = Arc::new(Throttled::new(Arc::new(world.transport()), MIB));
     let beside = one.beside(Arc::new(world.transport()));
     let apart = Throttled::new(Arc::new(world.transport()), MIB);
     for (other, expected) in [(beside, 7.9..8.3), (apart, 3.9..4.3)] {
-        let buckets = [bucket_over(one.clone()), bucket_over(Arc::new(other))];
+        let buckets = [bucket_over(&world, one.clone()), bucket_over(&world, Arc::new(other))];
         let begin = Instant::now();
         let puts = buckets.iter().zip(["a", "b"]);
         let puts = puts.map(|(bucket, key)| bucket.put(key, ramp(4 * MIB), PutOptions::default()));
@@ -189,8 +192,8 @@ async fn bandwidth_is_shared_with_a_transport_beside() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_held_back_is_not_stalled() {
-    let world = World::new().await;
-    let bucket = bucket_over(Arc::new(Throttled::new(Arc::new(world.transport()), 8 * KIB)));
+    let world = TestStore::new().await;
+    let bucket = bucket_over(&world, Arc::new(Throttled::new(Arc::new(world.transport()), 8 * KIB)));
     let begin = Instant::now();
     let puts = (0..16).map(|n| {
         let bucket = bucket.clone();

@@ -1,6 +1,6 @@
 //! Replies that break the rules: a right byte, a named error, or nothing.
 
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, TestStore, ramp};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use osseal::{EncryptedBucket, Error, ErrorKind, GetOptions, HeadOptions, ListOptions, PutOptions};
@@ -10,15 +10,15 @@ use osseal_server::fault::{Action, Fault};
 const SIZE: u64 = 10_000;
 const BIG: u64 = 3 * PART;
 
-async fn stored() -> World {
-    let world = World::new().await;
+async fn stored() -> TestStore {
+    let world = TestStore::new().await;
     world.bucket().put("k", ramp(SIZE), PutOptions::default()).await.unwrap();
     world
 }
 
 /// A bucket whose replies to GET have other headers; an empty value removes one.
-fn with_headers(world: &World, headers: &'static [(&'static str, &'static str)]) -> EncryptedBucket {
-    world.edited(move |request, reply| {
+fn with_headers(world: &TestStore, headers: &'static [(&'static str, &'static str)]) -> EncryptedBucket {
+    world.map_reply(move |request, reply| {
         if request.method == Method::GET {
             for (name, value) in headers {
                 reply.headers_mut().remove(*name);
@@ -45,7 +45,7 @@ fn slice(range: std::ops::Range<u64>) -> GetOptions {
 #[tokio::test]
 async fn r01_an_ignored_range_gives_the_right_bytes() {
     let world = stored().await;
-    let bucket = world.between(|request| drop(request.headers.remove("range")), |_, _| ());
+    let bucket = world.intercept(|request| drop(request.headers.remove("range")), |_, _| ());
     for range in [0..10, 16..32, 5..4000, 9_999..10_000] {
         let wanted = &ramp(SIZE)[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()];
         assert_eq!(read(&bucket, slice(range)).await.unwrap(), wanted);
@@ -86,7 +86,7 @@ async fn r02_r04_r05_a_partial_reply_must_say_which_part() {
 async fn r03_the_reply_positions_and_the_request_decides() {
     let world = stored().await;
     // A reply that has more than was asked for.
-    let wider = world.between(
+    let wider = world.intercept(
         |request| drop(request.headers.insert("range", HeaderValue::from_static("bytes=7-4099"))),
         |_, _| (),
     );
@@ -106,7 +106,7 @@ async fn r03_the_reply_positions_and_the_request_decides() {
 async fn r06_a_reply_may_begin_anywhere() {
     let world = stored().await;
     for start in 0..40 {
-        let bucket = world.between(
+        let bucket = world.intercept(
             move |request| {
                 let value = format!("bytes={start}-9999");
                 request.headers.insert("range", HeaderValue::from_str(&value).unwrap());
@@ -124,7 +124,7 @@ async fn r09_lengths_that_do_not_agree() {
     assert_eq!(refusal(&claimed, slice(16..32)).await, ErrorKind::Protocol);
     let absent = with_headers(&world, &[("content-length", "")]);
     assert_eq!(refusal(&absent, GetOptions::default()).await, ErrorKind::Protocol);
-    let short = world.edited(|request, reply| {
+    let short = world.map_reply(|request, reply| {
         if request.method == Method::GET {
             let body = reply.body().slice(..reply.body().len().div_ceil(2));
             *reply.body_mut() = body;
@@ -132,7 +132,7 @@ async fn r09_lengths_that_do_not_agree() {
     });
     let got = read(&short, GetOptions::default()).await.unwrap();
     assert!(got == ramp(SIZE), "the rest is asked for");
-    let long = world.edited(|request, reply| {
+    let long = world.map_reply(|request, reply| {
         if request.method == Method::GET {
             let body = [&reply.body()[..], b"more"].concat();
             *reply.body_mut() = body.into();
@@ -153,7 +153,7 @@ async fn r11_without_an_etag_nothing_is_continued() {
     let world = stored().await;
     let bucket = with_headers(&world, &[("etag", "")]);
     assert_eq!(read(&bucket, GetOptions::default()).await.unwrap(), ramp(SIZE));
-    let cut = world.edited(|request, reply| {
+    let cut = world.map_reply(|request, reply| {
         if request.method == Method::GET {
             reply.headers_mut().remove("etag");
             let body = reply.body().slice(..100);
@@ -162,7 +162,7 @@ async fn r11_without_an_etag_nothing_is_continued() {
     });
     assert_eq!(refusal(&cut, GetOptions::default()).await, ErrorKind::Transient);
     let calls = std::sync::atomic::AtomicU32::new(0);
-    let other = world.edited(move |request, reply| {
+    let other = world.map_reply(move |request, reply| {
         if request.method == Method::GET {
             let body = reply.body().slice(..reply.body().len() / 2);
             *reply.body_mut() = body;
@@ -214,7 +214,7 @@ async fn r13_statuses_that_are_no_object() {
         (307, ErrorKind::Protocol),
         (412, ErrorKind::Changed),
     ] {
-        let bucket = world.edited(move |request, reply| {
+        let bucket = world.map_reply(move |request, reply| {
             if request.method == Method::GET {
                 *reply.status_mut() = StatusCode::from_u16(status).unwrap();
                 reply.headers_mut().insert("location", HeaderValue::from_static("http://elsewhere.example/"));
@@ -238,12 +238,12 @@ async fn r14_one_call_says_nothing_about_the_next() {
 
 #[tokio::test]
 async fn r15_an_empty_body_with_an_envelope() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.bucket().put("k", ramp(0), PutOptions::default()).await.unwrap();
     assert_eq!(read(&world.bucket(), GetOptions::default()).await.unwrap(), "");
     // An object cut to nothing: the writer recorded more.
     let world = stored().await;
-    let cut = world.edited(|request, reply| {
+    let cut = world.map_reply(|request, reply| {
         if request.method == Method::GET {
             reply.headers_mut().insert("content-length", 0.into());
             reply.headers_mut().insert("x-oss-hash-crc64ecma", 0.into());
@@ -267,7 +267,7 @@ async fn r16_an_archived_object_is_not_asked_for_again() {
 
 #[tokio::test]
 async fn r17_an_object_that_looks_like_an_error_is_an_object() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let text = b"<Error><Code>NoSuchKey</Code></Error>";
     world.bucket().put("k", text.to_vec(), PutOptions::default()).await.unwrap();
     assert_eq!(read(&world.bucket(), GetOptions::default()).await.unwrap(), text.as_slice());
@@ -276,15 +276,15 @@ async fn r17_an_object_that_looks_like_an_error_is_an_object() {
 #[tokio::test]
 async fn r18_h34_heads_beyond_all_bounds() {
     let world = stored().await;
-    let big = world.edited(|_, reply| {
+    let big = world.map_reply(|_, reply| {
         reply.headers_mut().insert("x-oss-meta-big", HeaderValue::from_bytes(&vec![b'v'; 1 << 20]).unwrap());
     });
     assert_eq!(refusal(&big, GetOptions::default()).await, ErrorKind::Protocol);
-    let text = world.edited(|_, reply| {
+    let text = world.map_reply(|_, reply| {
         reply.headers_mut().insert("etag", HeaderValue::from_bytes(b"\"\xe9\"").unwrap());
     });
     assert_eq!(refusal(&text, GetOptions::default()).await, ErrorKind::Protocol);
-    let twice = world.edited(|_, reply| {
+    let twice = world.map_reply(|_, reply| {
         reply.headers_mut().append("etag", HeaderValue::from_static("\"x\""));
     });
     assert_eq!(refusal(&twice, GetOptions::default()).await, ErrorKind::Protocol);
@@ -302,7 +302,7 @@ async fn x01_x04_x05_listings_that_lie() {
         ("ListBucketResult", "Other"),
         ("</ListBucketResult>", ""),
     ] {
-        let bucket = world.edited(move |_, reply| {
+        let bucket = world.map_reply(move |_, reply| {
             let text = String::from_utf8(reply.body().to_vec()).unwrap();
             assert!(text.contains(from), "{text}");
             *reply.body_mut() = text.replace(from, to).into();
@@ -320,11 +320,11 @@ async fn x08_a_success_that_holds_a_refusal() {
         ("<html>", ErrorKind::Protocol),
     ] {
         // The work was not done: the server refuses, an intermediary says 200.
-        let world = World::new().await;
+        let world = TestStore::new().await;
         world.faults.inject(
             Fault::new(Action::refuse(403, "AccessDenied")).on(Operation::CompleteMultipartUpload).always(),
         );
-        let bucket = world.edited(move |request, reply| {
+        let bucket = world.map_reply(move |request, reply| {
             if request.method == Method::POST
                 && request.uri.query().is_some_and(|query| query.starts_with("uploadId"))
             {
@@ -337,8 +337,8 @@ async fn x08_a_success_that_holds_a_refusal() {
         world.faults.clear();
         assert!(world.is_empty().await);
         // The work was done and the reply is nonsense: a HEAD decides.
-        let world = World::new().await;
-        let bucket = world.edited(move |request, reply| {
+        let world = TestStore::new().await;
+        let bucket = world.map_reply(move |request, reply| {
             if request.method == Method::POST
                 && request.uri.query().is_some_and(|query| query.starts_with("uploadId"))
             {
@@ -352,8 +352,8 @@ async fn x08_a_success_that_holds_a_refusal() {
 #[tokio::test]
 async fn x09_an_upload_without_an_id() {
     for id in ["", "a&#10;b", "\u{7}"] {
-        let world = World::new().await;
-        let bucket = world.edited(move |request, reply| {
+        let world = TestStore::new().await;
+        let bucket = world.map_reply(move |request, reply| {
             if request.method == Method::POST {
                 let document = format!(
                     "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
@@ -370,7 +370,7 @@ async fn x09_an_upload_without_an_id() {
 #[tokio::test]
 async fn x11_words_of_the_service_are_made_printable() {
     let world = stored().await;
-    let bucket = world.edited(|request, reply| {
+    let bucket = world.map_reply(|request, reply| {
         if request.method == Method::GET {
             *reply.status_mut() = StatusCode::BAD_REQUEST;
             *reply.body_mut() = "<Error><Code>Odd</Code><Message>\u{1b}[2Jred\nline</Message></Error>".into();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{World, keyring, ramp};
+use crate::support::{TestStore, detached_store, keyring, ramp};
 use http::Response;
 use osseal::transport::{BoxError, InProcess};
 use osseal::{
@@ -15,22 +15,22 @@ use osseal_server::fault::Action;
 
 const VERSIONS: [SignatureVersion; 2] = [SignatureVersion::V1, SignatureVersion::V4];
 
-fn bucket(world: &World, version: SignatureVersion) -> EncryptedBucket {
-    let store = World::store_with(Arc::new(world.transport()), |builder| builder.signature(version));
+fn bucket(world: &TestStore, version: SignatureVersion) -> EncryptedBucket {
+    let store = world.store_with(Arc::new(world.transport()), |builder| builder.signature(version));
     EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).suite(Suite::AesCtr).build().unwrap()
 }
 
-fn reader(world: &World) -> PresignedReader {
+fn reader(world: &TestStore) -> PresignedReader {
     PresignedReader::new(keyring(&["test"]), Suite::AesCtr).transport(Arc::new(world.transport()))
 }
 
-async fn read(world: &World, url: &str, options: GetOptions) -> Result<Vec<u8>, osseal::Error> {
+async fn read(world: &TestStore, url: &str, options: GetOptions) -> Result<Vec<u8>, osseal::Error> {
     Ok(reader(world).get(url, options).await?.bytes().await?.to_vec())
 }
 
 #[tokio::test]
 async fn a_url_is_read_whole_and_by_range() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     for version in VERSIONS {
         let bucket = bucket(&world, version);
         for key in ["k", "dir/a b+c%d&e=f?g#h", "对象"] {
@@ -52,7 +52,7 @@ async fn a_url_is_read_whole_and_by_range() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_goes_on() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = bucket(&world, SignatureVersion::V4);
     bucket.put("k", ramp(100_000), PutOptions::default()).await.unwrap();
     world.order(Operation::GetObject, Action::CutReply { after: 70_001 });
@@ -63,7 +63,7 @@ async fn a_body_that_breaks_off_goes_on() {
 
 #[tokio::test]
 async fn altered_and_late_urls_are_refused() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     for version in VERSIONS {
         let bucket = bucket(&world, version);
         bucket.put("k", ramp(10), PutOptions::default()).await.unwrap();
@@ -80,7 +80,7 @@ async fn altered_and_late_urls_are_refused() {
         }
         assert!(!format!("{made:?}").contains('?'));
 
-        let old = World::store_with(Arc::new(world.transport()), |builder| {
+        let old = world.store_with(Arc::new(world.transport()), |builder| {
             let hour_ago = || jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
             builder.signature(version).clock(Arc::new(hour_ago))
         });
@@ -95,7 +95,7 @@ async fn altered_and_late_urls_are_refused() {
 
 #[tokio::test]
 async fn what_is_refused_before_anything_is_sent() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = bucket(&world, SignatureVersion::V4);
     for lifetime in
         [Duration::ZERO, Duration::from_millis(1500), Duration::from_secs(7 * 24 * 3600 + 1), Duration::MAX]
@@ -107,7 +107,7 @@ async fn what_is_refused_before_anything_is_sent() {
         bucket.presign("a/../b", &PresignOptions::default()).await.unwrap_err().kind(),
         ErrorKind::Usage
     );
-    let none = World::store_with(Arc::new(world.transport()), StoreBuilder::anonymous);
+    let none = world.store_with(Arc::new(world.transport()), StoreBuilder::anonymous);
     let none = EncryptedBucket::builder(none, "box").build().unwrap();
     assert_eq!(none.presign("k", &PresignOptions::default()).await.unwrap_err().kind(), ErrorKind::Usage);
 
@@ -142,7 +142,7 @@ async fn redirects_are_not_followed() {
         }
     });
     let transport = Arc::new(transport);
-    let store = World::store_with(transport.clone(), |builder| builder);
+    let store = detached_store(transport.clone(), |builder| builder);
     let bucket = EncryptedBucket::builder(store, "box")
         .keyring(keyring(&["test"]))
         .suite(Suite::AesCtr)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::support::{self, PART, World, keyring, ramp};
+use crate::support::{PART, TestStore, keyring, ramp};
 use osseal::{
     Authenticity, ByteRange, CopyOptions, EncryptedBucket, Endpoint, ErrorKind, GetOptions, HeadOptions,
     ListOptions, ObjectHeaders, PutBody, PutOptions, RsaKey, RsaPadding, Store, Suite, WrapAlgorithm,
@@ -49,7 +49,7 @@ async fn every_size_comes_back_from_every_kind_of_body() {
 }
 
 async fn every_size_comes_back(suite: Suite) {
-    let world = World::of(suite).await;
+    let world = TestStore::of(suite).await;
     let bucket = world.bucket();
     for size in SIZES {
         let plain = ramp(size);
@@ -79,7 +79,7 @@ async fn every_size_comes_back(suite: Suite) {
 
 #[tokio::test]
 async fn what_is_stored_is_not_what_was_put() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let plain = ramp(10_000);
     let report = world.bucket().put("k", plain.clone(), PutOptions::default()).await.unwrap();
     let call = osseal_wire::oss::Call::GetObject(GetObject::default());
@@ -101,7 +101,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let world = World::of(suite).await;
+            let world = TestStore::of(suite).await;
             let bucket = world.bucket();
             let plain = ramp(size);
             bucket.put("k", plain.clone(), PutOptions::default()).await.unwrap();
@@ -144,7 +144,7 @@ async fn r07_ranges_at_the_edges() {
 }
 
 async fn ranges_at_the_edges(suite: Suite) {
-    let world = World::of(suite).await;
+    let world = TestStore::of(suite).await;
     let bucket = world.bucket();
     bucket.put("k", ramp(100), PutOptions::default()).await.unwrap();
     bucket.put("empty", ramp(0), PutOptions::default()).await.unwrap();
@@ -171,7 +171,7 @@ async fn ranges_at_the_edges(suite: Suite) {
 
 #[tokio::test]
 async fn head_list_copy_and_delete() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     let options = PutOptions {
         headers: ObjectHeaders {
@@ -226,7 +226,7 @@ async fn head_list_copy_and_delete() {
 
 #[tokio::test]
 async fn keys_and_names_of_all_kinds() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     for key in ["a b", "对象/😀", "%2F+&=?#", "a//b", "trailing/", &"k".repeat(1023), "..a"] {
         bucket.put(key, key.as_bytes().to_vec(), PutOptions::default()).await.unwrap();
@@ -256,7 +256,7 @@ async fn keys_and_names_of_all_kinds() {
 
 #[tokio::test]
 async fn progress_is_told_in_plaintext_bytes() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let told = Arc::new(AtomicU64::new(0));
     let counter = told.clone();
     let progress: osseal::Progress = Arc::new(move |bytes| {
@@ -276,11 +276,12 @@ async fn progress_is_told_in_plaintext_bytes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_a_socket_it_is_the_same() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = Endpoint::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let server = tokio::spawn(osseal_server::serve(listener, world.service.clone(), std::future::pending()));
-    let store = Store::builder(endpoint, "cn-hangzhou").credentials(support::credentials()).build().unwrap();
+    let store =
+        Store::builder(endpoint, "cn-hangzhou").credentials(world.credentials.clone()).build().unwrap();
     let bucket = EncryptedBucket::builder(store.clone(), "box")
         .keyring(keyring(&["test"]))
         .multipart_threshold(PART)
@@ -319,7 +320,7 @@ async fn over_a_socket_it_is_the_same() {
 
 #[tokio::test]
 async fn a_public_key_writes_and_a_private_one_reads() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let pem = std::fs::read(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../vectors/official/keys/rsaA_private_pkcs1.pem"
@@ -347,7 +348,7 @@ async fn a_public_key_writes_and_a_private_one_reads() {
 
 #[tokio::test]
 async fn without_encryption_objects_are_stored_as_they_are() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let plain = EncryptedBucket::builder(world.store(), "box")
         .part_size(PART)
         .without_encryption(osseal::dangerous::AllowPlaintextObjects)

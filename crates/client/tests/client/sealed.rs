@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{World, keyring, ramp};
+use crate::support::{TestStore, keyring, ramp};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use osseal::{
@@ -15,8 +15,8 @@ use osseal_server::Operation;
 const CHUNK: u64 = 16_384;
 const STORED: u64 = 16_400;
 
-async fn sealed(size: u64) -> World {
-    let world = World::of(Suite::Sealed).await;
+async fn sealed(size: u64) -> TestStore {
+    let world = TestStore::of(Suite::Sealed).await;
     world.bucket().put("k", ramp(size), PutOptions::default()).await.unwrap();
     world
 }
@@ -45,10 +45,10 @@ fn range(range: ByteRange) -> GetOptions {
 type Seen = Arc<std::sync::Mutex<Vec<(Method, u64)>>>;
 
 /// A bucket whose requests are written down.
-fn metered(world: &World) -> (EncryptedBucket, Seen) {
+fn metered(world: &TestStore) -> (EncryptedBucket, Seen) {
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
     let log = seen.clone();
-    let bucket = world.edited(move |head, reply| {
+    let bucket = world.map_reply(move |head, reply| {
         let length = reply.headers().get("content-length").unwrap().to_str().unwrap().parse().unwrap();
         log.lock().unwrap().push((head.method.clone(), length));
     });
@@ -92,7 +92,7 @@ async fn the_end_is_proven_before_anything_is_said_about_it() {
 async fn a_store_that_lies_about_the_end() {
     let world = sealed(3 * CHUNK + 100).await;
     // It says that the range lies past the end.
-    let refusing = world.edited(|head, reply| {
+    let refusing = world.map_reply(|head, reply| {
         if head.headers.get("range").is_some_and(|range| range == "bytes=16400-") {
             *reply = http::Response::builder().status(416).body(Bytes::new()).unwrap();
         }
@@ -121,7 +121,7 @@ async fn a_store_that_lies_about_the_end() {
             reply.headers_mut().remove("x-oss-hash-crc64ecma");
             *reply.body_mut() = body;
         };
-        let lying = world.edited(cut);
+        let lying = world.map_reply(cut);
         assert!(read(&lying, "k", GetOptions::default()).await.is_err(), "{kept}");
         // Chunks inside are what they are.
         let inside = read(&lying, "k", range((10..20).into())).await.unwrap();
@@ -142,7 +142,7 @@ fn set(reply: &mut http::Response<Bytes>, name: &'static str, value: String) {
 #[tokio::test]
 async fn a_changed_bit_is_noticed_in_its_chunk() {
     let world = sealed(3 * CHUNK).await;
-    let flipped = world.edited(|head, reply| {
+    let flipped = world.map_reply(|head, reply| {
         if head.method == Method::GET && reply.body().len() > 20_000 {
             let mut body = reply.body().to_vec();
             body[20_000] ^= 1;
@@ -165,7 +165,7 @@ async fn a_changed_bit_is_noticed_in_its_chunk() {
 
 #[tokio::test]
 async fn what_is_bound_is_required() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let bind = |bind| world.builder().bind(bind).build().unwrap();
     let tenant = |name| world.builder().encryption_context(pairs([("tenant", name)])).build().unwrap();
     world.bucket().put("none", ramp(10), PutOptions::default()).await.unwrap();
@@ -207,7 +207,7 @@ async fn what_is_bound_is_required() {
 
 #[tokio::test]
 async fn bound_objects_stay_where_they_are() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let bucket = world.builder().bind(Bind::Key).build().unwrap();
     bucket.put("a", ramp(100), PutOptions::default()).await.unwrap();
     let error = bucket.copy("a", "b", CopyOptions::default()).await.unwrap_err();
@@ -232,7 +232,7 @@ async fn bound_objects_stay_where_they_are() {
 
 #[tokio::test]
 async fn the_policy_is_the_buckets_or_the_calls() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let ctr = world.builder().suite(Suite::AesCtr).build().unwrap();
     ctr.put("ctr", ramp(10), PutOptions::default()).await.unwrap();
     world.bucket().put("sealed", ramp(10), PutOptions::default()).await.unwrap();
@@ -268,7 +268,7 @@ async fn size_and_context_are_proven_without_reading() {
     let requests = std::mem::take(&mut *seen.lock().unwrap());
     assert!(matches!(requests[..], [(Method::GET, 1..=16_399)]), "{requests:?}");
 
-    let cut = world.edited(|_, reply| {
+    let cut = world.map_reply(|_, reply| {
         set(reply, "content-range", format!("bytes 0-{}/{}", STORED + 15, STORED + 16));
         set(reply, "content-length", (STORED + 16).to_string());
         *reply.body_mut() = vec![0; usize::try_from(STORED + 16).unwrap()].into();
@@ -281,7 +281,7 @@ async fn size_and_context_are_proven_without_reading() {
 
 #[tokio::test]
 async fn what_cannot_be_sealed() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let put = async |bucket: EncryptedBucket, options| bucket.put("k", ramp(1), options).await.unwrap_err();
     let many = (0..200).map(|i| (format!("key {i}"), "v".repeat(40)));
     let mut long = EncryptionContext::empty();
@@ -315,7 +315,7 @@ async fn what_cannot_be_sealed() {
 
 #[tokio::test]
 async fn a_url_tells_the_place_that_it_leads_to() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let bucket = world.builder().bind(Bind::BucketKey).build().unwrap();
     let key = "dir/a b+c%2F对";
     bucket.put(key, ramp(10), PutOptions::default()).await.unwrap();

@@ -24,7 +24,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::kms::vault::{SUITES, Vault};
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, TestStore, ramp};
 
 type Fields = BTreeMap<&'static str, String>;
 
@@ -143,7 +143,7 @@ fn only(watch: &Watch, operation: &str, pairs: &[(&str, &str)]) -> Fields {
 #[tokio::test]
 async fn every_operation_has_a_span_with_what_came_of_it() {
     for (suite, ..) in SUITES {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let bucket = world.bucket();
         let (watch, _guard) = Watch::begin();
 
@@ -198,7 +198,7 @@ async fn every_operation_has_a_span_with_what_came_of_it() {
 
 #[tokio::test]
 async fn repetitions_are_events_of_their_operation() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     let (watch, _guard) = Watch::begin();
     world.order(Operation::PutObject, Action::refuse(503, "ServiceUnavailable"));
@@ -273,7 +273,7 @@ impl Way {
 #[tokio::test]
 async fn a_read_is_told_as_it_ended() {
     for (suite, ..) in SUITES {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let bucket = world.bucket();
         let size = 3 * PART;
         bucket.put("k", ramp(size), PutOptions::default()).await.unwrap();

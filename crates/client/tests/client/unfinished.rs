@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, TestStore, ramp};
 use osseal::{
     EncryptedBucket, ErrorKind, ListUploadsOptions, PutBody, PutOptions, ResumeStatus, StateDir, Suite,
     UnfinishedUpload, UploadedParts,
@@ -27,14 +27,14 @@ const PLAIN: u64 = 7 * 16_384;
 const STORED: u64 = 7 * 16_400;
 
 struct Bench {
-    world: World,
+    world: TestStore,
     folder: TempDir,
     bucket: EncryptedBucket,
 }
 
 impl Bench {
     async fn new() -> Bench {
-        let world = World::of(Suite::Sealed).await;
+        let world = TestStore::of(Suite::Sealed).await;
         let bucket = world.builder().multipart_threshold(PART).jobs(NonZeroU16::MIN).build().unwrap();
         Bench { world, folder: tempfile::tempdir().unwrap(), bucket }
     }

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use crate::support::{self, PART, World, ramp};
+use crate::support::{self, PART, TestStore, ramp};
 use osseal::{
     EncryptedBucket, EncryptedBucketBuilder, Error, ErrorKind, GetOptions, PutBody, PutOptions, StateDir,
     Store, Suite,
@@ -26,7 +26,7 @@ const PARTS: u64 = 8;
 
 /// A store, a file of [`PARTS`] parts less a bit, and a state directory.
 struct Bench {
-    world: World,
+    world: TestStore,
     folder: TempDir,
     store: Store,
     bucket: EncryptedBucket,
@@ -46,7 +46,7 @@ const STARTS_OVER: Took = Took { parts: PARTS, beginnings: 1 };
 
 impl Bench {
     async fn new(suite: Suite) -> Bench {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let bucket = world.bucket();
         let mut bench = Bench::with(world, bucket);
         bench.bucket = bench.builder().build().unwrap();
@@ -61,7 +61,7 @@ impl Bench {
         builder.part_size(PART).jobs(NonZeroU16::MIN)
     }
 
-    fn with(world: World, bucket: EncryptedBucket) -> Bench {
+    fn with(world: TestStore, bucket: EncryptedBucket) -> Bench {
         let store = world.store();
         let part = if world.suite == Suite::Sealed { 7 * 16_384 } else { PART };
         let bench = Bench { world, folder: tempfile::tempdir().unwrap(), store, bucket, part };

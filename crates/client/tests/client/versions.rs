@@ -1,6 +1,6 @@
 //! Buckets with versions, and the removal of many objects.
 
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, TestStore, ramp};
 use bytes::Bytes;
 use osseal::{
     CopyOptions, CopySource, DeleteItem, DeleteReport, EncryptedBucket, ErrorKind, GetOptions, HeadOptions,
@@ -9,8 +9,8 @@ use osseal::{
 use osseal_server::Operation;
 use osseal_server::fault::Action;
 
-async fn versioned() -> World {
-    let world = World::new().await;
+async fn versioned() -> TestStore {
+    let world = TestStore::new().await;
     world.store().set_versioning("box", Versioning::Enabled).await.unwrap();
     world
 }
@@ -121,7 +121,7 @@ async fn a_body_that_breaks_off_goes_on_in_its_version() {
 
 #[tokio::test]
 async fn a_removal_says_whether_it_left_a_marker() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     bucket.put("k", ramp(10), PutOptions::default()).await.unwrap();
     assert_eq!(world.store().versioning("box").await.unwrap(), None);
@@ -148,7 +148,7 @@ async fn a_removal_says_whether_it_left_a_marker() {
 
     world.store().create_bucket("box").await.unwrap();
     let odd = world
-        .edited(|_, reply| drop(reply.headers_mut().insert("x-oss-delete-marker", "so".parse().unwrap())));
+        .map_reply(|_, reply| drop(reply.headers_mut().insert("x-oss-delete-marker", "so".parse().unwrap())));
     assert_eq!(odd.delete("k").await.unwrap_err().kind(), ErrorKind::Protocol);
 }
 
@@ -177,7 +177,7 @@ async fn another_version_than_was_asked_for_is_refused() {
     let first = put(&world.bucket(), "k", shifted(1, 1000)).await;
     put(&world.bucket(), "k", shifted(2, 1000)).await;
     // A store that leaves the version out of account.
-    let latest = world.edited(|_, reply| {
+    let latest = world.map_reply(|_, reply| {
         if reply.headers().contains_key("x-oss-version-id") {
             reply.headers_mut().insert("x-oss-version-id", "another".parse().unwrap());
         }
@@ -190,7 +190,7 @@ async fn another_version_than_was_asked_for_is_refused() {
 
 #[tokio::test]
 async fn many_objects_are_removed_in_batches() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let bucket = world.bucket();
     for key in ["a", "b \u{1}&%+", "c"] {
         bucket.put(key, ramp(10), PutOptions::default()).await.unwrap();
@@ -235,12 +235,12 @@ async fn many_objects_are_removed_in_batches() {
 
 #[tokio::test]
 async fn x12_outcomes_are_reported_for_each_object() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     for key in ["a", "b", "c"] {
         world.bucket().put(key, ramp(10), PutOptions::default()).await.unwrap();
     }
     let answering = |document: &'static str| {
-        world.edited(move |request, reply| {
+        world.map_reply(move |request, reply| {
             if request.uri.query().is_some_and(|query| query.starts_with("delete")) {
                 *reply.body_mut() = Bytes::from_static(document.as_bytes());
             }
@@ -292,7 +292,7 @@ async fn x12_outcomes_are_reported_for_each_object() {
 async fn x04_x05_pages_of_versions_that_contradict_the_request() {
     let world = versioned().await;
     let page = |inside: &'static str| {
-        world.edited(move |request, reply| {
+        world.map_reply(move |request, reply| {
             if request.uri.query().is_some_and(|query| query.starts_with("versions")) {
                 *reply.body_mut() = Bytes::from(format!("<ListVersionsResult>{inside}</ListVersionsResult>"));
             }

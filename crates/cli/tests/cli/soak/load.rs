@@ -296,7 +296,7 @@ impl Load {
             head.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
         }
         let subject = Subject { bucket: Some(BUCKET), key, region: "cn-hangzhou" };
-        let credentials = Credentials::new(ID, SECRET.to_owned());
+        let credentials = Credentials::new(ID.as_str(), SECRET.to_owned());
         sign_v4::sign(&mut head, subject, &credentials, &[], jiff::Timestamp::now()).unwrap();
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
         let exchange = async {

@@ -10,7 +10,7 @@ use osseal::{
 };
 
 use super::liar::{CHUNK, Object, PREFIX, drain, index, letter, lying};
-use crate::support::{World, named, ramp};
+use crate::support::{TestStore, named, ramp};
 
 const PEM: &[u8] = include_bytes!("../../../../../vectors/official/keys/rsaA_private_pkcs8.pem");
 const SIZE: u64 = 2 * CHUNK + 300;
@@ -52,7 +52,7 @@ fn policies() -> [ReadPolicy; 6] {
     [one, two, three, four, five, six]
 }
 
-async fn written(world: &World, suite: Suite, bind: Bind, context: EncryptionContext) -> Object {
+async fn written(world: &TestStore, suite: Suite, bind: Bind, context: EncryptionContext) -> Object {
     let bucket = world.builder().suite(suite).bind(bind).build().unwrap();
     let options = PutOptions { encryption_context: context, ..PutOptions::default() };
     bucket.put("k", ramp(SIZE), options).await.unwrap();
@@ -193,7 +193,7 @@ async fn get(bucket: &EncryptedBucket, policy: &ReadPolicy, range: ByteRange, wa
 
 #[tokio::test]
 async fn the_downgrade_table() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let sealed = written(&world, Suite::Sealed, Bind::Key, acme()).await;
     let ctr = written(&world, Suite::AesCtr, Bind::None, EncryptionContext::empty()).await;
     let nameless = written(&world, Suite::Sealed, Bind::None, acme()).await;
@@ -213,7 +213,7 @@ async fn the_downgrade_table() {
 /// Whatever a store makes of it: the policy of a bucket that nobody weakened gives out no byte that was not sealed.
 #[tokio::test]
 async fn by_default_nothing_but_sealed_bytes() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let ctr = written(&world, Suite::AesCtr, Bind::None, EncryptionContext::empty()).await;
     for (object, wanted) in [(ctr.clone(), 'A'), (ctr.without_envelope(), 'N')] {
         let (first, then) = (object.clone(), ctr.without_envelope());

@@ -13,7 +13,7 @@ use osseal::{
 };
 use osseal_wire::oss::{Call, RangeSpec, request::GetObject};
 
-use crate::support::{World, keyring, ramp};
+use crate::support::{TestStore, detached_store, keyring, ramp};
 
 /// Plaintext bytes of a whole chunk.
 pub(crate) const CHUNK: u64 = 16_384;
@@ -31,7 +31,7 @@ pub(crate) struct Object {
 
 impl Object {
     /// An object as it is stored. Its checksum is left out, which the store computes itself.
-    pub(crate) async fn stored(world: &World, key: &str, version_id: Option<String>) -> Object {
+    pub(crate) async fn stored(world: &TestStore, key: &str, version_id: Option<String>) -> Object {
         let call = Call::GetObject(GetObject { version_id, ..GetObject::default() });
         let (head, body) = world.raw(call, Some(key), vec![]).await.into_parts();
         let mut headers = head.headers;
@@ -130,7 +130,7 @@ pub(crate) fn lying(
             )
         }
     });
-    let store = World::store_with(Arc::new(transport), |builder| builder);
+    let store = detached_store(Arc::new(transport), |builder| builder);
     EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).suite(Suite::Sealed)
 }
 
@@ -274,15 +274,15 @@ pub(crate) fn letter(kind: ErrorKind) -> char {
 }
 
 /// A store with a sealed object `k` of `size` bytes.
-pub(crate) async fn sealed(size: u64) -> (World, Object) {
-    let world = World::of(Suite::Sealed).await;
+pub(crate) async fn sealed(size: u64) -> (TestStore, Object) {
+    let world = TestStore::of(Suite::Sealed).await;
     world.bucket().put("k", ramp(size), PutOptions::default()).await.unwrap();
     let object = Object::stored(&world, "k", None).await;
     (world, object)
 }
 
 /// The same objects under other data keys, put as `other`.
-pub(crate) async fn another(world: &World, size: u64) -> Object {
+pub(crate) async fn another(world: &TestStore, size: u64) -> Object {
     world.bucket().put("other", ramp(size), PutOptions::default()).await.unwrap();
     Object::stored(world, "other", None).await
 }

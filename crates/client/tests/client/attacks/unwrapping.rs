@@ -11,7 +11,7 @@ use osseal::{
 };
 
 use super::liar::{CHUNK, Object, lying};
-use crate::support::{World, ramp};
+use crate::support::{TestStore, ramp};
 
 const OURS: &[u8] = include_bytes!("../../../../../vectors/official/keys/rsaA_private_pkcs8.pem");
 const THEIRS: &[u8] = include_bytes!("../../../../../vectors/official/keys/rsaB_private_pkcs8.pem");
@@ -41,7 +41,11 @@ async fn causes(ours: &impl Wrapping, theirs: &impl Wrapping, good: &[u8]) -> [V
 }
 
 /// Kind and text of every failure, with the number of requests.
-async fn failures<K: Wrapping>(world: &World, ours: Arc<K>, theirs: &K) -> Vec<(ErrorKind, String, usize)> {
+async fn failures<K: Wrapping>(
+    world: &TestStore,
+    ours: Arc<K>,
+    theirs: &K,
+) -> Vec<(ErrorKind, String, usize)> {
     let mut failures = Vec::new();
     for suite in [Suite::Sealed, Suite::AesCtr] {
         let bucket = world.builder().suite(suite).keyring(keyring(ours.clone())).build().unwrap();
@@ -75,7 +79,7 @@ async fn failures<K: Wrapping>(world: &World, ours: Arc<K>, theirs: &K) -> Vec<(
 
 #[tokio::test]
 async fn every_cause_looks_the_same() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let aes = |byte| AesKey::from_file_content(&[byte; 32]).unwrap();
     let rsa = |pem| RsaKey::from_pem(pem, RsaPadding::OaepSha256).unwrap();
     let mut all = failures(&world, Arc::new(aes(1)), &aes(2)).await;

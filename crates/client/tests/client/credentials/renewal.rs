@@ -105,7 +105,7 @@ impl ProvideCredentials for Issuer {
 }
 
 /// The server, whose requests each take some time, and what was sent to it.
-struct World {
+struct ExpiringStore {
     time: Time,
     issuer: Issuer,
     shared: SharedCredentials,
@@ -117,13 +117,13 @@ struct World {
     step: Duration,
 }
 
-impl World {
-    fn new(life: u64, is_open: bool, step: Duration) -> World {
-        World::ahead(life, is_open, step, 0)
+impl ExpiringStore {
+    fn new(life: u64, is_open: bool, step: Duration) -> ExpiringStore {
+        ExpiringStore::ahead(life, is_open, step, 0)
     }
 
     /// A world in which the client's clock is some seconds ahead.
-    fn ahead(life: u64, is_open: bool, step: Duration, ahead: i64) -> World {
+    fn ahead(life: u64, is_open: bool, step: Duration, ahead: i64) -> ExpiringStore {
         let time = Time(Instant::now());
         let issuer = Issuer(Arc::new(Issued {
             time,
@@ -143,7 +143,7 @@ impl World {
             .ledger(ledger.clone())
             .build();
         let shared = SharedCredentials::with_clock(issuer.clone(), time.clock(ahead));
-        World { time, issuer, shared, service, faults, ledger, used: Arc::default(), step }
+        ExpiringStore { time, issuer, shared, service, faults, ledger, used: Arc::default(), step }
     }
 
     fn transport(&self) -> InProcess {
@@ -191,7 +191,7 @@ impl World {
             .build()
             .unwrap();
         fixed.create_bucket("box").await.unwrap();
-        World::bucket_of(self.store(0))
+        ExpiringStore::bucket_of(self.store(0))
     }
 
     fn bucket_of(store: Store) -> EncryptedBucket {
@@ -210,7 +210,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for ExpiringStore {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             keystream::check(&self.ledger);
@@ -222,7 +222,7 @@ impl Drop for World {
 #[tokio::test(start_paused = true)]
 async fn b27_uploads_outlive_their_tokens() {
     for is_open in [true, false] {
-        let world = World::new(50, is_open, Duration::from_secs(20));
+        let world = ExpiringStore::new(50, is_open, Duration::from_secs(20));
         let bucket = world.bucket().await;
         for number in 0..100 {
             let body = PutBody::from(ramp(8 * PART));
@@ -244,7 +244,7 @@ async fn b27_uploads_outlive_their_tokens() {
 #[tokio::test(start_paused = true)]
 async fn b27_one_renewal_for_all() {
     for is_open in [true, false] {
-        let world = World::new(600, is_open, Duration::ZERO);
+        let world = ExpiringStore::new(600, is_open, Duration::ZERO);
         let bucket = world.bucket().await;
         bucket.put("k", ramp(1000), PutOptions::default()).await.unwrap();
         assert_eq!(world.issuer.asked(), 1);
@@ -265,7 +265,7 @@ async fn b27_one_renewal_for_all() {
 /// The renewal begins early, in the background: nobody waits for it, and nobody fails with it.
 #[tokio::test(start_paused = true)]
 async fn b27_renewed_before_the_end() {
-    let world = World::new(3600, true, Duration::ZERO);
+    let world = ExpiringStore::new(3600, true, Duration::ZERO);
     let bucket = world.bucket().await;
     let read = async || {
         bucket.put("k", ramp(10), PutOptions::default()).await.unwrap();
@@ -299,7 +299,7 @@ async fn b27_renewed_before_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn b27_a_source_that_fails_for_a_while() {
-    let world = World::new(600, true, Duration::ZERO);
+    let world = ExpiringStore::new(600, true, Duration::ZERO);
     let bucket = world.bucket().await;
     let put = async || bucket.put("k", ramp(10), PutOptions::default()).await;
     world.issuer.goes_wrong((0..3).map(|_| Mishap::Fails(CredentialsErrorKind::Unavailable)));
@@ -343,9 +343,9 @@ async fn b27_a_source_that_fails_for_a_while() {
 #[tokio::test(start_paused = true)]
 async fn b27_clocks_that_are_off() {
     for ahead in [-600, 600] {
-        let world = World::ahead(3600, true, Duration::from_secs(20), ahead);
+        let world = ExpiringStore::ahead(3600, true, Duration::from_secs(20), ahead);
         world.bucket().await;
-        let bucket = World::bucket_of(world.store(ahead));
+        let bucket = ExpiringStore::bucket_of(world.store(ahead));
         for number in 0..60 {
             let body = PutBody::from(ramp(8 * PART));
             bucket.put(&format!("k{number}"), body, PutOptions::default()).await.unwrap();
@@ -359,7 +359,7 @@ async fn b27_clocks_that_are_off() {
 /// What cannot be sent again fails, and those who come after it have good credentials.
 #[tokio::test(start_paused = true)]
 async fn b27_streams_cannot_be_repeated() {
-    let world = World::new(600, false, Duration::ZERO);
+    let world = ExpiringStore::new(600, false, Duration::ZERO);
     let bucket = world.bucket().await;
     bucket.put("k", ramp(10), PutOptions::default()).await.unwrap();
     advance(Duration::from_secs(601)).await;
@@ -374,7 +374,7 @@ async fn b27_streams_cannot_be_repeated() {
 /// Fixed credentials are not asked for again, and a call is repeated once at most.
 #[tokio::test(start_paused = true)]
 async fn b27_what_stays_expired_is_the_services_refusal() {
-    let world = World::new(0, false, Duration::ZERO);
+    let world = ExpiringStore::new(0, false, Duration::ZERO);
     let bucket = world.bucket().await;
     let error = bucket.put("k", ramp(10), PutOptions::default()).await.unwrap_err();
     assert_eq!(error.code(), "SecurityTokenExpired");
@@ -395,7 +395,7 @@ async fn b27_what_stays_expired_is_the_services_refusal() {
 /// A caller that gives up does not stop the renewal for the others, nor begin another.
 #[tokio::test(start_paused = true)]
 async fn b27_who_gives_up_waiting_stops_nobody() {
-    let world = World::new(600, true, Duration::ZERO);
+    let world = ExpiringStore::new(600, true, Duration::ZERO);
     let bucket = world.bucket().await;
     let hasty =
         tokio::time::timeout(Duration::from_millis(50), bucket.put("k", ramp(10), PutOptions::default()));
@@ -415,7 +415,7 @@ async fn a_source_that_panics_is_unavailable() {
             async { Ok(SessionCredentials::permanent(Credentials::new("ak", "sk"))) }.boxed()
         }
     }
-    let world = World::new(600, true, Duration::ZERO);
+    let world = ExpiringStore::new(600, true, Duration::ZERO);
     world.bucket().await;
     let store = Store::builder(Endpoint::parse("http://127.0.0.1").unwrap(), "cn-hangzhou")
         .credentials(SharedCredentials::new(Panics(AtomicU32::new(0))))
@@ -430,7 +430,7 @@ async fn a_source_that_panics_is_unavailable() {
 
 #[tokio::test(start_paused = true)]
 async fn presigned_urls_end_with_their_credentials() {
-    let world = World::new(600, true, Duration::ZERO);
+    let world = ExpiringStore::new(600, true, Duration::ZERO);
     let bucket = world.bucket().await;
     let of = async |seconds: u64| {
         let options = PresignOptions { lifetime: Duration::from_secs(seconds), ..PresignOptions::default() };
@@ -444,7 +444,7 @@ async fn presigned_urls_end_with_their_credentials() {
     assert_eq!(of(3600).await, 600);
     advance(Duration::from_secs(300)).await;
     assert_eq!((of(60).await, of(3600).await), (60, 300));
-    let lasting = World::new(600, false, Duration::ZERO);
+    let lasting = ExpiringStore::new(600, false, Duration::ZERO);
     let bucket = lasting.bucket().await;
     let options = PresignOptions { lifetime: Duration::from_secs(3600), ..PresignOptions::default() };
     let made = bucket.presign("k", &options).await.unwrap();

@@ -13,13 +13,13 @@ use osseal_server::Operation;
 use proptest::prelude::*;
 
 use super::{CHUNK, at_places, in_order, part, stored};
-use crate::support::{self, World, ramp};
+use crate::support::{self, TestStore, ramp};
 
 #[tokio::test]
 async fn every_size_around_parts_comes_back_by_one_request_a_part() {
     for suite in Suite::ALL {
         let part = part(suite);
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let bucket = world.bucket();
         let near = [1, 2, 3, 5].map(|n| [n * part - 1, n * part, n * part + 1]).concat();
         for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1].into_iter().chain(near) {
@@ -151,7 +151,7 @@ async fn the_key_is_unwrapped_once_and_later_requests_are_pinned() {
         let world = stored(suite, size).await;
         let heads: Arc<Mutex<Vec<http::HeaderMap>>> = Arc::default();
         let seen = heads.clone();
-        let edited = world.edited(move |request, _| seen.lock().unwrap().push(request.headers.clone()));
+        let edited = world.map_reply(move |request, _| seen.lock().unwrap().push(request.headers.clone()));
         assert_eq!(
             at_places(edited.download("k", GetOptions::default()).await.unwrap()).await.unwrap(),
             ramp(size)

@@ -8,7 +8,7 @@ use osseal_server::Operation;
 use osseal_server::fault::{Action, Fault};
 
 use super::{at_places, in_order, part, stored};
-use crate::support::{World, ramp};
+use crate::support::{TestStore, ramp};
 
 #[tokio::test]
 async fn an_object_that_is_replaced_meanwhile_is_never_mixed() {
@@ -74,7 +74,7 @@ async fn later_replies_are_held_against_the_first() {
         let world = stored(suite, 4 * part(suite)).await;
         for (number, (edit, kind)) in edits.into_iter().enumerate() {
             let calls = AtomicUsize::new(0);
-            let bucket = world.edited(move |_, reply| {
+            let bucket = world.map_reply(move |_, reply| {
                 if calls.fetch_add(1, Ordering::Relaxed) > 0 {
                     edit(reply);
                 }
@@ -117,7 +117,7 @@ async fn a_shortened_object_is_noticed() {
     let size = 4 * part(Suite::Sealed) + 9;
     let world = stored(Suite::Sealed, size).await;
     for total in [16_400 * 20 + 16, 16_400 * 20 + 500, 16_400 * 7 + 16] {
-        let bucket = world.edited(move |_, reply| {
+        let bucket = world.map_reply(move |_, reply| {
             let range = reply.headers()["content-range"].to_str().unwrap().to_owned();
             let range = range.strip_prefix("bytes ").unwrap().split_once('/').unwrap().0.to_owned();
             let (first, last) = range.split_once('-').unwrap();
@@ -143,7 +143,7 @@ async fn a_shortened_object_is_noticed() {
 
 #[tokio::test]
 async fn a_replaced_object_of_a_bucket_with_versions_is_read_to_its_end() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     world.store().set_versioning("box", osseal::Versioning::Enabled).await.unwrap();
     let (bucket, size) = (world.bucket(), 5 * part(Suite::Sealed));
     bucket.put("k", ramp(size), PutOptions::default()).await.unwrap();

@@ -10,19 +10,19 @@ use tokio::time::Instant;
 
 use super::clock::Quick;
 use super::transfers::{Transfer, bucket, is_stored, keeps_nothing, uploads};
-use super::wire::{Cut, How, IsMeant, Place, Side, Wire};
-use crate::support::{World, ramp};
+use crate::support::{TestStore, ramp};
+use osseal_testkit::network::{Cut, CutKind, CutPoint, FaultyNetwork, RequestFilter, Side};
 
 /// Cases that are under way at a time. They wait for most of theirs.
 const AT_A_TIME: usize = 48;
 /// The longest that one connection is put up with: 60 s, and 4 s for what a part has in buffers. And some ticks of the clock.
 const LIMIT: Duration = Duration::from_secs(64 + 6);
 
-const HOWS: [How; 3] = [How::Fin, How::Rst, How::Hang];
+const HOWS: [CutKind; 3] = [CutKind::Fin, CutKind::Rst, CutKind::Hang];
 
-/// The calls of a transfer whose connections are cut: a name, their request lines, and how many of those come before.
-fn calls(transfer: Transfer) -> Vec<(&'static str, IsMeant, u64)> {
-    let get: IsMeant = |line| line.starts_with("GET ");
+/// The calls of a transfer whose connections are cut: a name, their request lines, and kind many of those come before.
+fn calls(transfer: Transfer) -> Vec<(&'static str, RequestFilter, u64)> {
+    let get: RequestFilter = |line| line.starts_with("GET ");
     match transfer {
         Transfer::Put => vec![("put", |line| line.starts_with("PUT "), 0)],
         Transfer::PutParts | Transfer::PutKept => vec![
@@ -36,10 +36,11 @@ fn calls(transfer: Transfer) -> Vec<(&'static str, IsMeant, u64)> {
 }
 
 /// The interesting bytes: of heads, about blocks, chunks and ends. Those that a message does not have are those of its end.
-fn places() -> Vec<Place> {
-    let body = [1, 15, 16, 17, 16_399, 16_400, 16_401].map(Place::Body);
-    let heads = [Place::Byte(0), Place::Byte(1), Place::Byte(100), Place::Body(-1), Place::Body(0)];
-    heads.into_iter().chain(body).chain([Place::ButLast(1), Place::ButLast(0)]).collect()
+fn places() -> Vec<CutPoint> {
+    let body = [1, 15, 16, 17, 16_399, 16_400, 16_401].map(CutPoint::Body);
+    let heads =
+        [CutPoint::Byte(0), CutPoint::Byte(1), CutPoint::Byte(100), CutPoint::Body(-1), CutPoint::Body(0)];
+    heads.into_iter().chain(body).chain([CutPoint::ButLast(1), CutPoint::ButLast(0)]).collect()
 }
 
 /// One transfer with one cut, or with every connection of a call cut.
@@ -52,14 +53,14 @@ struct Case {
     attempts: u32,
 }
 
-/// What came of a case: the transfer's error, and how long it took. A transfer that leaves a record is gone on with when nothing is cut any more.
+/// What came of a case: the transfer's error, and kind long it took. A transfer that leaves a record is gone on with when nothing is cut any more.
 async fn run(case: Case, https: &Https) -> (Option<ErrorKind>, Duration) {
     let Case { suite, transfer, cut, attempts, .. } = case;
-    let (world, size) = (World::of(suite).await, transfer.size(suite));
+    let (world, size) = (TestStore::of(suite).await, transfer.size(suite));
     if !transfer.is_put() {
         bucket(&world.store(), suite).put("k", ramp(size), PutOptions::default()).await.unwrap();
     }
-    let (wire, folder) = (Wire::to(&world).await, tempfile::tempdir().unwrap());
+    let (wire, folder) = (FaultyNetwork::to(&world).await, tempfile::tempdir().unwrap());
     let store = wire.store(https, attempts);
     wire.cut(cut);
     let begin = Instant::now();
@@ -89,15 +90,15 @@ async fn run(case: Case, https: &Https) -> (Option<ErrorKind>, Duration) {
     (outcome.err().map(|error| error.kind()), took)
 }
 
-fn cases(times: u64, attempts: u32, is_wanted: impl Fn(Transfer, Side, Place) -> bool) -> Vec<Case> {
+fn cases(times: u64, attempts: u32, is_wanted: impl Fn(Transfer, Side, CutPoint) -> bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for suite in Suite::ALL {
         for transfer in Transfer::ALL {
             for (call, of, skip) in calls(transfer) {
                 for side in [Side::Request, Side::Reply] {
-                    for place in places().into_iter().filter(|place| is_wanted(transfer, side, *place)) {
-                        for how in HOWS {
-                            let cut = Cut { of, skip, times, side, place, how };
+                    for point in places().into_iter().filter(|point| is_wanted(transfer, side, *point)) {
+                        for kind in HOWS {
+                            let cut = Cut { of, skip, times, side, point, kind };
                             cases.push(Case { suite, transfer, call, cut, attempts });
                         }
                     }
@@ -130,7 +131,7 @@ async fn b22_b26_a_connection_that_is_cut_anywhere_is_replaced() {
 fn expect_in_time(case: &Case, took: Duration) {
     // A record waits for the disk, which takes its time while the clock is quick.
     let disk = if case.transfer.is_kept() { Duration::from_secs(600) } else { Duration::ZERO };
-    let limit = if case.cut.how == How::Hang { LIMIT } else { Duration::from_secs(20) };
+    let limit = if case.cut.kind == CutKind::Hang { LIMIT } else { Duration::from_secs(20) };
     assert!(took < limit + disk, "{case:?}: {took:?}");
 }
 
@@ -142,8 +143,8 @@ async fn b22_five_hundred_cuts_between_those_places() {
         let (suite, calls) = (Suite::ALL[number / 7 % 2], calls(transfer));
         let (call, of, skip) = calls[number / 14 % calls.len()];
         let side = if number / 42 % 2 == 0 { Side::Request } else { Side::Reply };
-        let place = Place::Millionths(number as u64 * 618_034 % 1_000_000);
-        let cut = Cut { of, skip, times: 1, side, place, how: HOWS[number % 3] };
+        let point = CutPoint::Millionths(number as u64 * 618_034 % 1_000_000);
+        let cut = Cut { of, skip, times: 1, side, point, kind: HOWS[number % 3] };
         Case { suite, transfer, call, cut, attempts: 5 }
     });
     for (case, kind, took) in run_all(cases.collect()).await {
@@ -155,14 +156,14 @@ async fn b22_five_hundred_cuts_between_those_places() {
 #[tokio::test(start_paused = true)]
 async fn b22_connections_that_are_always_cut_are_an_error_that_passes_or_none() {
     let some = [
-        Place::Byte(0),
-        Place::Body(-1),
-        Place::Body(17),
-        Place::Body(16_401),
-        Place::ButLast(1),
-        Place::ButLast(0),
+        CutPoint::Byte(0),
+        CutPoint::Body(-1),
+        CutPoint::Body(17),
+        CutPoint::Body(16_401),
+        CutPoint::ButLast(1),
+        CutPoint::ButLast(0),
     ];
-    let all = run_all(cases(u64::MAX, 3, |_, _, place| some.contains(&place))).await;
+    let all = run_all(cases(u64::MAX, 3, |_, _, point| some.contains(&point))).await;
     let (mut failed, mut passed) = (0, 0);
     for (case, kind, _) in all {
         match kind {
@@ -179,7 +180,7 @@ async fn b22_connections_that_are_always_cut_are_an_error_that_passes_or_none() 
 /// With one attempt a put does not outlive a cut, unless all of the reply had come, or a HEAD found that it was done.
 #[tokio::test(start_paused = true)]
 async fn the_control_of_puts_has_one_attempt() {
-    let all = cases(1, 1, |transfer, _, place| transfer.is_put() && place == Place::Body(-1));
+    let all = cases(1, 1, |transfer, _, point| transfer.is_put() && point == CutPoint::Body(-1));
     for (case, kind, _) in run_all(all).await {
         let is_found = case.call == "complete" && case.cut.side == Side::Reply;
         assert_eq!(kind, (!is_found).then_some(ErrorKind::Transient), "{case:?}");
@@ -190,16 +191,16 @@ async fn the_control_of_puts_has_one_attempt() {
 #[tokio::test(start_paused = true)]
 async fn the_control_of_gets_reads_what_came() {
     let (_quick, https) = (Quick::start(), Https::new().unwrap());
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     bucket(&world.store(), Suite::Sealed).put("k", vec![7; 40_000], PutOptions::default()).await.unwrap();
-    let wire = Wire::to(&world).await;
+    let wire = FaultyNetwork::to(&world).await;
     let options = PresignOptions { lifetime: Duration::from_secs(600), ..PresignOptions::default() };
     let address = bucket(&wire.store(&https, 1), Suite::Sealed).presign("k", &options).await.unwrap();
-    for how in [How::Fin, How::Rst] {
-        for (place, bytes) in
-            [(Place::Body(0), 0), (Place::Body(16_400), 16_400), (Place::ButLast(1), 40_047)]
+    for kind in [CutKind::Fin, CutKind::Rst] {
+        for (point, bytes) in
+            [(CutPoint::Body(0), 0), (CutPoint::Body(16_400), 16_400), (CutPoint::ButLast(1), 40_047)]
         {
-            wire.cut(Cut { of: |_| true, skip: 0, times: 1, side: Side::Reply, place, how });
+            wire.cut(Cut { of: |_| true, skip: 0, times: 1, side: Side::Reply, point, kind });
             let request = http::Request::get(address.url.as_str()).body(empty()).unwrap();
             let mut body = https.send(request).await.unwrap().into_body();
             let (mut got, mut is_broken) = (0, false);
@@ -210,9 +211,12 @@ async fn the_control_of_gets_reads_what_came() {
                 };
                 got += frame.into_data().unwrap().len();
             }
-            assert!(is_broken, "{how:?} {place:?}");
+            assert!(is_broken, "{kind:?} {point:?}");
             // What is on its way when a connection is reset may be lost.
-            assert!(if how == How::Fin { got == bytes } else { got <= bytes }, "{how:?} {place:?}: {got}");
+            assert!(
+                if kind == CutKind::Fin { got == bytes } else { got <= bytes },
+                "{kind:?} {point:?}: {got}"
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ use osseal_server::Operation;
 use osseal_server::fault::{Action, Fault};
 
 use super::transfers::{SMALL, bucket, is_stored, part_plain, uploads};
-use crate::support::{World, ramp};
+use crate::support::{TestStore, ramp};
 
 /// The calls that transfers and changes are made of.
 const CALLS: [Operation; 9] = [
@@ -71,14 +71,14 @@ async fn act(bucket: &EncryptedBucket, call: Operation, big: u64, may_replace: b
     }
 }
 
-async fn world_of(suite: Suite) -> World {
-    let world = World::of(suite).await;
+async fn world_of(suite: Suite) -> TestStore {
+    let world = TestStore::of(suite).await;
     bucket(&world.store(), suite).put("there", ramp(SMALL), PutOptions::default()).await.unwrap();
     world
 }
 
 /// The objects of a store with their content, and how many uploads it has.
-async fn state(world: &World) -> (Vec<(String, Bytes)>, usize) {
+async fn state(world: &TestStore) -> (Vec<(String, Bytes)>, usize) {
     let bucket = world.bucket();
     let mut objects = Vec::new();
     for object in bucket.list(&ListOptions::default()).await.unwrap().objects {
@@ -145,7 +145,7 @@ async fn a_beginning_whose_reply_is_lost_is_found_among_many() {
             head.uri = address.parse().unwrap();
             service.call(http::Request::from_parts(head, body))
         });
-        let store = World::store_with(Arc::new(transport), |builder| builder.signature(SignatureVersion::V1));
+        let store = world.store_with(Arc::new(transport), |builder| builder.signature(SignatureVersion::V1));
         let before = world.calls(Operation::ListMultipartUploads);
         world.faults.inject(Fault::new(Action::LoseReply).on(Operation::InitiateMultipartUpload));
         bucket(&store, suite).put("k", ramp(big), PutOptions::default()).await.unwrap();
@@ -164,7 +164,7 @@ async fn a_beginning_whose_reply_is_lost_is_found_among_many() {
 }
 
 /// A store behind a network that delivers such a call twice, and gives back the first reply or the second.
-fn twice(world: &World, call: Operation, gives_first: bool) -> osseal::Store {
+fn twice(world: &TestStore, call: Operation, gives_first: bool) -> osseal::Store {
     let service = world.service.clone();
     let transport = InProcess::new(move |request: http::Request<Body>| {
         let service = service.clone();
@@ -183,7 +183,7 @@ fn twice(world: &World, call: Operation, gives_first: bool) -> osseal::Store {
             Ok::<_, BoxError>(if gives_first { first } else { second })
         }
     });
-    World::store_with(Arc::new(transport), |builder| builder)
+    world.store_with(Arc::new(transport), |builder| builder)
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn b23_an_object_of_which_nobody_knows_whether_it_is_there_is_said_to_be_s
                 (false, (503, "ServiceUnavailable")),
                 (true, (403, "AccessDenied")),
             ] {
-                let world = World::of(suite).await;
+                let world = TestStore::of(suite).await;
                 let bucket = bucket(&world.store(), suite);
                 let options = || PutOptions { forbid_overwrite: !may_replace, ..PutOptions::default() };
                 world.faults.inject(Fault::new(Action::LoseReply).on(call).always());
@@ -248,7 +248,7 @@ async fn b23_an_object_of_which_nobody_knows_whether_it_is_there_is_said_to_be_s
 #[tokio::test(start_paused = true)]
 async fn a_completion_that_comes_before_the_abort_is_said_to_be_possible() {
     for suite in Suite::ALL {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let (service, late) = (world.service.clone(), Arc::new(Mutex::new(None)));
         let transport = InProcess::new(move |request: http::Request<Body>| {
             let (service, late) = (service.clone(), late.clone());
@@ -277,7 +277,7 @@ async fn a_completion_that_comes_before_the_abort_is_said_to_be_possible() {
             }
         });
         let (store, size) =
-            (World::store_with(Arc::new(transport), |builder| builder), 2 * part_plain(suite) + 33);
+            (world.store_with(Arc::new(transport), |builder| builder), 2 * part_plain(suite) + 33);
         let put = bucket(&store, suite).put("k", ramp(size), PutOptions::default()).await;
         let error = put.unwrap_err();
         assert_eq!(error.outcome(), Outcome::Unknown, "{suite:?}: {error}");
@@ -290,7 +290,7 @@ async fn a_completion_that_comes_before_the_abort_is_said_to_be_possible() {
 async fn an_upload_that_is_gone_when_nobody_may_look_does_not_begin_again() {
     for suite in Suite::ALL {
         for may_replace in [true, false] {
-            let (world, size) = (World::of(suite).await, 2 * part_plain(suite) + 33);
+            let (world, size) = (TestStore::of(suite).await, 2 * part_plain(suite) + 33);
             let bucket = bucket(&world.store(), suite);
             let options = PutOptions { forbid_overwrite: !may_replace, ..PutOptions::default() };
             let complete = Operation::CompleteMultipartUpload;
@@ -310,7 +310,7 @@ async fn an_upload_that_is_gone_when_nobody_may_look_does_not_begin_again() {
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_is_gone_after_a_lost_part_begins_again() {
     for suite in Suite::ALL {
-        let (world, size) = (World::of(suite).await, 2 * part_plain(suite) + 33);
+        let (world, size) = (TestStore::of(suite).await, 2 * part_plain(suite) + 33);
         world.faults.inject(Fault::new(Action::LoseReply).on(Operation::UploadPart));
         let gone = Action::refuse(404, "NoSuchUpload");
         world.faults.inject(Fault::new(gone).on(Operation::UploadPart).skip(3));

@@ -9,10 +9,10 @@ use osseal::{EncryptedBucket, Error, GetOptions, MemoryBudget, PutOptions, Store
 use osseal_server::Operation;
 
 use super::transfers::{SMALL, is_stored, part_plain, uploads};
-use crate::support::{PART, World, keyring, ramp};
+use crate::support::{PART, TestStore, keyring, ramp};
 
 /// A bucket over a network with moments before and after what the server does, and memory for one part.
-fn bucket(world: &World) -> (EncryptedBucket, Store) {
+fn bucket(world: &TestStore) -> (EncryptedBucket, Store) {
     let service = world.service.clone();
     let transport = InProcess::new(move |request: http::Request<Body>| {
         let reply = service.call(request);
@@ -23,7 +23,7 @@ fn bucket(world: &World) -> (EncryptedBucket, Store) {
             reply
         }
     });
-    let store = World::store_with(Arc::new(transport), |builder| builder);
+    let store = world.store_with(Arc::new(transport), |builder| builder);
     let builder = EncryptedBucket::builder(store.clone(), "box").keyring(keyring(&["test"]));
     let builder = builder.suite(world.suite).multipart_threshold(PART).part_size(PART);
     (builder.memory(MemoryBudget::new(PART)).build().unwrap(), store)
@@ -51,7 +51,7 @@ async fn polled<T>(work: impl Future<Output = T>, polls: usize) -> Option<T> {
 /// Drops a transfer at its first poll, its second and so on until it ends before; after each the store has been cleaned up, no task is left, and `check`
 /// looks at what there is. Gives the number of polls that the transfer takes.
 async fn each_poll(
-    world: &World,
+    world: &TestStore,
     transfer: impl AsyncFn(&EncryptedBucket) -> Result<(), Error>,
     mut check: impl AsyncFnMut(bool),
 ) -> usize {
@@ -80,7 +80,7 @@ async fn each_poll(
 #[tokio::test]
 async fn b36_a_put_of_one_request_may_be_dropped_at_any_poll() {
     for suite in Suite::ALL {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let mut seen = [false; 2];
         let put = async |bucket: &EncryptedBucket| {
             bucket.put("k", ramp(SMALL), PutOptions::default()).await.map(drop)
@@ -100,7 +100,7 @@ async fn b36_a_put_of_one_request_may_be_dropped_at_any_poll() {
 #[tokio::test]
 async fn b36_a_get_may_be_dropped_at_any_poll() {
     for suite in Suite::ALL {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         world.bucket().put("k", ramp(SMALL), PutOptions::default()).await.unwrap();
         for range in [None, Some(SMALL - 9..SMALL)] {
             let get = async |bucket: &EncryptedBucket| {
@@ -124,7 +124,7 @@ async fn b36_a_get_may_be_dropped_at_any_poll() {
 #[tokio::test]
 async fn b36_a_driven_upload_may_be_dropped_at_any_poll() {
     for suite in Suite::ALL {
-        let (world, size) = (World::of(suite).await, 2 * part_plain(suite) + 33);
+        let (world, size) = (TestStore::of(suite).await, 2 * part_plain(suite) + 33);
         let mut seen = [false; 2];
         let upload = async |bucket: &EncryptedBucket| {
             let upload = bucket.begin_upload("k", size, None, PutOptions::default()).await?;
@@ -153,7 +153,7 @@ async fn b36_a_driven_upload_may_be_dropped_at_any_poll() {
 #[tokio::test]
 async fn b36_memory_comes_back() {
     for suite in Suite::ALL {
-        let (world, size) = (World::of(suite).await, 4 * part_plain(suite));
+        let (world, size) = (TestStore::of(suite).await, 4 * part_plain(suite));
         let (bucket, store) = bucket(&world);
         bucket.put("k", ramp(size), PutOptions::default()).await.unwrap();
         for polls in 0..40 {

@@ -13,7 +13,7 @@ use osseal_server::fault::{Action, Fault};
 use osseal_server::quirks::{Etag, Quirks};
 
 use super::transfers::{SMALL, bucket, is_stored, part_plain, uploads};
-use crate::support::{World, credentials, ramp};
+use crate::support::{ClosedPort, TestStore, credentials, detached_store, ramp};
 
 /// The CRC64 says whether bytes arrived; an ETag is a name, whatever it is made of.
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn p01_an_etag_is_a_name() {
         for etag in [Etag::Md5, Etag::Crc64] {
             let mut quirks = Quirks::default();
             quirks.etag = etag;
-            let mut world = World::with(quirks).await;
+            let mut world = TestStore::with(quirks).await;
             world.suite = suite;
             for size in [SMALL, 2 * part_plain(suite) + 33] {
                 bucket(&world.store(), suite).put("k", ramp(size), PutOptions::default()).await.unwrap();
@@ -30,7 +30,7 @@ async fn p01_an_etag_is_a_name() {
             }
         }
         // A part that has no name cannot be made an object of.
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let nameless = Action::ReplyHeader { name: "etag", value: None };
         world.faults.inject(Fault::new(nameless).on(Operation::UploadPart).skip(1));
         let big = ramp(2 * part_plain(suite) + 33);
@@ -51,7 +51,7 @@ async fn p04_a_rule_about_encrypted_uploads_that_was_broken_is_told_as_it_was() 
     for suite in Suite::ALL {
         for call in calls {
             for number in RULES {
-                let world = World::of(suite).await;
+                let world = TestStore::of(suite).await;
                 let headers = vec![("x-oss-ec".to_owned(), number.to_owned())];
                 let refusal =
                     Action::Refuse { status: 400, code: "InvalidEncryptionRequest".into(), headers };
@@ -89,7 +89,7 @@ async fn p09_what_is_locked_or_in_the_way_stays() {
                 (Operation::CompleteMultipartUpload, 2 * part_plain(suite) + 33),
             ];
             for (call, size) in writes {
-                let world = World::of(suite).await;
+                let world = TestStore::of(suite).await;
                 let bucket = bucket(&world.store(), suite);
                 bucket.put("k", ramp(100), PutOptions::default()).await.unwrap();
                 world.faults.inject(Fault::new(Action::refuse(status, code)).on(call).always());
@@ -159,7 +159,7 @@ async fn what_cannot_have_been_stored_is_not_said_to_be() {
     for suite in Suite::ALL {
         for (endings, is_open) in endings {
             let network = Arc::new(Ends(endings, AtomicUsize::new(0)));
-            let store = World::store_with(network.clone(), |builder| builder);
+            let store = detached_store(network.clone(), |builder| builder);
             let put = bucket(&store, suite).put("k", ramp(SMALL), PutOptions::default()).await;
             let error = put.unwrap_err();
             assert_eq!(network.1.load(Ordering::Relaxed), endings.len());
@@ -168,11 +168,11 @@ async fn what_cannot_have_been_stored_is_not_said_to_be() {
     }
 }
 
-/// Nobody listens there: nothing can have been stored.
+/// A refused connection transfers nothing, so the outcome is known.
 #[tokio::test]
-async fn a_port_that_is_closed_leaves_no_doubt() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let endpoint = Endpoint::parse(&format!("http://{closed}")).unwrap();
+async fn refused_connection_has_a_known_outcome() {
+    let closed = ClosedPort::reserve();
+    let endpoint = Endpoint::parse(&format!("http://{}", closed.address())).unwrap();
     let quick = RetryPolicy { base: std::time::Duration::from_millis(1), ..RetryPolicy::default() };
     let store = Store::builder(endpoint, "cn-hangzhou").credentials(credentials()).retry(quick);
     let store = store.transport(Arc::new(Https::new().unwrap())).build().unwrap();
@@ -188,7 +188,7 @@ async fn a_port_that_is_closed_leaves_no_doubt() {
 #[tokio::test(start_paused = true)]
 async fn an_object_that_was_stored_damaged_is_said_to_be_there() {
     for suite in Suite::ALL {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let wrong = Action::ReplyHeader { name: "x-oss-hash-crc64ecma", value: Some("1".into()) };
         world.faults.inject(Fault::new(wrong).on(Operation::PutObject));
         let refusal = Fault::new(Action::refuse(503, "ServiceUnavailable")).on(Operation::PutObject);

@@ -13,7 +13,7 @@ use osseal_server::fault::{Action, Fault};
 use tokio::time::Instant;
 
 use super::transfers::{SMALL, bucket, part_plain, uploads};
-use crate::support::{World, ramp};
+use crate::support::{TestStore, ramp};
 
 const WORKERS: usize = 32;
 const TRANSFERS: u64 = 320;
@@ -23,15 +23,15 @@ fn refusal(retry_after: Option<u32>) -> Action {
     Action::Refuse { status: 503, code: "ServiceUnavailable".into(), headers: headers.into_iter().collect() }
 }
 
-fn store(world: &World, retry: RetryPolicy) -> Store {
-    World::store_with(Arc::new(world.transport()), |builder| builder.retry(retry))
+fn store(world: &TestStore, retry: RetryPolicy) -> Store {
+    world.store_with(Arc::new(world.transport()), |builder| builder.retry(retry))
 }
 
 /// The writes that were asked for, each once however often it was sent.
 type Writes = Arc<Mutex<BTreeSet<(String, String)>>>;
 
 /// The same over a network that keeps those.
-fn watched(world: &World, retry: RetryPolicy) -> (Store, Writes) {
+fn watched(world: &TestStore, retry: RetryPolicy) -> (Store, Writes) {
     let (service, writes) = (world.service.clone(), Writes::default());
     let seen = writes.clone();
     let transport = InProcess::new(move |request: http::Request<Body>| {
@@ -43,7 +43,7 @@ fn watched(world: &World, retry: RetryPolicy) -> (Store, Writes) {
         }
         service.call(request)
     });
-    (World::store_with(Arc::new(transport), |builder| builder.retry(retry)), writes)
+    (world.store_with(Arc::new(transport), |builder| builder.retry(retry)), writes)
 }
 
 /// What came of a storm.
@@ -68,7 +68,7 @@ impl Outcome {
 
 /// Puts and gets by many workers, in a store that has the object `there`, while the service refuses a share.
 async fn storm(
-    world: &World,
+    world: &TestStore,
     suite: Suite,
     per_cent: u8,
     retry_after: Option<u32>,
@@ -126,7 +126,7 @@ async fn storm(
 }
 
 /// The uploads that are left, but for those that an error names.
-async fn left(world: &World, outcome: &Outcome) -> Vec<String> {
+async fn left(world: &TestStore, outcome: &Outcome) -> Vec<String> {
     let texts: Vec<String> = outcome.errors.iter().map(ToString::to_string).collect();
     let all = uploads(world).await.into_iter().map(|(_, id)| id);
     all.filter(|id| !texts.iter().any(|text| text.contains(id.as_str()))).collect()
@@ -136,7 +136,7 @@ async fn left(world: &World, outcome: &Outcome) -> Vec<String> {
 async fn b25_one_refusal_in_ten_costs_one_request_in_ten() {
     for suite in Suite::ALL {
         for retry_after in [None, Some(2)] {
-            let world = World::of(suite).await;
+            let world = TestStore::of(suite).await;
             let outcome = storm(&world, suite, 10, retry_after, RetryPolicy::default()).await;
             assert_eq!(uploads(&world).await, [], "{suite:?} {retry_after:?}");
             // Five refusals in a row are one in 100,000.
@@ -151,7 +151,7 @@ async fn b25_one_refusal_in_ten_costs_one_request_in_ten() {
 async fn b25_half_refused_is_what_comes_through_and_clear_errors() {
     for suite in Suite::ALL {
         for retry_after in [None, Some(2)] {
-            let world = World::of(suite).await;
+            let world = TestStore::of(suite).await;
             let outcome = storm(&world, suite, 50, retry_after, RetryPolicy::default()).await;
             assert_eq!(left(&world, &outcome).await, [""; 0], "{suite:?} {retry_after:?}");
             assert!(outcome.stored > 10 && outcome.read > 10 && outcome.errors.len() > 10, "{outcome:?}");
@@ -165,7 +165,7 @@ async fn b25_half_refused_is_what_comes_through_and_clear_errors() {
 async fn b25_a_service_that_is_gone_is_asked_hardly_more_often() {
     for suite in Suite::ALL {
         for retry_after in [None, Some(2)] {
-            let world = World::of(suite).await;
+            let world = TestStore::of(suite).await;
             let outcome = storm(&world, suite, 100, retry_after, RetryPolicy::default()).await;
             assert_eq!((outcome.stored, outcome.read, outcome.errors.len() as u64), (0, 0, TRANSFERS));
             assert_eq!(uploads(&world).await, []);
@@ -179,7 +179,7 @@ async fn b25_a_service_that_is_gone_is_asked_hardly_more_often() {
 /// A fresh budget for each transfer is what the bars above do not let pass.
 #[tokio::test(start_paused = true)]
 async fn the_control_has_a_budget_for_each_call() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     world.faults.inject(Fault::new(refusal(None)).always());
     let before = world.faults.total();
     for number in 0..TRANSFERS {
@@ -191,7 +191,7 @@ async fn the_control_has_a_budget_for_each_call() {
 
 #[tokio::test(start_paused = true)]
 async fn b25_the_time_that_a_service_asks_for_is_kept() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let retry = RetryPolicy { base: Duration::from_millis(10), ..RetryPolicy::default() };
     let bucket = bucket(&store(&world, retry), Suite::AesCtr);
     for (asked, kept) in [(0, 0), (7, 7), (100, 20)] {
@@ -216,7 +216,7 @@ async fn b25_the_time_that_a_service_asks_for_is_kept() {
 /// Workers that were refused together do not come back together, and when the service is well again they are served at once.
 #[tokio::test(start_paused = true)]
 async fn b25_afterwards_everything_goes_on() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let retry = RetryPolicy::default();
     world.faults.inject(Fault::new(refusal(None)).lasting(Duration::from_secs(60)));
     let bucket = bucket(&store(&world, retry), Suite::AesCtr);

@@ -10,7 +10,7 @@ use osseal_wire::oss::Call;
 use osseal_wire::oss::request::ListMultipartUploads;
 use osseal_wire::oss::xml::ListMultipartUploadsResult;
 
-use crate::support::{PART, World, keyring, ramp};
+use crate::support::{PART, TestStore, keyring, ramp};
 
 /// Plaintext bytes of a chunk of a sealed object, and of the objects that are put in one request: three chunks.
 pub(crate) const CHUNK: u64 = 16_384;
@@ -125,7 +125,7 @@ pub(crate) fn bucket(store: &Store, suite: Suite) -> EncryptedBucket {
 }
 
 /// The uploads that the server has, by key.
-pub(crate) async fn uploads(world: &World) -> Vec<(String, String)> {
+pub(crate) async fn uploads(world: &TestStore) -> Vec<(String, String)> {
     let page = world.raw(Call::ListMultipartUploads(ListMultipartUploads::default()), None, vec![]).await;
     let page = ListMultipartUploadsResult::from_xml(page.body()).unwrap();
     assert!(!page.is_truncated);
@@ -133,7 +133,7 @@ pub(crate) async fn uploads(world: &World) -> Vec<(String, String)> {
 }
 
 /// Whether the object is there; if it is, it is the one that was written.
-pub(crate) async fn is_stored(world: &World, size: u64) -> bool {
+pub(crate) async fn is_stored(world: &TestStore, size: u64) -> bool {
     match world.bucket().get("k", GetOptions::default()).await {
         Ok(object) => {
             assert!(object.bytes().await.unwrap() == ramp(size), "other bytes");

@@ -12,7 +12,7 @@ use osseal::{
 use osseal_server::kms::faults::{Action, Fault};
 
 use super::vault::{SUITES, Vault, keyring};
-use crate::support::{World, credentials, ramp};
+use crate::support::{credentials, ramp};
 
 /// Gives one after the other, the last again and again, and nothing when there are none.
 #[derive(Clone)]
@@ -96,13 +96,14 @@ async fn without_credentials_the_service_is_not_asked() {
 #[tokio::test]
 async fn the_same_credentials_serve_both_and_separate_ones_each() {
     let vault = Vault::new().await;
-    let both = Issuer::of([credentials()]);
+    let both = Issuer::of([vault.world.credentials.clone()]);
     let (ours, theirs) = (SharedCredentials::new(both.clone()), Issuer::of([credentials()]));
     for (for_keys, asked) in [(ours.clone(), 0), (SharedCredentials::new(theirs.clone()), 1)] {
         let kms = vault.kms_with(|builder| builder.credentials(for_keys));
         let key = KmsKey::builder(kms, vault.id.parse().unwrap()).build().unwrap();
-        let store =
-            World::store_with(Arc::new(vault.world.transport()), |builder| builder.credentials(ours.clone()));
+        let store = vault
+            .world
+            .store_with(Arc::new(vault.world.transport()), |builder| builder.credentials(ours.clone()));
         let bucket = EncryptedBucket::builder(store, "box")
             .suite(Suite::Sealed)
             .keyring(keyring(&key))

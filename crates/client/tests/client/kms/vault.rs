@@ -16,13 +16,13 @@ use osseal_wire::acs3;
 use osseal_wire::kms::{Call, Encrypted};
 use osseal_wire::oss::Metadata;
 
-use crate::support::{World, credentials, keystream, ramp};
+use crate::support::{TestStore, credentials, keystream, ramp};
 
 /// Suites under test, with the calls that writing and reading an object of each takes.
 pub(crate) const SUITES: [(Suite, u64, u64); 2] = [(Suite::AesCtr, 2, 2), (Suite::Sealed, 1, 1)];
 
 pub(crate) struct Vault {
-    pub(crate) world: World,
+    pub(crate) world: TestStore,
     pub(crate) service: KmsService,
     pub(crate) faults: Faults,
     /// The key that every test writes with.
@@ -31,12 +31,15 @@ pub(crate) struct Vault {
 
 impl Vault {
     pub(crate) async fn new() -> Vault {
-        Vault::of(World::new().await)
+        Vault::of(TestStore::new().await)
     }
 
-    pub(crate) fn of(world: World) -> Vault {
+    pub(crate) fn of(world: TestStore) -> Vault {
         let faults = Faults::new();
-        let service = KmsService::builder().credentials(vec![credentials()]).faults(faults.clone()).build();
+        let service = KmsService::builder()
+            .credentials(vec![credentials(), world.credentials.clone()])
+            .faults(faults.clone())
+            .build();
         let id = service.create_key().unwrap();
         service.set_alias("alias/test", &id).unwrap();
         Vault { world, service, faults, id }

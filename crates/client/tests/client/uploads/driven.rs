@@ -8,7 +8,7 @@ use osseal_server::fault::{Action, Fault};
 
 use super::parts::watched;
 use super::{part_plain, part_stored};
-use crate::support::{PART, World, ramp};
+use crate::support::{PART, TestStore, ramp};
 
 fn text(upload: &MultipartUpload, number: u32) -> Vec<u8> {
     let range = upload.plain_range(number).unwrap();
@@ -23,7 +23,7 @@ fn kind<T>(outcome: Result<T, Error>) -> Option<ErrorKind> {
 async fn parts_in_any_order_and_at_a_time() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         for tail in [0, 1, 16_384] {
-            let world = World::of(suite).await;
+            let world = TestStore::of(suite).await;
             let bucket = world.bucket();
             let size = 3 * part_plain(suite) + tail;
             let upload =
@@ -46,7 +46,7 @@ async fn parts_in_any_order_and_at_a_time() {
 #[tokio::test]
 async fn p02_wrong_sizes_are_refused_before_anything_is_sent() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let (bucket, before) = (world.bucket(), world.faults.total());
         let unit = if suite == Suite::Sealed { 16_400 } else { 16 };
         for part_size in
@@ -80,7 +80,7 @@ async fn p02_wrong_sizes_are_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn a_part_is_sealed_once_and_sent_as_often_as_it_takes() {
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let bucket = world.bucket();
     let begin = || bucket.begin_upload("k", 2 * PART, part_stored(Suite::Sealed), PutOptions::default());
     let (upload, other) = (begin().await.unwrap(), begin().await.unwrap());
@@ -103,7 +103,7 @@ async fn a_part_is_sealed_once_and_sent_as_often_as_it_takes() {
 
 #[tokio::test]
 async fn p06_an_upload_without_all_parts_is_not_completed() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let upload = world.bucket().begin_upload("k", 3 * PART, PART, PutOptions::default()).await.unwrap();
     upload.upload_part(2, text(&upload, 2)).await.unwrap();
     assert_eq!(upload.missing(), [1, 3]);
@@ -117,7 +117,7 @@ async fn p06_an_upload_without_all_parts_is_not_completed() {
 #[tokio::test]
 async fn p10_an_empty_object_is_one_part() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let bucket = world.bucket();
         let report = bucket.put("k", Vec::new(), PutOptions::default()).await.unwrap();
         assert_eq!((report.parts, world.calls(Operation::InitiateMultipartUpload)), (1, 0));
@@ -127,7 +127,7 @@ async fn p10_an_empty_object_is_one_part() {
 
 #[tokio::test]
 async fn what_is_dropped_is_aborted() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let (bucket, store, _) = watched(&world, Duration::ZERO, |builder| builder);
     let upload = bucket.begin_upload("k", 3 * PART, None, PutOptions::default()).await.unwrap();
     upload.upload_part(1, text(&upload, 1)).await.unwrap();
@@ -139,7 +139,7 @@ async fn what_is_dropped_is_aborted() {
 
 #[tokio::test]
 async fn an_upload_that_cannot_be_aborted_is_named() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let upload = world.bucket().begin_upload("k", 5, None, PutOptions::default()).await.unwrap();
     let id = upload.upload_id().to_owned();
     world.order(Operation::AbortMultipartUpload, Action::refuse(403, "AccessDenied"));
@@ -151,7 +151,7 @@ async fn an_upload_that_cannot_be_aborted_is_named() {
 /// An upload of somebody else under the same key stays.
 #[tokio::test]
 async fn b23_other_uploads_of_the_key_are_left_alone() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
     let theirs = bucket.begin_upload("k", 5, None, PutOptions::default()).await.unwrap();
     world.order(Operation::InitiateMultipartUpload, Action::LoseReply);

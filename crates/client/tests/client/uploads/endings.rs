@@ -12,7 +12,7 @@ use osseal_server::fault::{Action, Fault};
 
 use super::parts::watched;
 use super::{part_plain, part_stored};
-use crate::support::{PART, World, keyring, ramp};
+use crate::support::{PART, TestStore, keyring, ramp};
 
 const BIG: u64 = 6 * PART + 33;
 
@@ -21,7 +21,7 @@ async fn a_part_that_fails_takes_the_upload_with_it() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         for failing in 0..6 {
             for jobs in [1, 4] {
-                let world = World::of(suite).await;
+                let world = TestStore::of(suite).await;
                 let (bucket, _, log) = watched(&world, Duration::from_secs(1), |builder| {
                     builder.jobs(NonZeroU16::new(jobs).unwrap())
                 });
@@ -41,7 +41,7 @@ async fn a_part_that_fails_takes_the_upload_with_it() {
 #[tokio::test]
 async fn b36_a_put_may_be_dropped_at_any_poll() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let (bucket, store, log) = watched(&world, Duration::ZERO, |builder| builder);
         let (mut polls, mut is_done) = (0, false);
         while !is_done {
@@ -89,7 +89,7 @@ async fn b23_lost_replies_leave_one_object_and_no_upload() {
             Operation::AbortMultipartUpload,
         ] {
             for lost in [1, 2] {
-                let world = World::of(suite).await;
+                let world = TestStore::of(suite).await;
                 let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
                 world.faults.inject(Fault::new(Action::LoseReply).on(operation).times(lost));
                 if operation == Operation::AbortMultipartUpload {
@@ -112,9 +112,9 @@ async fn b23_lost_replies_leave_one_object_and_no_upload() {
 async fn an_upload_whose_name_did_not_arrive_is_not_left() {
     let lost = [0, 1, 50].map(|after| Action::CutReply { after }).into_iter().chain([Action::LoseReply]);
     for action in lost {
-        let world = World::of(Suite::Sealed).await;
+        let world = TestStore::of(Suite::Sealed).await;
         let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
-        let store = World::store_with(Arc::new(world.transport()), |builder| builder.retry(once));
+        let store = world.store_with(Arc::new(world.transport()), |builder| builder.retry(once));
         let bucket = EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).suite(world.suite);
         let bucket = bucket.part_size(part_stored(world.suite)).build().unwrap();
         world.order(Operation::InitiateMultipartUpload, action.clone());
@@ -128,7 +128,7 @@ async fn an_upload_whose_name_did_not_arrive_is_not_left() {
 #[tokio::test]
 async fn p05_a_forgotten_upload_begins_again_where_the_source_can() {
     for is_replayable in [true, false] {
-        let world = World::of(Suite::Sealed).await;
+        let world = TestStore::of(Suite::Sealed).await;
         let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
         let gone = Action::refuse(404, "NoSuchUpload");
         world.faults.inject(Fault::new(gone.clone()).on(Operation::UploadPart).skip(3));
@@ -155,7 +155,7 @@ async fn p05_a_forgotten_upload_begins_again_where_the_source_can() {
 /// The first delivery completed the upload, and the second one was answered.
 #[tokio::test]
 async fn b23_a_completion_that_was_delivered_twice() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let gone = Action::RefuseAfter { status: 404, code: "NoSuchUpload".into() };
     world.order(Operation::CompleteMultipartUpload, gone);
     let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
@@ -171,7 +171,7 @@ async fn p03_files_have_the_length_that_was_declared_and_do_not_change() {
         file
     };
     for (declared, there) in [(100, 99), (100, 101), (BIG, BIG - 1), (BIG, BIG + 1), (BIG, 0), (0, 1)] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
         let error =
             bucket.put("k", PutBody::file(file(there), declared), PutOptions::default()).await.unwrap_err();
@@ -185,12 +185,12 @@ async fn p03_files_have_the_length_that_was_declared_and_do_not_change() {
         assert!(world.is_empty().await, "{declared} {there}");
     }
     // Rewritten between the first part and the last, with the same size and the time put back.
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let (source, times) = (file(BIG), std::fs::FileTimes::new());
     let times = times.set_modified(source.metadata().unwrap().modified().unwrap());
     let writer = source.try_clone().unwrap();
     let rewritten = std::sync::atomic::AtomicBool::new(false);
-    let bucket = world.between(
+    let bucket = world.intercept(
         move |head| {
             if super::watched::is_part(head) && !rewritten.swap(true, std::sync::atomic::Ordering::SeqCst) {
                 // Later than the clock by which the system counts changes ticks.
@@ -211,7 +211,7 @@ async fn p03_files_have_the_length_that_was_declared_and_do_not_change() {
 #[tokio::test]
 async fn p01_a_wrong_checksum_of_a_part_is_sent_again_and_then_an_error() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
         let wrong = || Action::ReplyHeader { name: "x-oss-hash-crc64ecma", value: Some("1".into()) };
         world.faults.inject(Fault::new(wrong()).on(Operation::UploadPart).skip(2));
@@ -231,7 +231,7 @@ async fn p01_a_wrong_checksum_of_a_part_is_sent_again_and_then_an_error() {
 async fn b22_a_part_that_is_cut_anywhere_is_sent_again() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         let (part, size) = (part_stored(suite), 2 * part_plain(suite) + 33);
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
         for cut in [0, 1, 15, 16, 17, 16_399, 16_400, 16_401, 65_536, part - 1] {
             for part in 0..2 {
@@ -253,7 +253,7 @@ async fn b22_a_part_that_is_cut_anywhere_is_sent_again() {
 
 #[tokio::test]
 async fn one_failure_in_ten_costs_one_part_in_ten() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
     for tenth in 0..10 {
         let trouble = Action::refuse(503, "ServiceUnavailable");

@@ -12,7 +12,7 @@ use osseal_server::Operation;
 
 use super::watched::{Log, Watched};
 use super::{part_plain, part_stored};
-use crate::support::{PART, World, keyring, ramp};
+use crate::support::{PART, TestStore, keyring, ramp};
 
 fn file_of(plain: &[u8]) -> std::fs::File {
     let mut file = tempfile::tempfile().unwrap();
@@ -22,13 +22,13 @@ fn file_of(plain: &[u8]) -> std::fs::File {
 
 /// A bucket whose parts take their time, and what went by. Its default threshold and smallest parts.
 pub(crate) fn watched(
-    world: &World,
+    world: &TestStore,
     part_takes: Duration,
     with: impl FnOnce(EncryptedBucketBuilder) -> EncryptedBucketBuilder,
 ) -> (EncryptedBucket, Store, Log) {
     let log = Log::default();
     let transport = Watched { inner: world.transport(), log: log.clone(), part_takes };
-    let store = World::store_with(Arc::new(transport), |builder| builder);
+    let store = world.store_with(Arc::new(transport), |builder| builder);
     let builder = EncryptedBucket::builder(store.clone(), "box")
         .keyring(keyring(&["test"]))
         .suite(world.suite)
@@ -43,7 +43,7 @@ async fn read(bucket: &EncryptedBucket) -> Vec<u8> {
 #[tokio::test]
 async fn sizes_about_parts_from_every_source() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let (bucket, _, log) = watched(&world, Duration::ZERO, |builder| builder.multipart_threshold(0));
         let (plain, stored) = (part_plain(suite), part_stored(suite));
         for size in [1, plain - 1, plain, plain + 1, 3 * plain - 1, 3 * plain, 3 * plain + 1] {
@@ -71,7 +71,7 @@ async fn sizes_about_parts_from_every_source() {
 #[tokio::test]
 async fn every_part_repeats_the_whole_envelope() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let (bucket, _, log) = watched(&world, Duration::ZERO, |builder| builder);
         let size = 5 * part_plain(suite) + 1;
         bucket.put("k", ramp(size), PutOptions::default()).await.unwrap();
@@ -121,7 +121,7 @@ async fn every_part_repeats_the_whole_envelope() {
 async fn as_many_parts_are_on_their_way_as_was_said() {
     for jobs in [1, 3, 8] {
         for is_file in [false, true] {
-            let world = World::new().await;
+            let world = TestStore::new().await;
             let (bucket, _, log) = watched(&world, Duration::from_secs(1), |builder| {
                 builder.jobs(NonZeroU16::new(jobs).unwrap())
             });
@@ -140,7 +140,7 @@ async fn as_many_parts_are_on_their_way_as_was_said() {
 #[tokio::test(start_paused = true)]
 async fn the_budget_of_memory_holds_parts_back() {
     for (parts, most) in [(0, 1), (1, 1), (2, 2), (5, 5)] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         let (bucket, _, log) = watched(&world, Duration::from_secs(1), |builder| {
             builder.jobs(NonZeroU16::new(16).unwrap()).memory(MemoryBudget::new(parts * PART))
         });
@@ -171,7 +171,7 @@ async fn a_source_is_read_one_part_ahead() {
             read
         }
     }
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let (bucket, _, _) =
         watched(&world, Duration::from_secs(1), |builder| builder.jobs(NonZeroU16::new(2).unwrap()));
     let reads = Arc::new(Mutex::new(Vec::new()));
@@ -191,7 +191,7 @@ async fn a_source_is_read_one_part_ahead() {
 
 #[tokio::test]
 async fn the_default_threshold_is_a_part() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let (bucket, _, log) = watched(&world, Duration::ZERO, |builder| builder);
     assert_eq!(bucket.put("k", ramp(PART), PutOptions::default()).await.unwrap().parts, 1);
     assert_eq!(log.parts().len(), 0);
@@ -206,7 +206,7 @@ async fn the_default_threshold_is_a_part() {
 #[tokio::test]
 async fn progress_counts_each_byte_once() {
     for size in [10, 5 * PART + 9] {
-        let world = World::new().await;
+        let world = TestStore::new().await;
         let told = Arc::new(Mutex::new(Vec::new()));
         let sink = told.clone();
         let progress: osseal::Progress = Arc::new(move |bytes| sink.lock().unwrap().push(bytes));

@@ -10,7 +10,7 @@ use osseal_server::fault::{Action, Fault};
 
 use super::parts::watched;
 use super::{part_plain, part_stored};
-use crate::support::{PART, World, keyring, ramp};
+use crate::support::{PART, TestStore, keyring, ramp};
 
 /// What one request may carry in these tests, stored bytes.
 const LIMIT: u64 = 1 << 20;
@@ -41,7 +41,7 @@ async fn what_one_request_carries_is_one_and_more_is_parts() {
         for (size, is_one) in
             [(0, true), (10, true), (most - 1, true), (most, true), (most + 1, false), (3 * most, false)]
         {
-            let world = World::of(suite).await;
+            let world = TestStore::of(suite).await;
             let (bucket, ..) =
                 watched(&world, Duration::ZERO, |builder| builder.dangerous_single_limit(LIMIT));
             let report = bucket
@@ -58,7 +58,7 @@ async fn what_one_request_carries_is_one_and_more_is_parts() {
             assert!(world.is_empty().await);
 
             // Without a spool what is longer is an error.
-            let world = World::of(suite).await;
+            let world = TestStore::of(suite).await;
             let (bucket, ..) =
                 watched(&world, Duration::ZERO, |builder| builder.dangerous_single_limit(LIMIT));
             let outcome = bucket.put("k", endless(size), PutOptions::default()).await;
@@ -89,7 +89,7 @@ async fn a_request_that_breaks_goes_on_from_the_spool() {
             Action::ReplyHeader { name: "x-oss-hash-crc64ecma", value: Some("1".into()) },
         ] {
             for forbid_overwrite in [false, true] {
-                let world = World::of(suite).await;
+                let world = TestStore::of(suite).await;
                 let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
                 let options = || PutOptions { forbid_overwrite, ..PutOptions::default() };
                 world.order(Operation::PutObject, action.clone());
@@ -100,7 +100,7 @@ async fn a_request_that_breaks_goes_on_from_the_spool() {
                 bucket.delete("k").await.unwrap();
                 assert!(world.is_empty().await, "{suite:?} {action:?}");
 
-                let world = World::of(suite).await;
+                let world = TestStore::of(suite).await;
                 let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
                 world.order(Operation::PutObject, action.clone());
                 let error = bucket.put("k", endless(size), options()).await.unwrap_err();
@@ -122,7 +122,7 @@ async fn a_request_that_breaks_goes_on_from_the_spool() {
 #[tokio::test]
 async fn a_refusal_is_not_sent_again() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
     world.order(Operation::PutObject, Action::refuse(403, "AccessDenied"));
     let body = endless(5 * PART).spooled_in(folder.path());
@@ -136,7 +136,7 @@ async fn a_refusal_is_not_sent_again() {
 async fn parts_of_a_spool_fail_like_others() {
     let folder = tempfile::tempdir().unwrap();
     for suite in [Suite::AesCtr, Suite::Sealed] {
-        let world = World::of(suite).await;
+        let world = TestStore::of(suite).await;
         let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder.dangerous_single_limit(LIMIT));
         let body = || endless(2 * LIMIT).spooled_in(folder.path());
         for operation in
@@ -159,7 +159,7 @@ async fn parts_of_a_spool_fail_like_others() {
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_an_error_before_anything_is_sent() {
-    let world = World::new().await;
+    let world = TestStore::new().await;
     let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
     let body = endless(5 * PART).spooled_in("/nowhere/at/all");
     let error = bucket.put("k", body, PutOptions::default()).await.unwrap_err();
@@ -177,8 +177,8 @@ async fn a_folder_that_is_not_there_is_an_error_before_anything_is_sent() {
 async fn a_clock_that_is_off_does_not_end_a_spooled_put() {
     let folder = tempfile::tempdir().unwrap();
     for suite in Suite::ALL {
-        let world = World::of(suite).await;
-        let store = World::store_with(Arc::new(world.transport()), |builder| {
+        let world = TestStore::of(suite).await;
+        let store = world.store_with(Arc::new(world.transport()), |builder| {
             builder.clock(Arc::new(|| jiff::Timestamp::now() + jiff::SignedDuration::from_mins(20)))
         });
         let builder = EncryptedBucket::builder(store, "box").keyring(keyring(&["test"])).suite(suite);
@@ -194,7 +194,7 @@ async fn a_clock_that_is_off_does_not_end_a_spooled_put() {
 #[tokio::test(start_paused = true)]
 async fn a_spooled_put_may_be_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::of(Suite::Sealed).await;
+    let world = TestStore::of(Suite::Sealed).await;
     let (bucket, store, _) = watched(&world, Duration::ZERO, |builder| builder.dangerous_single_limit(LIMIT));
     let (mut writer, reader) = tokio::io::duplex(1 << 20);
     let body = PutBody::unknown_length(reader).spooled_in(folder.path());

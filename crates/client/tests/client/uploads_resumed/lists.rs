@@ -55,7 +55,7 @@ async fn b19_a_list_of_parts_that_is_not_of_this_upload_starts_over() {
         for (what, lie) in lies {
             let mut bench = Bench::new(suite).await;
             bench.broken(4).await;
-            bench.bucket = bench.world.edited(move |head, reply| edit_list(head, reply, lie));
+            bench.bucket = bench.world.map_reply(move |head, reply| edit_list(head, reply, lie));
             let before = bench.world.calls(Operation::ListParts);
             let (outcome, took) = bench.run().await;
             outcome.unwrap();
@@ -72,7 +72,7 @@ async fn parts_that_the_store_does_not_have_any_more_are_sent_again() {
         let mut bench = Bench::new(suite).await;
         bench.broken(4).await;
         bench.bucket =
-            bench.world.edited(|head, reply| edit_list(head, reply, |page| page.replace(last(page), "")));
+            bench.world.map_reply(|head, reply| edit_list(head, reply, |page| page.replace(last(page), "")));
         let (outcome, took) = bench.run().await;
         outcome.unwrap();
         assert_eq!(took, Took { parts: PARTS - 3, beginnings: 0 }, "{suite:?}");

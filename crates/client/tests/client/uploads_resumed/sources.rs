@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use osseal::{ErrorKind, Suite};
 
 use super::{Bench, GOES_ON_AFTER_THREE, Took};
-use crate::support::{PART, World};
+use crate::support::{PART, TestStore};
 
 /// What is done to a source between two attempts, in words and in deed. Each makes it another one.
 pub(crate) type Change = (&'static str, fn(&Path));
@@ -65,7 +65,7 @@ async fn b7_a_source_that_changed_between_is_put_from_the_beginning() {
 
 /// A bench whose source gets another byte whenever the service is sent one of these parts of a run, counted over all beginnings.
 async fn changing(suite: Suite, when: impl Fn(u32) -> bool + Send + Sync + 'static) -> Bench {
-    let world = World::of(suite).await;
+    let world = TestStore::of(suite).await;
     let path = Arc::new(std::sync::OnceLock::<PathBuf>::new());
     let (source, seen) = (path.clone(), AtomicU32::new(0));
     let change = move |head: &mut http::request::Parts| {
@@ -79,7 +79,7 @@ async fn changing(suite: Suite, when: impl Fn(u32) -> bool + Send + Sync + 'stat
             }
         }
     };
-    let bucket = world.between(change, |_, _| ());
+    let bucket = world.intercept(change, |_, _| ());
     let bench = Bench::with(world, bucket);
     path.set(bench.source()).unwrap();
     bench

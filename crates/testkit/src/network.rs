@@ -1,68 +1,79 @@
-//! A network between the client's sockets and the server's that counts bytes and cuts connections.
+//! A TCP proxy between client and server that cuts connections at a chosen byte.
 //!
-//! Every connection carries one request: the server is told to close it after its reply. So the places in a stream are those of one message.
+//! Every connection carries one request: the server closes it after the reply. A position in the
+//! stream is therefore a position in one message.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use osseal::transport::Https;
-use osseal::{Endpoint, RetryPolicy, Store};
+use osseal::{Credentials, Endpoint, RetryPolicy, Store};
 use osseal_server::fault::{Action, Fault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::{World, credentials};
+use crate::TestStore;
 
-/// Which of the two messages of a connection is cut.
+/// The message of a connection that is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub enum Side {
+    /// The request.
     Request,
+    /// The reply.
     Reply,
 }
 
-/// How many bytes of a message pass.
+/// CutKind many bytes of a message pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// From its beginning.
+pub enum CutPoint {
+    /// This many bytes, head included.
     Byte(u64),
-    /// From the end of its head; less than none is within the head.
+    /// This many bytes after the head. Negative values lie in the head.
     Body(i64),
-    /// All but so many.
+    /// All but this many bytes.
     ButLast(u64),
-    /// So many millionths of them.
+    /// This many millionths of the message.
     Millionths(u64),
 }
 
-/// What happens then.
+/// The kind of cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    /// The stream ends, as it does when a program closes its socket.
+pub enum CutKind {
+    /// The stream ends, as if the peer closed its socket.
     Fin,
-    /// The connection is reset, as by a program that has crashed.
+    /// The connection is reset, as if the peer crashed.
     Rst,
-    /// Nothing more passes, and nothing says so.
+    /// The connection stays open and no more bytes pass.
     Hang,
 }
 
-/// Whether a request line is of the requests that are meant.
-pub(crate) type IsMeant = fn(&str) -> bool;
+/// Selects requests by their request line.
+pub type RequestFilter = fn(&str) -> bool;
 
-/// A cut, and the connections that it is made in: those of the requests that are meant, but for the first `skip`, and `times` of them.
+/// A cut and the requests to which it applies: of those that `of` selects, the first `skip` pass
+/// and the next `times` are cut.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cut {
-    pub(crate) of: IsMeant,
-    pub(crate) skip: u64,
-    pub(crate) times: u64,
-    pub(crate) side: Side,
-    pub(crate) place: Place,
-    pub(crate) how: How,
+pub struct Cut {
+    /// The requests to which the cut applies.
+    pub of: RequestFilter,
+    /// Selected requests that pass first.
+    pub skip: u64,
+    /// Requests that are cut then.
+    pub times: u64,
+    /// The message that is cut.
+    pub side: Side,
+    /// The bytes that pass.
+    pub point: CutPoint,
+    /// The kind of cut.
+    pub kind: CutKind,
 }
 
-/// The network. Dropped, it is gone with all its connections.
-pub(crate) struct Wire {
+/// The proxy and its server. Dropping it closes all connections.
+pub struct FaultyNetwork {
     address: SocketAddr,
+    credentials: Credentials,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
@@ -74,7 +85,7 @@ struct Shared {
     open: AtomicUsize,
 }
 
-/// Counts a connection while it is there.
+/// Counts an open connection.
 struct Open(Arc<Shared>);
 
 impl Drop for Open {
@@ -83,9 +94,9 @@ impl Drop for Open {
     }
 }
 
-impl Wire {
-    /// A network in front of a world's server.
-    pub(crate) async fn to(world: &World) -> Wire {
+impl FaultyNetwork {
+    /// A proxy in front of the server of a store.
+    pub async fn to(world: &TestStore) -> FaultyNetwork {
         let close = Action::ReplyHeader { name: "connection", value: Some("close".into()) };
         world.faults.inject(Fault::new(close).always());
         let mut tasks = JoinSet::new();
@@ -105,43 +116,44 @@ impl Wire {
                 let open = Open(all.clone());
                 connections.spawn(async move {
                     let server = TcpStream::connect(server).await.unwrap();
-                    // An error is the end of the connection, on either side.
+                    // An error on either side ends the connection.
                     drop(carry(&open.0, client, server).await);
                 });
                 while connections.try_join_next().is_some() {}
             }
         });
-        Wire { address, shared, _tasks: tasks }
+        FaultyNetwork { address, credentials: world.credentials.clone(), shared, _tasks: tasks }
     }
 
-    /// A store at the other end, with so many attempts of each call.
-    pub(crate) fn store(&self, https: &Https, attempts: u32) -> Store {
+    /// A client behind the proxy that tries each call up to `attempts` times.
+    pub fn store(&self, https: &Https, attempts: u32) -> Store {
         let endpoint = Endpoint::parse(&format!("http://{}", self.address)).unwrap();
         let quick = std::time::Duration::from_millis(1);
         Store::builder(endpoint, "cn-hangzhou")
-            .credentials(credentials())
+            .credentials(self.credentials.clone())
             .transport(Arc::new(https.clone()))
             .retry(RetryPolicy { attempts, base: quick, ..RetryPolicy::default() })
             .build()
             .unwrap()
     }
 
-    pub(crate) fn cut(&self, cut: Cut) {
+    /// Schedules a cut; it replaces the one before.
+    pub fn cut(&self, cut: Cut) {
         *self.shared.cut.lock().unwrap() = Some(cut);
     }
 
-    /// No more cuts.
-    pub(crate) fn heal(&self) {
+    /// Cancels the scheduled cut.
+    pub fn heal(&self) {
         *self.shared.cut.lock().unwrap() = None;
     }
 
-    /// How many cuts have been made.
-    pub(crate) fn made(&self) -> usize {
+    /// CutKind many cuts have been made.
+    pub fn made(&self) -> usize {
         self.shared.made.load(Ordering::SeqCst)
     }
 
-    /// How many connections there are.
-    pub(crate) fn open(&self) -> usize {
+    /// CutKind many connections there are.
+    pub fn open(&self) -> usize {
         self.shared.open.load(Ordering::SeqCst)
     }
 }
@@ -150,7 +162,7 @@ async fn local() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
-/// Carries one request and its reply.
+/// Forwards one request and its reply.
 async fn carry(shared: &Shared, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
@@ -169,28 +181,28 @@ async fn carry(shared: &Shared, mut client: TcpStream, mut server: TcpStream) ->
         };
         match of(side) {
             Some(cut) => {
-                message.pass(from, to, message.bytes_to(cut.place)).await?;
+                message.pass(from, to, message.bytes_to(cut.point)).await?;
                 shared.made.fetch_add(1, Ordering::SeqCst);
-                return end(cut.how, client, server).await;
+                return end(cut.kind, client, server).await;
             }
             None => message.pass(from, to, message.length()).await?,
         }
     }
-    end(How::Fin, client, server).await
+    end(CutKind::Fin, client, server).await
 }
 
-async fn end(how: How, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
-    match how {
-        How::Fin => {
-            // A socket that is closed with bytes in it that nobody has read is reset.
+async fn end(kind: CutKind, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+    match kind {
+        CutKind::Fin => {
+            // Closing a socket with unread bytes would send a reset.
             tokio::try_join!(client.shutdown(), server.shutdown())?;
             tokio::try_join!(drain(&mut client), drain(&mut server)).map(drop)
         }
-        How::Rst => {
+        CutKind::Rst => {
             client.set_zero_linger()?;
             server.set_zero_linger()
         }
-        How::Hang => drain(&mut client).await,
+        CutKind::Hang => drain(&mut client).await,
     }
 }
 
@@ -200,7 +212,7 @@ async fn drain(stream: &mut TcpStream) -> std::io::Result<()> {
 }
 
 impl Shared {
-    /// The cut of a connection whose request begins with this line.
+    /// The cut for a request with this line.
     fn meet(&self, line: &str) -> Option<Cut> {
         let mut ordered = self.cut.lock().unwrap();
         let cut = ordered.as_mut().filter(|cut| (cut.of)(line))?;
@@ -213,7 +225,7 @@ impl Shared {
     }
 }
 
-/// A request or reply: what has been read of it, and how long it is.
+/// A request or reply: the bytes read so far, and its length.
 struct Message {
     read: Vec<u8>,
     head: usize,
@@ -246,17 +258,17 @@ impl Message {
         self.head as u64 + self.body
     }
 
-    fn bytes_to(&self, place: Place) -> u64 {
-        match place {
-            Place::Byte(at) => at,
-            Place::Body(at) => (self.head as u64).checked_add_signed(at).unwrap(),
-            Place::ButLast(bytes) => self.length() - bytes,
-            Place::Millionths(share) => self.length() * share / 1_000_000,
+    fn bytes_to(&self, point: CutPoint) -> u64 {
+        match point {
+            CutPoint::Byte(at) => at,
+            CutPoint::Body(at) => (self.head as u64).checked_add_signed(at).unwrap(),
+            CutPoint::ButLast(bytes) => self.length() - bytes,
+            CutPoint::Millionths(share) => self.length() * share / 1_000_000,
         }
         .min(self.length())
     }
 
-    /// Passes this many bytes on.
+    /// Forwards this many bytes.
     async fn pass(&mut self, from: &mut TcpStream, to: &mut TcpStream, bytes: u64) -> std::io::Result<()> {
         let ready = usize::try_from(bytes).unwrap().min(self.read.len());
         to.write_all(&self.read[..ready]).await?;

@@ -1,10 +1,11 @@
-//! Asks of everything the server ever received whether one stretch of a key stream hid two texts.
+//! Compares all recorded bodies that were encrypted with the same data key.
 
 use osseal_core::{Envelope, Start, Wrapped, WrappedContent};
 use osseal_server::ledger::{BodyRecord, Ledger, conflicts};
 
-/// Positions of a key stream that carried two texts, and data keys with two starts; `open` gives what a wrapped value holds, or nothing when no key of the test's opens it.
-pub(crate) fn violations_with(
+/// Key stream positions that encrypted two texts, and data keys with two starts. `open` unwraps a
+/// value, or returns `None` if none of the test's keys fits; such a body is skipped.
+pub fn violations_with(
     ledger: &Ledger,
     open: impl Fn(&Envelope, &Wrapped, WrappedContent) -> Option<Vec<u8>>,
 ) -> Vec<String> {
