@@ -25,7 +25,7 @@ pub enum Side {
     Reply,
 }
 
-/// CutKind many bytes of a message pass.
+/// The number of bytes of a message that pass before the cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CutPoint {
     /// This many bytes, head included.
@@ -147,12 +147,12 @@ impl FaultyNetwork {
         *self.shared.cut.lock().unwrap() = None;
     }
 
-    /// CutKind many cuts have been made.
+    /// The number of cuts made.
     pub fn made(&self) -> usize {
         self.shared.made.load(Ordering::SeqCst)
     }
 
-    /// CutKind many connections there are.
+    /// The number of open connections.
     pub fn open(&self) -> usize {
         self.shared.open.load(Ordering::SeqCst)
     }

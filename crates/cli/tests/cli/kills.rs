@@ -1,5 +1,5 @@
 //! Downloads whose process is killed: the next run of the same command completes the file and does not
-//! fetch again what the record contains.
+//! fetch recorded bytes again.
 //!
 //! The tests kill at counted events, so that their verdict does not depend on the speed of the machine.
 //! `scripts/soak-transfers.sh` kills more often, at random instants.

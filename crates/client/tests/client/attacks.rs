@@ -4,7 +4,7 @@
 mod bodies;
 mod downgrades;
 mod envelopes;
-mod liar;
+mod malicious_store;
 mod replies;
 mod unwrapping;
 mod writes;

@@ -199,7 +199,7 @@ async fn a_flipped_bit_is_noticed_at_the_end_of_a_whole_read() {
 }
 
 #[tokio::test]
-async fn r12_a_wrong_checksum_of_what_was_stored_is_an_error() {
+async fn a_wrong_checksum_of_what_was_stored_is_an_error() {
     for operation in [Operation::PutObject, Operation::UploadPart, Operation::CompleteMultipartUpload] {
         let world = TestStore::new().await;
         let size = if operation == Operation::PutObject { 100 } else { BIG };
@@ -276,7 +276,7 @@ async fn an_upload_that_cannot_be_dropped_is_named() {
 }
 
 #[tokio::test]
-async fn p03_a_source_must_have_the_length_that_was_declared() {
+async fn a_source_must_have_the_length_that_was_declared() {
     for (declared, actual) in [(100, 99), (100, 101), (BIG, BIG - 1), (BIG, BIG + 1), (BIG, 0), (0, 1)] {
         let world = TestStore::new().await;
         let body = PutBody::reader(std::io::Cursor::new(ramp(actual)), declared);

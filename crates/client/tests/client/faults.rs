@@ -7,5 +7,5 @@ mod cuts;
 mod deliveries;
 mod drops;
 mod refusals;
-mod storms;
+mod throttling;
 mod transfers;

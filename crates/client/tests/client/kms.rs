@@ -2,9 +2,9 @@
 
 mod counts;
 mod credentials;
+pub(crate) mod fake_kms;
 mod kept;
+mod kms_replies;
 mod official;
-mod rows;
-mod silence;
+mod redaction;
 mod tls;
-pub(crate) mod vault;

@@ -23,7 +23,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::kms::vault::{SUITES, Vault};
+use crate::kms::fake_kms::{SUITES, Vault};
 use crate::support::{PART, TestStore, ramp};
 
 type Fields = BTreeMap<&'static str, String>;

@@ -234,7 +234,7 @@ async fn many_objects_are_removed_in_batches() {
 }
 
 #[tokio::test]
-async fn x12_outcomes_are_reported_for_each_object() {
+async fn outcomes_are_reported_for_each_object() {
     let world = TestStore::new().await;
     for key in ["a", "b", "c"] {
         world.bucket().put(key, ramp(10), PutOptions::default()).await.unwrap();
@@ -289,7 +289,7 @@ async fn x12_outcomes_are_reported_for_each_object() {
 }
 
 #[tokio::test]
-async fn x04_x05_pages_of_versions_that_contradict_the_request() {
+async fn pages_of_versions_that_contradict_the_request() {
     let world = versioned().await;
     let page = |inside: &'static str| {
         world.map_reply(move |request, reply| {

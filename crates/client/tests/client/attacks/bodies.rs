@@ -10,7 +10,9 @@ use osseal_wire::oss::{Metadata, PutReply};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::liar::{CHUNK, Object, Read, STORED, another, index, outcome, read_of, reads, row, sealed};
+use super::malicious_store::{
+    CHUNK, Object, Read, STORED, another, index, outcome, read_of, reads, row, sealed,
+};
 use crate::support::ramp;
 
 /// An object whose last chunk has bytes, and one whose last chunk is empty.

@@ -9,7 +9,7 @@ use osseal::{
     PutOptions, ReadPolicy, RsaKey, RsaPadding, Suite, dangerous,
 };
 
-use super::liar::{CHUNK, Object, PREFIX, drain, index, letter, lying};
+use super::malicious_store::{CHUNK, Object, PREFIX, drain, index, letter, lying};
 use crate::support::{TestStore, named, ramp};
 
 const PEM: &[u8] = include_bytes!("../../../../../vectors/official/keys/rsaA_private_pkcs8.pem");

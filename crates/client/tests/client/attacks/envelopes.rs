@@ -2,7 +2,7 @@
 
 use osseal::{Bind, PutOptions};
 
-use super::liar::{CHUNK, Object, another, lying, outcome, read_of, reads, row, sealed};
+use super::malicious_store::{CHUNK, Object, another, lying, outcome, read_of, reads, row, sealed};
 use crate::support::ramp;
 
 const SIZE: u64 = 4 * CHUNK + 300;

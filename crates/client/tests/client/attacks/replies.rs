@@ -6,7 +6,7 @@ use osseal::{EncryptedBucket, ErrorKind, GetOptions, PutOptions, ReadPolicy, Sui
 use osseal_wire::oss::request::PutObject;
 use osseal_wire::oss::{Call, ContentRange, RangeSpec};
 
-use super::liar::{
+use super::malicious_store::{
     CHUNK, Object, STORED, another, drain, index, lying, past_the_end, read_of, reads, row, sealed, set,
 };
 use crate::support::ramp;

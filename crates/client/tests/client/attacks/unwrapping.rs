@@ -10,7 +10,7 @@ use osseal::{
     RsaPadding, Secret, Suite, UnwrapKey, WrapKey,
 };
 
-use super::liar::{CHUNK, Object, lying};
+use super::malicious_store::{CHUNK, Object, lying};
 use crate::support::{TestStore, ramp};
 
 const OURS: &[u8] = include_bytes!("../../../../../vectors/official/keys/rsaA_private_pkcs8.pem");

@@ -10,7 +10,7 @@ use osseal_wire::oss::{Call, Metadata};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::liar::{CHUNK, Object, STORED, drain, index, sealed};
+use super::malicious_store::{CHUNK, Object, STORED, drain, index, sealed};
 use crate::support::{PART, keystream, ramp};
 
 /// Two parts of seven chunks, and a last one of less than a chunk.

@@ -106,7 +106,7 @@ async fn nothing_anywhere_is_said_with_all_reasons() {
 
 /// A source that is there but broken ends the search: nobody works with another account by mistake.
 #[tokio::test(start_paused = true)]
-async fn c05_a_broken_source_is_not_passed_over() {
+async fn a_broken_source_is_not_passed_over() {
     for (set, unset) in [
         ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET"),
         ("OSS_ACCESS_KEY_SECRET", "OSS_ACCESS_KEY_ID"),
@@ -137,7 +137,7 @@ async fn c05_a_broken_source_is_not_passed_over() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn c02_variables_that_are_no_text_or_empty() {
+async fn variables_that_are_no_text_or_empty() {
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
     let bytes = OsString::from_vec(b"hunter2\xff".to_vec());

@@ -44,7 +44,7 @@ async fn what_a_command_prints_is_taken() {
 }
 
 #[tokio::test]
-async fn c05_commands_that_fail() {
+async fn commands_that_fail() {
     let cloud = Cloud::silent();
     for (command, words) in [
         (format!("echo {SECRET}; echo {SECRET} >&2; exit 1"), &["ended with exit code 1", "by hand"][..]),
@@ -63,7 +63,7 @@ async fn c05_commands_that_fail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c05_a_command_that_hangs() {
+async fn a_command_that_hangs() {
     let begun = Instant::now();
     home("sleep 1000").fails(Aliyun, &Cloud::silent(), Broken, &["did not end within 15 s"]).await;
     assert_eq!(begun.elapsed(), Duration::from_secs(15));
@@ -71,7 +71,7 @@ async fn c05_a_command_that_hangs() {
 
 /// Whoever gives up waiting leaves no process behind, nor what it started.
 #[tokio::test]
-async fn c05_nothing_is_left_running() {
+async fn nothing_is_left_running() {
     let folder = tempfile::tempdir().unwrap();
     let pids = folder.path().join("pids");
     let home = home(&format!("sleep 1000 & echo $$ $! > {0}.part; mv {0}.part {0}; wait", pids.display()));

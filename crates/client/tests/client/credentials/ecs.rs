@@ -96,7 +96,7 @@ async fn elsewhere_nothing_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c05_what_the_metadata_service_may_say() {
+async fn what_the_metadata_service_may_say() {
     let token = Some((200, "imds-token"));
     let full = document("STS.ecs");
     let changed = |from: &str, to: &str| full.replace(from, to);

@@ -65,7 +65,7 @@ async fn profiles_are_chosen() {
 }
 
 #[tokio::test]
-async fn c05_profiles_that_are_missing_or_partial() {
+async fn profiles_that_are_missing_or_partial() {
     let cloud = Cloud::silent();
     Home::new().fails(Aliyun, &cloud, Absent, &["no file", ".aliyun/config.json"]).await;
     for text in [r#"{"current":"","profiles":null}"#, r#"{"profiles":[]}"#, "{}"] {
@@ -90,7 +90,7 @@ async fn c05_profiles_that_are_missing_or_partial() {
 }
 
 #[tokio::test]
-async fn c05_files_that_are_malformed() {
+async fn files_that_are_malformed() {
     let cloud = Cloud::silent();
     let good = format!(r#"{{"current":"work","profiles":[{{"name":"work",{AK}}}]}}"#);
     let ini = format!("[default]\naccess-key-id = id\naccess-key-secret = {SECRET}\n");
@@ -137,7 +137,7 @@ async fn c05_files_that_are_malformed() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn c05_files_that_cannot_be_read() {
+async fn files_that_cannot_be_read() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let cloud = Cloud::silent();
     let home = Home::new().file(".ossutilconfig", "[default]\n");

@@ -220,7 +220,7 @@ impl Drop for ExpiringStore {
 
 /// A hundred uploads of eight parts, of which each takes 20 s, with tokens that live 50 s: all finish on the upload that they began.
 #[tokio::test(start_paused = true)]
-async fn b27_uploads_outlive_their_tokens() {
+async fn uploads_outlive_their_tokens() {
     for is_open in [true, false] {
         let world = ExpiringStore::new(50, is_open, Duration::from_secs(20));
         let bucket = world.bucket().await;
@@ -242,7 +242,7 @@ async fn b27_uploads_outlive_their_tokens() {
 
 /// 32 workers meet the same end and renew once.
 #[tokio::test(start_paused = true)]
-async fn b27_one_renewal_for_all() {
+async fn one_renewal_for_all() {
     for is_open in [true, false] {
         let world = ExpiringStore::new(600, is_open, Duration::ZERO);
         let bucket = world.bucket().await;
@@ -264,7 +264,7 @@ async fn b27_one_renewal_for_all() {
 
 /// The renewal begins early, in the background: nobody waits for it, and nobody fails with it.
 #[tokio::test(start_paused = true)]
-async fn b27_renewed_before_the_end() {
+async fn renewed_before_the_end() {
     let world = ExpiringStore::new(3600, true, Duration::ZERO);
     let bucket = world.bucket().await;
     let read = async || {
@@ -298,7 +298,7 @@ async fn b27_renewed_before_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b27_a_source_that_fails_for_a_while() {
+async fn a_source_that_fails_for_a_while() {
     let world = ExpiringStore::new(600, true, Duration::ZERO);
     let bucket = world.bucket().await;
     let put = async || bucket.put("k", ramp(10), PutOptions::default()).await;
@@ -341,7 +341,7 @@ async fn b27_a_source_that_fails_for_a_while() {
 
 /// A clock that is slow does not see the end; one that is fast sees it early.
 #[tokio::test(start_paused = true)]
-async fn b27_clocks_that_are_off() {
+async fn clocks_that_are_off() {
     for ahead in [-600, 600] {
         let world = ExpiringStore::ahead(3600, true, Duration::from_secs(20), ahead);
         world.bucket().await;
@@ -358,7 +358,7 @@ async fn b27_clocks_that_are_off() {
 
 /// What cannot be sent again fails, and those who come after it have good credentials.
 #[tokio::test(start_paused = true)]
-async fn b27_streams_cannot_be_repeated() {
+async fn streams_cannot_be_repeated() {
     let world = ExpiringStore::new(600, false, Duration::ZERO);
     let bucket = world.bucket().await;
     bucket.put("k", ramp(10), PutOptions::default()).await.unwrap();
@@ -373,7 +373,7 @@ async fn b27_streams_cannot_be_repeated() {
 
 /// Fixed credentials are not asked for again, and a call is repeated once at most.
 #[tokio::test(start_paused = true)]
-async fn b27_what_stays_expired_is_the_services_refusal() {
+async fn what_stays_expired_is_the_services_refusal() {
     let world = ExpiringStore::new(0, false, Duration::ZERO);
     let bucket = world.bucket().await;
     let error = bucket.put("k", ramp(10), PutOptions::default()).await.unwrap_err();
@@ -394,7 +394,7 @@ async fn b27_what_stays_expired_is_the_services_refusal() {
 
 /// A caller that gives up does not stop the renewal for the others, nor begin another.
 #[tokio::test(start_paused = true)]
-async fn b27_who_gives_up_waiting_stops_nobody() {
+async fn who_gives_up_waiting_stops_nobody() {
     let world = ExpiringStore::new(600, true, Duration::ZERO);
     let bucket = world.bucket().await;
     let hasty =

@@ -131,7 +131,7 @@ async fn a_service_account_has_a_role() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c05_roles_that_are_partial_or_refused() {
+async fn roles_that_are_partial_or_refused() {
     let cloud = token_service();
     Home::new().fails(Oidc, &cloud, Absent, &["neither"]).await;
     // A role alone belongs to other tools' way of assuming it.

@@ -119,7 +119,7 @@ async fn run_all(cases: Vec<Case>) -> Vec<(Case, Option<ErrorKind>, Duration)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b22_b26_a_connection_that_is_cut_anywhere_is_replaced() {
+async fn connection_cut_at_any_byte_is_replaced() {
     let all = run_all(cases(1, 5, |_, _, _| true)).await;
     assert!(all.len() > 500, "{}", all.len());
     for (case, kind, took) in all {
@@ -137,7 +137,7 @@ fn expect_in_time(case: &Case, took: Duration) {
 
 /// Anywhere else: cuts that are spread over whole messages, by the golden ratio.
 #[tokio::test(start_paused = true)]
-async fn b22_five_hundred_cuts_between_those_places() {
+async fn random_cuts_are_retried() {
     let cases = (0..500_usize).map(|number| {
         let transfer = Transfer::ALL[number % Transfer::ALL.len()];
         let (suite, calls) = (Suite::ALL[number / 7 % 2], calls(transfer));
@@ -154,7 +154,7 @@ async fn b22_five_hundred_cuts_between_those_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b22_connections_that_are_always_cut_are_an_error_that_passes_or_none() {
+async fn permanent_cuts_end_in_a_transient_error_or_success() {
     let some = [
         CutPoint::Byte(0),
         CutPoint::Body(-1),
@@ -179,7 +179,7 @@ async fn b22_connections_that_are_always_cut_are_an_error_that_passes_or_none() 
 
 /// With one attempt a put does not outlive a cut, unless all of the reply had come, or a HEAD found that it was done.
 #[tokio::test(start_paused = true)]
-async fn the_control_of_puts_has_one_attempt() {
+async fn control_put_with_one_attempt_fails_on_a_cut() {
     let all = cases(1, 1, |transfer, _, point| transfer.is_put() && point == CutPoint::Body(-1));
     for (case, kind, _) in run_all(all).await {
         let is_found = case.call == "complete" && case.cut.side == Side::Reply;
@@ -189,7 +189,7 @@ async fn the_control_of_puts_has_one_attempt() {
 
 /// Whoever does not ask again has not got all: the cuts are where they are said to be.
 #[tokio::test(start_paused = true)]
-async fn the_control_of_gets_reads_what_came() {
+async fn control_get_receives_exactly_the_bytes_before_the_cut() {
     let (_quick, https) = (Quick::start(), Https::new().unwrap());
     let world = TestStore::of(Suite::Sealed).await;
     bucket(&world.store(), Suite::Sealed).put("k", vec![7; 40_000], PutOptions::default()).await.unwrap();

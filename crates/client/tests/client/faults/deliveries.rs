@@ -104,7 +104,7 @@ async fn each(check: impl AsyncFn(Suite, Operation, bool, (Vec<(String, Bytes)>,
 }
 
 #[tokio::test]
-async fn b23_a_reply_may_be_lost() {
+async fn a_reply_may_be_lost() {
     each(async |suite, call, may_replace, wanted| {
         for lost in [1, 2] {
             let world = world_of(suite).await;
@@ -187,7 +187,7 @@ fn twice(world: &TestStore, call: Operation, gives_first: bool) -> osseal::Store
 }
 
 #[tokio::test]
-async fn b23_a_request_may_arrive_twice() {
+async fn a_request_may_arrive_twice() {
     each(async |suite, call, may_replace, mut wanted| {
         for gives_first in [true, false] {
             let world = world_of(suite).await;
@@ -213,7 +213,7 @@ async fn b23_a_request_may_arrive_twice() {
 
 /// The reply to the last word is lost, and so is every answer to the question what came of it.
 #[tokio::test]
-async fn b23_an_object_of_which_nobody_knows_whether_it_is_there_is_said_to_be_so() {
+async fn an_object_of_which_nobody_knows_whether_it_is_there_is_said_to_be_so() {
     for suite in Suite::ALL {
         for (call, size) in
             [(Operation::PutObject, SMALL), (Operation::CompleteMultipartUpload, 2 * part_plain(suite) + 33)]

@@ -78,7 +78,7 @@ async fn each_poll(
 }
 
 #[tokio::test]
-async fn b36_a_put_of_one_request_may_be_dropped_at_any_poll() {
+async fn a_put_of_one_request_may_be_dropped_at_any_poll() {
     for suite in Suite::ALL {
         let world = TestStore::of(suite).await;
         let mut seen = [false; 2];
@@ -98,7 +98,7 @@ async fn b36_a_put_of_one_request_may_be_dropped_at_any_poll() {
 }
 
 #[tokio::test]
-async fn b36_a_get_may_be_dropped_at_any_poll() {
+async fn a_get_may_be_dropped_at_any_poll() {
     for suite in Suite::ALL {
         let world = TestStore::of(suite).await;
         world.bucket().put("k", ramp(SMALL), PutOptions::default()).await.unwrap();
@@ -122,7 +122,7 @@ async fn b36_a_get_may_be_dropped_at_any_poll() {
 }
 
 #[tokio::test]
-async fn b36_a_driven_upload_may_be_dropped_at_any_poll() {
+async fn a_driven_upload_may_be_dropped_at_any_poll() {
     for suite in Suite::ALL {
         let (world, size) = (TestStore::of(suite).await, 2 * part_plain(suite) + 33);
         let mut seen = [false; 2];
@@ -151,7 +151,7 @@ async fn b36_a_driven_upload_may_be_dropped_at_any_poll() {
 
 /// What a dropped transfer held of the budget is there for the next, which takes all of it.
 #[tokio::test]
-async fn b36_memory_comes_back() {
+async fn memory_comes_back() {
     for suite in Suite::ALL {
         let (world, size) = (TestStore::of(suite).await, 4 * part_plain(suite));
         let (bucket, store) = bucket(&world);

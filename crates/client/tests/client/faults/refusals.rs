@@ -17,7 +17,7 @@ use crate::support::{ClosedPort, TestStore, credentials, detached_store, ramp};
 
 /// The CRC64 says whether bytes arrived; an ETag is a name, whatever it is made of.
 #[tokio::test]
-async fn p01_an_etag_is_a_name() {
+async fn an_etag_is_a_name() {
     for suite in Suite::ALL {
         for etag in [Etag::Md5, Etag::Crc64] {
             let mut quirks = Quirks::default();
@@ -45,7 +45,7 @@ const RULES: [&str; 6] =
     ["0005-00000407", "0005-00000408", "0005-00000409", "0005-00000411", "0005-00000413", "0005-00000416"];
 
 #[tokio::test]
-async fn p04_a_rule_about_encrypted_uploads_that_was_broken_is_told_as_it_was() {
+async fn a_rule_about_encrypted_uploads_that_was_broken_is_told_as_it_was() {
     let calls =
         [Operation::InitiateMultipartUpload, Operation::UploadPart, Operation::CompleteMultipartUpload];
     for suite in Suite::ALL {
@@ -73,7 +73,7 @@ async fn p04_a_rule_about_encrypted_uploads_that_was_broken_is_told_as_it_was() 
 }
 
 #[tokio::test]
-async fn p09_what_is_locked_or_in_the_way_stays() {
+async fn what_is_locked_or_in_the_way_stays() {
     let refusals = [
         (409, "FileImmutable", ErrorKind::Denied),
         (403, "AccessDenied", ErrorKind::Denied),

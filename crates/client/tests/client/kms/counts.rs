@@ -9,7 +9,7 @@ use osseal_server::Operation::GetObject;
 use osseal_server::kms::faults::{Action, Fault, Operation};
 use tokio::time::Instant;
 
-use super::vault::{SUITES, Vault};
+use super::fake_kms::{SUITES, Vault};
 use crate::support::{PART, ramp};
 
 async fn read(bucket: &osseal::EncryptedBucket, key: &str, options: GetOptions) -> Vec<u8> {
@@ -97,7 +97,7 @@ async fn what_is_kept_is_kept_for_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b24_a_thousand_puts_survive_throttling() {
+async fn a_thousand_puts_survive_throttling() {
     for (suite, put, _) in SUITES {
         let vault = Vault::new().await;
         vault.faults.inject(Fault::new(Action::throttle()).share(30));
@@ -113,7 +113,7 @@ async fn b24_a_thousand_puts_survive_throttling() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b24_an_outage_is_sat_out() {
+async fn an_outage_is_sat_out() {
     let vault = Vault::new().await;
     let (suite, ..) = SUITES[0];
     let bucket = vault.bucket(suite, &vault.key());
@@ -126,7 +126,7 @@ async fn b24_an_outage_is_sat_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b24_an_outage_beyond_the_deadline_leaves_nothing() {
+async fn an_outage_beyond_the_deadline_leaves_nothing() {
     let vault = Vault::new().await;
     let (suite, ..) = SUITES[0];
     let limits = KmsLimits { operation: Duration::from_secs(8), ..KmsLimits::default() };

@@ -11,7 +11,7 @@ use osseal::{
 };
 use osseal_server::kms::faults::{Action, Fault};
 
-use super::vault::{SUITES, Vault, keyring};
+use super::fake_kms::{SUITES, Vault, keyring};
 use crate::support::{credentials, ramp};
 
 /// Gives one after the other, the last again and again, and nothing when there are none.

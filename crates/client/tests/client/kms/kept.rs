@@ -9,7 +9,7 @@ use osseal::{
 use osseal_server::kms::faults::{Action, Operation};
 use osseal_wire::kms::{Call, EncryptionContext, Plaintext};
 
-use super::vault::Vault;
+use super::fake_kms::Vault;
 use crate::support::ramp;
 
 /// What was unwrapped for a lax reader is not there for a strict one, and the other way round.

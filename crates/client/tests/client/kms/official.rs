@@ -15,7 +15,7 @@ use osseal_wire::oss::Metadata;
 use osseal_wire::oss::request::{Call, PutObject};
 use serde::Deserialize;
 
-use super::vault::Vault;
+use super::fake_kms::Vault;
 
 const KEY: &str = "key-stub0001aaaa";
 const VERSION: &str = "11111111-2222-3333-4444-555555555555";

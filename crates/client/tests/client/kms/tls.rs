@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::vault::Vault;
+use super::fake_kms::Vault;
 use crate::support::{credentials, ramp};
 
 /// Serves the key service under a certificate, on a port that is given back.
@@ -49,7 +49,7 @@ fn expired(mut params: CertificateParams) -> CertificateParams {
 }
 
 #[tokio::test]
-async fn m12_nobody_but_the_key_service_is_asked() {
+async fn nobody_but_the_key_service_is_asked() {
     let vault = Vault::new().await;
     let (authority, other) = (authority(), self::authority());
     let named = |name: &str| CertificateParams::new(vec![name.to_owned()]).unwrap();

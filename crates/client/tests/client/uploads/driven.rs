@@ -44,7 +44,7 @@ async fn parts_in_any_order_and_at_a_time() {
 }
 
 #[tokio::test]
-async fn p02_wrong_sizes_are_refused_before_anything_is_sent() {
+async fn wrong_sizes_are_refused_before_anything_is_sent() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         let world = TestStore::of(suite).await;
         let (bucket, before) = (world.bucket(), world.faults.total());
@@ -102,7 +102,7 @@ async fn a_part_is_sealed_once_and_sent_as_often_as_it_takes() {
 }
 
 #[tokio::test]
-async fn p06_an_upload_without_all_parts_is_not_completed() {
+async fn an_upload_without_all_parts_is_not_completed() {
     let world = TestStore::new().await;
     let upload = world.bucket().begin_upload("k", 3 * PART, PART, PutOptions::default()).await.unwrap();
     upload.upload_part(2, text(&upload, 2)).await.unwrap();
@@ -115,7 +115,7 @@ async fn p06_an_upload_without_all_parts_is_not_completed() {
 }
 
 #[tokio::test]
-async fn p10_an_empty_object_is_one_part() {
+async fn an_empty_object_is_one_part() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         let world = TestStore::of(suite).await;
         let bucket = world.bucket();
@@ -150,7 +150,7 @@ async fn an_upload_that_cannot_be_aborted_is_named() {
 
 /// An upload of somebody else under the same key stays.
 #[tokio::test]
-async fn b23_other_uploads_of_the_key_are_left_alone() {
+async fn other_uploads_of_the_key_are_left_alone() {
     let world = TestStore::new().await;
     let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
     let theirs = bucket.begin_upload("k", 5, None, PutOptions::default()).await.unwrap();

@@ -39,7 +39,7 @@ async fn a_part_that_fails_takes_the_upload_with_it() {
 
 /// A hundred polls and more are each the last one once.
 #[tokio::test]
-async fn b36_a_put_may_be_dropped_at_any_poll() {
+async fn a_put_may_be_dropped_at_any_poll() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         let world = TestStore::of(suite).await;
         let (bucket, store, log) = watched(&world, Duration::ZERO, |builder| builder);
@@ -80,7 +80,7 @@ async fn b36_a_put_may_be_dropped_at_any_poll() {
 }
 
 #[tokio::test]
-async fn b23_lost_replies_leave_one_object_and_no_upload() {
+async fn lost_replies_leave_one_object_and_no_upload() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         for operation in [
             Operation::InitiateMultipartUpload,
@@ -126,7 +126,7 @@ async fn an_upload_whose_name_did_not_arrive_is_not_left() {
 }
 
 #[tokio::test]
-async fn p05_a_forgotten_upload_begins_again_where_the_source_can() {
+async fn a_forgotten_upload_begins_again_where_the_source_can() {
     for is_replayable in [true, false] {
         let world = TestStore::of(Suite::Sealed).await;
         let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
@@ -154,7 +154,7 @@ async fn p05_a_forgotten_upload_begins_again_where_the_source_can() {
 
 /// The first delivery completed the upload, and the second one was answered.
 #[tokio::test]
-async fn b23_a_completion_that_was_delivered_twice() {
+async fn a_completion_that_was_delivered_twice() {
     let world = TestStore::new().await;
     let gone = Action::RefuseAfter { status: 404, code: "NoSuchUpload".into() };
     world.order(Operation::CompleteMultipartUpload, gone);
@@ -164,7 +164,7 @@ async fn b23_a_completion_that_was_delivered_twice() {
 }
 
 #[tokio::test]
-async fn p03_files_have_the_length_that_was_declared_and_do_not_change() {
+async fn files_have_the_length_that_was_declared_and_do_not_change() {
     let file = |length: u64| {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&ramp(length)).unwrap();
@@ -209,7 +209,7 @@ async fn p03_files_have_the_length_that_was_declared_and_do_not_change() {
 }
 
 #[tokio::test]
-async fn p01_a_wrong_checksum_of_a_part_is_sent_again_and_then_an_error() {
+async fn a_wrong_checksum_of_a_part_is_sent_again_and_then_an_error() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         let world = TestStore::of(suite).await;
         let (bucket, ..) = watched(&world, Duration::ZERO, |builder| builder);
@@ -228,7 +228,7 @@ async fn p01_a_wrong_checksum_of_a_part_is_sent_again_and_then_an_error() {
 }
 
 #[tokio::test]
-async fn b22_a_part_that_is_cut_anywhere_is_sent_again() {
+async fn a_part_that_is_cut_anywhere_is_sent_again() {
     for suite in [Suite::AesCtr, Suite::Sealed] {
         let (part, size) = (part_stored(suite), 2 * part_plain(suite) + 33);
         let world = TestStore::of(suite).await;

@@ -33,7 +33,7 @@ fn edit_list(head: &http::request::Parts, reply: &mut http::Response<Bytes>, lie
 }
 
 #[tokio::test]
-async fn b19_a_list_of_parts_that_is_not_of_this_upload_starts_over() {
+async fn a_list_of_parts_that_is_not_of_this_upload_starts_over() {
     let lies: [(&str, Lie); 11] = [
         ("a part more", |page| {
             page.replace(last(page), &format!("{}{}", last(page), replaced(last(page), "PartNumber", "7")))

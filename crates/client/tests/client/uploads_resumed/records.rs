@@ -77,7 +77,7 @@ async fn of_two_at_once_the_second_uses_another_key_and_keeps_nothing() {
 
 /// Truncations, changes of a byte (the state directory's own tests have all of them), another version, a link, a mode: the record of each is replaced, and its lock is the same file.
 #[tokio::test]
-async fn b37_a_record_that_is_not_what_was_written_starts_over() {
+async fn a_record_that_is_not_what_was_written_starts_over() {
     let bench = Bench::new(Suite::Sealed).await;
     // Two parts alone.
     std::fs::write(bench.source(), ramp(2 * PART + 5)).unwrap();

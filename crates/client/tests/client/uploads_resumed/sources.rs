@@ -43,7 +43,7 @@ pub(crate) const CHANGES: [Change; 5] = [
 ];
 
 #[tokio::test]
-async fn b7_a_source_that_changed_between_is_put_from_the_beginning() {
+async fn a_source_that_changed_between_is_put_from_the_beginning() {
     for suite in Suite::ALL {
         for (what, change) in CHANGES {
             let bench = Bench::new(suite).await;
@@ -86,7 +86,7 @@ async fn changing(suite: Suite, when: impl Fn(u32) -> bool + Send + Sync + 'stat
 }
 
 #[tokio::test]
-async fn b7_a_source_that_changes_meanwhile_is_put_from_the_beginning_a_few_times() {
+async fn a_source_that_changes_meanwhile_is_put_from_the_beginning_a_few_times() {
     for suite in Suite::ALL {
         let bench = changing(suite, |number| number == 3).await;
         let (outcome, took) = bench.run().await;

@@ -7,7 +7,7 @@ use osseal::{Error, ErrorKind, GetOptions, PresignedReader, PutOptions, Secret, 
 use osseal_server::kms::faults::{Action, Fault, Operation};
 use osseal_wire::kms::{DataKey, Plaintext};
 
-use super::vault::{Vault, keyring};
+use super::fake_kms::{Vault, keyring};
 use crate::support::{aes, credentials, named, ramp};
 
 /// The texts that would tell a key: in digits, in base64, and as the bytes are printed.

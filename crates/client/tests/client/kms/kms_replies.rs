@@ -14,7 +14,7 @@ use osseal_server::kms::faults::{Action, Fault, Operation};
 use osseal_server::kms::keys::KeyState;
 use osseal_wire::kms::{Call, EncryptionContext, Plaintext};
 
-use super::vault::{Vault, keyring};
+use super::fake_kms::{Vault, keyring};
 use crate::support::ramp;
 
 const SUITE: Suite = Suite::AesCtr;
@@ -56,7 +56,7 @@ async fn spoiled_put(suite: Suite, operation: Operation, action: Action) -> Erro
 }
 
 #[tokio::test(start_paused = true)]
-async fn m01_throttling_and_outages_are_repeated() {
+async fn throttling_and_outages_are_repeated() {
     let vault = Vault::new().await;
     let key = vault.key();
     let bucket = vault.bucket(SUITE, &key);
@@ -75,7 +75,7 @@ async fn m01_throttling_and_outages_are_repeated() {
 }
 
 #[tokio::test]
-async fn m02_what_is_denied_is_asked_once() {
+async fn what_is_denied_is_asked_once() {
     for (status, code) in [
         (403, "Forbidden.NoPermission"),
         (404, "Forbidden.KeyNotFound"),
@@ -104,7 +104,7 @@ async fn m02_what_is_denied_is_asked_once() {
 }
 
 #[tokio::test]
-async fn m03_what_is_no_document_is_a_protocol_error() {
+async fn what_is_no_document_is_a_protocol_error() {
     let document = |body: &[u8]| Action::Document { content_type: "text/html", body: body.to_vec() };
     for (operation, action) in [
         (Operation::GenerateDataKey, document(b"<html>proxy</html>")),
@@ -121,7 +121,7 @@ async fn m03_what_is_no_document_is_a_protocol_error() {
 }
 
 #[tokio::test]
-async fn m04_a_data_key_that_is_none_is_never_made_to_fit() {
+async fn a_data_key_that_is_none_is_never_made_to_fit() {
     let of = |length: usize| Action::member("Plaintext", BASE64.encode(&vec![7; length]));
     for action in [
         Action::Member { name: "Plaintext", value: None },
@@ -139,7 +139,7 @@ async fn m04_a_data_key_that_is_none_is_never_made_to_fit() {
 }
 
 #[tokio::test]
-async fn m05_zeros_and_repeated_data_keys_are_refused() {
+async fn zeros_and_repeated_data_keys_are_refused() {
     for action in [
         Action::member("Plaintext", BASE64.encode(&[0; 32])),
         Action::RepeatMember("Plaintext"),
@@ -151,7 +151,7 @@ async fn m05_zeros_and_repeated_data_keys_are_refused() {
 }
 
 #[tokio::test]
-async fn m06_blobs_that_no_header_should_hold_are_refused() {
+async fn blobs_that_no_header_should_hold_are_refused() {
     for operation in [Operation::GenerateDataKey, Operation::Encrypt] {
         for action in [
             Action::Member { name: "CiphertextBlob", value: None },
@@ -169,7 +169,7 @@ async fn m06_blobs_that_no_header_should_hold_are_refused() {
 }
 
 #[tokio::test]
-async fn m07_the_reply_for_another_key_is_refused() {
+async fn the_reply_for_another_key_is_refused() {
     for operation in [Operation::GenerateDataKey, Operation::Encrypt] {
         let error = spoiled(operation, Action::member("KeyId", "key-other")).await;
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
@@ -188,7 +188,7 @@ async fn m07_the_reply_for_another_key_is_refused() {
 }
 
 #[tokio::test]
-async fn m08_the_reply_to_another_request_is_refused() {
+async fn the_reply_to_another_request_is_refused() {
     let error = spoiled(Operation::Encrypt, Action::RepeatReply).await;
     assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     // A blob that came with the plaintext of another: only unwrapping shows it.
@@ -213,7 +213,7 @@ async fn m08_the_reply_to_another_request_is_refused() {
 }
 
 #[tokio::test]
-async fn m09_another_context_does_not_open() {
+async fn another_context_does_not_open() {
     let vault = Vault::new().await;
     let with = |pairs: &[(&str, &str)]| {
         let pairs = pairs.to_vec();
@@ -234,7 +234,7 @@ async fn m09_another_context_does_not_open() {
 }
 
 #[tokio::test]
-async fn m10_members_twice_are_refused_and_unknown_ones_ignored() {
+async fn members_twice_are_refused_and_unknown_ones_ignored() {
     for name in ["Plaintext", "KeyId", "CiphertextBlob", "RequestId"] {
         let error = spoiled(Operation::GenerateDataKey, Action::Twice(name)).await;
         assert_eq!(error.kind(), ErrorKind::Protocol, "{name}: {error}");
@@ -247,7 +247,7 @@ async fn m10_members_twice_are_refused_and_unknown_ones_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn m11_what_comes_after_the_deadline_is_not_used() {
+async fn what_comes_after_the_deadline_is_not_used() {
     let vault = Vault::new().await;
     let limits =
         KmsLimits { call: Duration::from_secs(2), operation: Duration::from_secs(5), ..KmsLimits::default() };
@@ -270,7 +270,7 @@ async fn m11_what_comes_after_the_deadline_is_not_used() {
 
 /// AES/CTR is not authenticated: a wrong key of the right length gives wrong plaintext, and the documents say so.
 #[tokio::test]
-async fn m13_a_wrong_key_of_the_right_length_is_not_seen_by_a_suite_that_is_not_authenticated() {
+async fn a_wrong_key_of_the_right_length_is_not_seen_by_a_suite_that_is_not_authenticated() {
     let vault = Vault::new().await;
     let bucket = vault.bucket(SUITE, &vault.key());
     put(&bucket, "a").await.unwrap();
@@ -283,7 +283,7 @@ async fn m13_a_wrong_key_of_the_right_length_is_not_seen_by_a_suite_that_is_not_
 
 /// A sealed envelope commits to its data key, so that a wrong one of the right length is seen before a byte is opened.
 #[tokio::test]
-async fn m13_a_wrong_key_of_the_right_length_is_seen_by_a_sealed_envelope() {
+async fn a_wrong_key_of_the_right_length_is_seen_by_a_sealed_envelope() {
     let vault = Vault::new().await;
     let bucket = vault.bucket(Suite::Sealed, &vault.key());
     put(&bucket, "a").await.unwrap();
@@ -326,7 +326,7 @@ async fn a_sealed_blob_is_encoded_once() {
 }
 
 #[tokio::test]
-async fn h08_a_keyring_without_the_kind_of_key_has_no_key() {
+async fn a_keyring_without_the_kind_of_key_has_no_key() {
     let vault = Vault::new().await;
     let kms = vault.key();
     let pem = std::fs::read(concat!(
@@ -368,7 +368,7 @@ async fn unwrapped(
 }
 
 #[tokio::test]
-async fn h18_h19_other_lengths_are_the_uniform_error() {
+async fn other_lengths_are_the_uniform_error() {
     let vault = Vault::new().await;
     for (content, right) in
         [(WrappedContent::DataKey, 32), (WrappedContent::SealedDataKey, 32), (WrappedContent::Iv, 16)]

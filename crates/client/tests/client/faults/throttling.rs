@@ -133,7 +133,7 @@ async fn left(world: &TestStore, outcome: &Outcome) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b25_one_refusal_in_ten_costs_one_request_in_ten() {
+async fn one_refusal_in_ten_costs_one_request_in_ten() {
     for suite in Suite::ALL {
         for retry_after in [None, Some(2)] {
             let world = TestStore::of(suite).await;
@@ -148,7 +148,7 @@ async fn b25_one_refusal_in_ten_costs_one_request_in_ten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b25_half_refused_is_what_comes_through_and_clear_errors() {
+async fn half_refused_is_what_comes_through_and_clear_errors() {
     for suite in Suite::ALL {
         for retry_after in [None, Some(2)] {
             let world = TestStore::of(suite).await;
@@ -162,7 +162,7 @@ async fn b25_half_refused_is_what_comes_through_and_clear_errors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b25_a_service_that_is_gone_is_asked_hardly_more_often() {
+async fn a_service_that_is_gone_is_asked_hardly_more_often() {
     for suite in Suite::ALL {
         for retry_after in [None, Some(2)] {
             let world = TestStore::of(suite).await;
@@ -190,7 +190,7 @@ async fn the_control_has_a_budget_for_each_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b25_the_time_that_a_service_asks_for_is_kept() {
+async fn the_time_that_a_service_asks_for_is_kept() {
     let world = TestStore::new().await;
     let retry = RetryPolicy { base: Duration::from_millis(10), ..RetryPolicy::default() };
     let bucket = bucket(&store(&world, retry), Suite::AesCtr);
@@ -215,7 +215,7 @@ async fn b25_the_time_that_a_service_asks_for_is_kept() {
 
 /// Workers that were refused together do not come back together, and when the service is well again they are served at once.
 #[tokio::test(start_paused = true)]
-async fn b25_afterwards_everything_goes_on() {
+async fn afterwards_everything_goes_on() {
     let world = TestStore::new().await;
     let retry = RetryPolicy::default();
     world.faults.inject(Fault::new(refusal(None)).lasting(Duration::from_secs(60)));
