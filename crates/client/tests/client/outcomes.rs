@@ -10,7 +10,7 @@ use osseal::{CopyOptions, Error, ErrorKind, GetOptions, ListOptions, Outcome, Pu
 use osseal_server::Operation;
 use osseal_server::fault::{Action, Fault};
 
-use crate::support::{PART, World, keyring, ramp};
+use crate::support::{PART, TestStore, keyring, ramp};
 
 const SIZE: u64 = 300_000;
 const SMALL: u64 = 1000;
@@ -62,7 +62,7 @@ const TABLE: [(Operation, [Wanted; 4]); 9] = [
 ];
 
 /// A store behind a network that delivers requests twice while `is_armed`.
-fn store(world: &World, is_armed: &Arc<AtomicBool>) -> Store {
+fn store(world: &TestStore, is_armed: &Arc<AtomicBool>) -> Store {
     let (service, is_armed) = (world.service.clone(), is_armed.clone());
     let transport = InProcess::new(move |request: http::Request<Body>| {
         let (service, is_armed) = (service.clone(), is_armed.clone());
@@ -80,12 +80,12 @@ fn store(world: &World, is_armed: &Arc<AtomicBool>) -> Store {
             deliver().await.map_err(BoxError::from)
         }
     });
-    World::store_with(Arc::new(transport), |builder| builder)
+    world.store_with(Arc::new(transport), |builder| builder)
 }
 
 /// Makes one call of the operation. `arm` is called when all that comes before it is done.
 async fn perform(
-    world: &World,
+    world: &TestStore,
     store: &Store,
     operation: Operation,
     arm: impl FnOnce(),
@@ -151,7 +151,7 @@ async fn perform(
 
 /// The result of one cell of the table, and whether the world has another object than `there` after it.
 async fn run(suite: Suite, operation: Operation, trouble: Trouble) -> (Wanted, bool) {
-    let world = World::of(suite).await;
+    let world = TestStore::of(suite).await;
     world.bucket().put("there", ramp(SMALL), PutOptions::default()).await.unwrap();
     let is_armed = Arc::new(AtomicBool::new(false));
     let store = store(&world, &is_armed);
@@ -204,7 +204,7 @@ async fn every_operation_and_fault_has_its_outcome() {
 #[tokio::test(start_paused = true)]
 async fn without_a_fault_every_operation_succeeds() {
     for (operation, _) in TABLE {
-        let world = World::of(Suite::Sealed).await;
+        let world = TestStore::of(Suite::Sealed).await;
         world.bucket().put("there", ramp(SMALL), PutOptions::default()).await.unwrap();
         let store = store(&world, &Arc::default());
         perform(&world, &store, operation, || ()).await.unwrap();
