@@ -1,4 +1,4 @@
-//! What signs requests, and what keys of the key service share with the store.
+//! Credentials and transport of a command, shared by the store and the key service.
 
 pub(crate) mod credentials;
 
@@ -14,22 +14,22 @@ use osseal::{EndpointKind, SharedCredentials};
 
 use crate::ui::error::Failure;
 
-/// What keys of the key service share with the store.
+/// Credentials and transport, shared by the store and the key service.
 pub(crate) struct Account {
-    /// That of flags, environment, profile or endpoint.
+    /// From flags, environment, profile or endpoint.
     pub(crate) region: Option<String>,
     pub(crate) network: EndpointKind,
     pub(crate) credentials: SharedCredentials,
     pub(crate) transport: Arc<dyn Transport>,
-    /// That transport, where bandwidth is limited: another one is limited together with it.
+    /// The same transport if bandwidth is limited; further transports share its limit.
     pub(crate) throttled: Option<Arc<Throttled>>,
     pub(crate) allow_plain_http: bool,
-    /// Whether somebody may be asked for passphrases of key files.
+    /// Whether the terminal may be asked for passphrases of key files.
     pub(crate) may_ask: bool,
     pub(crate) services: KmsClients,
 }
 
-/// Key services in use. Keys that are reached in the same way share one, and with it what limits and repeats calls.
+/// KMS clients in use. Keys with the same route share a client, and with it rate limits and retries.
 #[derive(Default)]
 pub(crate) struct KmsClients(Mutex<HashMap<KmsRoute, Kms>>);
 
@@ -56,7 +56,7 @@ impl KmsClients {
 }
 
 impl Account {
-    /// Another transport, under the limit of bandwidth if there is one.
+    /// Adds a transport under the same bandwidth limit.
     pub(crate) fn beside(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
         match &self.throttled {
             Some(throttled) => Arc::new(throttled.beside(transport)),

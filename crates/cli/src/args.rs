@@ -1,4 +1,4 @@
-//! Arguments: what may be said, and how it is refused.
+//! Command-line arguments and their validation.
 
 mod copy;
 mod limits;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
 
 /// Flags of all commands. A flag goes before the environment, the environment before the file.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
     /// Configuration file [default: $OSSEAL_CONFIG, osseal.toml, the user's osseal/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
@@ -54,7 +54,7 @@ pub(crate) struct Globals {
     /// Host of the service [default: $OSS_ENDPOINT, then the profile's, then the region's]
     #[arg(long, short, global = true, value_name = "HOST")]
     pub(crate) endpoint: Option<String>,
-    /// Region that requests are signed for [default: $OSS_REGION, then the profile's, then what the endpoint's name says]
+    /// Region that requests are signed for [default: $OSS_REGION, then the profile's, then the one in the endpoint's name]
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
     /// Use an embedded store in a folder, with a key of its own [default: the user's osseal/local]
@@ -65,10 +65,10 @@ pub(crate) struct Globals {
     /// Name buckets in the path of requests, not in the host
     #[arg(long, global = true, conflicts_with = "cname")]
     pub(crate) path_style: bool,
-    /// The endpoint is a domain of its own of one bucket
+    /// The endpoint is a custom domain (CNAME) of one bucket
     #[arg(long, global = true)]
     pub(crate) cname: bool,
-    /// Let requests travel without TLS to other machines
+    /// Allow requests without TLS to other machines
     #[arg(long, global = true)]
     pub(crate) allow_plain_http: bool,
     #[command(flatten)]
@@ -79,20 +79,20 @@ pub(crate) struct Globals {
     pub(crate) printing: Printing,
 }
 
-/// What is printed, and how.
+/// Output options.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Printing {
-    /// Print data and reports as JSON, one object a line
+    /// Print data and reports as JSON, one object per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print no reports, remarks or progress
+    /// Print no reports, notes or progress
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// Log what is done: -v operations, -vv also requests, repetitions and calls of the key service, -vvv everything [default: $OSSEAL_LOG, then warnings]
+    /// Log operations (-v), also requests, retries and KMS calls (-vv), or everything (-vvv) [default: $OSSEAL_LOG, then warnings]
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// How logs are written, on standard error
+    /// Format of logs on standard error
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
     /// When to use colours
@@ -121,24 +121,24 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Copy a file into the store, an object out of it, or an object inside a bucket
     Cp(Box<Copy>),
-    /// Make a prefix what a folder is, or a folder what a prefix is, by copying what differs
+    /// Copy differences so that a prefix mirrors a folder, or a folder mirrors a prefix
     Sync(Box<Sync>),
     /// Write an object, or a range of it, to standard output
     Cat(Cat),
     /// List buckets, or the objects of a bucket
     Ls(List),
-    /// Show what is known about an object
+    /// Show size, suite, key and metadata of an object
     Stat(Stat),
     /// Delete objects
     Rm(Remove),
-    /// List and abort uploads that were begun and have not come to their end
+    /// List and abort unfinished uploads
     #[command(subcommand)]
     Uploads(Uploads),
     /// Change the headers and metadata of an object, on the service's side
     SetMeta(SetMeta),
-    /// Print a URL with which anybody gets an object, encrypted as it is stored
+    /// Print a URL that gives access to the stored ciphertext of an object
     Presign(Presign),
-    /// Make a bucket
+    /// Create a bucket
     Mb {
         /// The bucket, oss://bucket
         bucket: OsString,
@@ -148,17 +148,17 @@ pub(crate) enum Command {
         /// The bucket, oss://bucket
         bucket: OsString,
     },
-    /// Make, list and check wrapping keys
+    /// Create, list and check wrapping keys
     #[command(subcommand)]
     Keys(Keys),
-    /// Show what is in use, or begin a configuration
+    /// Show the effective configuration, or create a configuration file
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Serve an OSS-compatible development store over HTTP
     Serve(Serve),
-    /// Encrypt a file into an embedded store, show what the store holds, read it back and compare
+    /// Encrypt a file into an embedded store, show the stored bytes, read it back and compare
     Demo {
-        /// The file [default: a text made up for the purpose]
+        /// The file [default: a generated text]
         file: Option<PathBuf>,
     },
     /// Print a completion script
@@ -168,7 +168,10 @@ pub(crate) enum Command {
     },
     /// Print a manual page, or write all of them
     Man(Man),
-    /// Ask a service for what its documentation promises, in a bucket that may be scribbled in
+    /// Print the reference of all commands as Markdown
+    #[command(hide = true)]
+    Reference,
+    /// Test a service against its documentation, in a scratch bucket
     #[command(hide = true)]
     Conformance(Conformance),
 }
@@ -184,7 +187,7 @@ pub(crate) struct Man {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Make a key file that only you can read, or with --local a key in the key service of its folder; an existing file is never replaced
+    /// Create a key file (mode 0600, with its folder), or with --local a key in the embedded key service; never overwrites a file
     New(NewKey),
     /// List the keys of the configuration
     List,
@@ -221,9 +224,9 @@ pub(crate) struct NewKey {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Show where requests go, who signs them, and why other sources of credentials were passed over
+    /// Show endpoint, region, keys and credentials with the source of each setting
     Show,
-    /// Write a configuration to fill in, to --config or the user's configuration folder; an existing file is never replaced
+    /// Write a configuration template to --config or the user's configuration folder; never overwrites a file
     Init,
 }
 
@@ -246,7 +249,7 @@ pub(crate) struct Serve {
     /// Count objects instead of keeping them; reading one is refused
     #[arg(long, conflicts_with = "dir", hide_short_help = true)]
     pub(crate) discard: bool,
-    /// What ETags are made of
+    /// Algorithm of ETags
     #[arg(long, value_name = "KIND", default_value = "md5", hide_short_help = true)]
     pub(crate) etag: EtagKind,
     /// Serve a key service, too, on this address; its keys are not for anything of value
@@ -275,16 +278,18 @@ pub(crate) struct Conformance {
 }
 
 impl Command {
-    /// What to do when it was interrupted.
+    /// The hint for an interrupted command.
     pub(crate) fn interruption_hint(&self) -> Option<&'static str> {
         match self {
-            Command::Sync(_) => Some("the same command does what is left"),
-            Command::Cp(args) if args.recursive => Some("the same command with --update does what is left"),
+            Command::Sync(_) => Some("run the same command again to transfer the rest"),
+            Command::Cp(args) if args.recursive => {
+                Some("run the same command with --update to transfer the rest")
+            }
             _ => None,
         }
     }
 
-    /// Whether the command ends by itself on Ctrl-C.
+    /// Whether the command handles Ctrl-C itself.
     pub(crate) fn handles_signals(&self) -> bool {
         matches!(self, Command::Serve(_) | Command::Conformance(_))
     }

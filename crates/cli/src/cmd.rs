@@ -10,6 +10,7 @@ mod keys;
 mod list;
 mod man;
 mod presign;
+mod reference;
 mod remove;
 mod serve;
 mod set_meta;
@@ -58,5 +59,6 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
             Output::raw(&script)
         }
         Command::Man(args) => man::run(&args),
+        Command::Reference => reference::run(),
     }
 }

@@ -1,7 +1,8 @@
-//! The configuration file: where it is found and what it says.
+//! The configuration file.
 
 mod check;
 pub(crate) mod endpoint;
+mod field_names;
 mod locate;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ const MAX: usize = 1 << 20;
 /// A configuration file that has been read.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// The file; `None` when there is none.
+    /// The file; `None` if none was found.
     pub(crate) path: Option<PathBuf>,
     /// It happened to lie in the working directory.
     is_discovered: bool,
@@ -63,7 +64,7 @@ pub(crate) struct Profile {
     pub(crate) network: Option<EndpointKind>,
     /// Transfers at the same time.
     pub(crate) jobs: Option<NonZeroU8>,
-    /// What transfers may hold together, bytes.
+    /// Memory limit of all transfers, bytes.
     #[serde(default, deserialize_with = "units::size_field")]
     pub(crate) memory: Option<u64>,
     /// Bytes a second over all connections.
@@ -175,7 +176,7 @@ impl Config {
 }
 
 impl Profile {
-    /// What holds for a bucket, or for the profile as a whole.
+    /// The rules of a bucket, or of the profile.
     pub(crate) fn rules(&self, bucket: Option<&str>) -> Rules {
         let own = Rules {
             suite: self.suite,

@@ -15,11 +15,26 @@ pub(crate) const TEMPORARY: &str = "TMPDIR";
 pub(crate) const LOG: &str = "OSSEAL_LOG";
 pub(crate) const SCRATCH_BUCKET: &str = "OSSEAL_SCRATCH_BUCKET";
 
+/// Every variable that the command reads, and its meaning, for the command reference.
+pub(crate) const REFERENCE: [(&str, &str); 11] = [
+    (CONFIG, "Configuration file; `--config` overrides it."),
+    (PROFILE, "Profile of the configuration; `--profile` overrides it."),
+    (ENDPOINT, "Host of the service; `--endpoint` overrides it."),
+    (REGION, "Region that requests are signed for; `--region` overrides it."),
+    ("OSS_ACCESS_KEY_ID", "Id of the access key."),
+    ("OSS_ACCESS_KEY_SECRET", "Secret of the access key."),
+    ("OSS_SESSION_TOKEN", "Token of temporary credentials."),
+    (LOG, "Log level: off, error, warn, info, debug or trace; `--verbose` overrides it."),
+    (TEMPORARY, "Folder for sealed bytes of standard input while they are uploaded."),
+    ("XDG_CONFIG_HOME", "Folder that holds `osseal/config.toml`."),
+    ("XDG_STATE_HOME", "Folder that holds `osseal`, the checkpoints of uploads and downloads."),
+];
+
 /// A variable as text.
 pub(crate) fn text(name: &str) -> Result<Option<String>, Failure> {
     match std::env::var_os(name).filter(|value| !value.is_empty()) {
         None => Ok(None),
-        // The value may be a secret: only the name is said.
+        // The value may be a secret, so the error contains the name only.
         Some(value) => match value.into_string() {
             Ok(value) => Ok(Some(value)),
             Err(_) => Err(Failure::usage(format!("the environment variable {name} is not UTF-8"))),

@@ -1,6 +1,6 @@
-//! Logs on standard error: what this program's own crates trace, and nothing of anybody else's.
+//! Logs on standard error, from this program's own crates only.
 //!
-//! Other crates see headers and addresses pass; what they would write about them is not ours to vouch for, so that no level and no variable shows it.
+//! Other crates handle headers and presigned URLs and might log secrets, so no level and no variable enables their logs.
 
 use std::io;
 
@@ -46,7 +46,7 @@ fn level(verbose: u8) -> Result<LevelFilter, Failure> {
     }
 }
 
-/// A line for each event and, with what was recorded, for the end of each span.
+/// One line per event, and per closed span with its fields.
 fn subscriber(level: LevelFilter, format: LogFormat) -> Box<dyn Subscriber + Send + Sync> {
     let ours = Registry::default().with(Targets::new().with_target(OURS, level));
     let lines = fmt::layer().with_writer(StderrLines).with_ansi(false).with_span_events(FmtSpan::CLOSE);
@@ -67,8 +67,8 @@ impl MakeWriter<'_> for StderrLines {
     }
 }
 
-/// Takes a whole line at once. What cannot be written is lost, as to a closed pipe or a full disk: logs stop no work, and the subscriber would tell
-/// of it where it cannot be told.
+/// Writes whole lines. Write errors (closed pipe, full disk) are ignored: logs must not stop the command, and the subscriber
+/// would report the error to the same stream.
 struct Line;
 
 impl io::Write for Line {

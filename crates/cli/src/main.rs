@@ -25,7 +25,7 @@ use crate::client::session::Context;
 use crate::signals::Signals;
 use crate::ui::error::Failure;
 
-/// Longest that the end waits for an interrupted upload to be aborted.
+/// Time limit for aborting interrupted uploads at exit.
 const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let outcome = runtime.block_on(run(args));
-            // A read of standard input that nobody waits for any more must not hold the end up.
+            // An abandoned read of standard input must not delay the exit.
             runtime.shutdown_background();
             outcome
         }
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command until it ends or is interrupted; what it leaves behind is cleaned up either way, unless somebody insists.
+/// Runs the command until it ends or is interrupted, then waits for cleanup. A second signal skips the cleanup.
 async fn run(args: Args) -> Result<(), Failure> {
     logging::begin(&args.globals.printing)?;
     let context = Arc::new(Context::new(args.globals));

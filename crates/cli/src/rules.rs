@@ -1,4 +1,4 @@
-//! What is written and what may be read: of a profile, and of single buckets in `[profile.NAME.bucket.BUCKET]`.
+//! Encryption rules of a profile, and of single buckets in `[profile.NAME.bucket.BUCKET]`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::ui::error::Failure;
 
-/// What a section says. What a bucket's section leaves out is as in the profile's.
+/// The rules of a section. A bucket's section inherits the profile's values.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Rules {
@@ -25,7 +25,7 @@ pub(crate) struct Rules {
 
 pub(crate) type Pairs = BTreeMap<String, String>;
 
-/// What may be read, from the strictest on.
+/// Objects that may be read, strictest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Read {
@@ -56,7 +56,7 @@ impl Rules {
         self.suite.unwrap_or(Suite::Sealed)
     }
 
-    /// The weakest that may be read: what is written, unless said.
+    /// The weakest protection that may be read. Defaults to that of writes.
     pub(crate) fn read(&self) -> Read {
         self.read.unwrap_or(if self.suite().is_authenticated() { Read::Sealed } else { Read::AesCtr })
     }
@@ -71,7 +71,7 @@ impl Rules {
         context(self.context.iter().flatten())
     }
 
-    /// What may be read and what is required. What is bound when writing is required besides.
+    /// The read policy. Bindings of writes are required, too.
     pub(crate) fn policy(&self) -> Result<ReadPolicy, Failure> {
         let policy = match self.read() {
             Read::Sealed => ReadPolicy::AUTHENTICATED,

@@ -1,4 +1,4 @@
-//! What `cp` and the others are pointed at: `oss://bucket/key`, a file, `-`, or a presigned URL.
+//! Sources and targets: `oss://bucket/key`, a file, `-`, or a presigned URL.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -94,7 +94,7 @@ impl SignedUrl {
         &self.url
     }
 
-    /// Says so if other users of this machine can see it.
+    /// Warns if other users of this machine can see the URL.
     pub(crate) fn warn_if_visible(&self) {
         if self.is_argument && self.url.contains('?') {
             Output::warn(format_args!(
@@ -117,7 +117,7 @@ impl fmt::Debug for SignedUrl {
 }
 
 impl ObjectUrl {
-    /// Reads `oss://bucket` or `oss://bucket/key`; what follows the slash is the key, byte for byte.
+    /// Reads `oss://bucket` or `oss://bucket/key`; the rest after the slash is the key, byte for byte.
     pub(crate) fn parse(text: &str) -> Result<ObjectUrl, Failure> {
         let rest = text.strip_prefix("oss://").ok_or_else(|| {
             Failure::usage(format!("{text:?} is not an address of the store"))
@@ -139,7 +139,7 @@ impl ObjectUrl {
         }
     }
 
-    /// What lies below this address by that name.
+    /// The address of `name` below this address.
     pub(crate) fn join(&self, name: &str) -> ObjectUrl {
         ObjectUrl { bucket: self.bucket.clone(), key: format!("{}{name}", self.key) }
     }

@@ -1,4 +1,4 @@
-//! What people see: data, reports, progress, failures and questions.
+//! Terminal output: data, reports, progress, errors and questions.
 
 pub(crate) mod confirm;
 pub(crate) mod error;

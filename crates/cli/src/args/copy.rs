@@ -17,7 +17,7 @@ pub(crate) struct Copy {
     /// Fail if the target exists
     #[arg(long)]
     pub(crate) forbid_overwrite: bool,
-    /// Leave out what is at least as recent in the target
+    /// Skip files that are at least as recent in the target
     #[arg(long, short)]
     pub(crate) update: bool,
     /// Fail unless the source object has this ETag
@@ -30,7 +30,7 @@ pub(crate) struct Copy {
     pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) transfer: Transfer,
-    /// Ask nothing; nothing is asked anyway
+    /// Accepted for compatibility; cp asks nothing
     #[arg(long, short, hide = true)]
     pub(crate) force: bool,
 }

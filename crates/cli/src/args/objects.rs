@@ -28,7 +28,7 @@ pub(crate) struct Cat {
 pub(crate) struct Presign {
     /// The object, oss://bucket/key
     pub(crate) object: OsString,
-    /// How long the URL is good, such as 90s, 15m, 12h or 7d, which is the longest
+    /// Lifetime of the URL, such as 90s, 15m or 12h; at most 7d
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = units::duration)]
     pub(crate) expires_duration: Duration,
     /// Version of the object
@@ -43,7 +43,7 @@ pub(crate) struct Stat {
     /// Version of the object
     #[arg(long, value_name = "ID")]
     pub(crate) version_id: Option<String>,
-    /// Prove what the store claims: with "end" key, context and size of a sealed object, by its last bytes; with "all" every byte
+    /// Verify the object: "end" authenticates key, context and size of a sealed object by its last bytes; "all" reads every byte
     #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "end")]
     pub(crate) verify: Option<Verify>,
     #[command(flatten)]
@@ -59,13 +59,13 @@ pub(crate) enum Verify {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Remove {
-    /// The objects, oss://bucket/key; with -r everything whose key begins so
+    /// The objects, oss://bucket/key; with -r every object whose key starts with it
     #[arg(required = true)]
     pub(crate) objects: Vec<OsString>,
     /// Delete everything below the prefixes
     #[arg(long, short)]
     pub(crate) recursive: bool,
-    /// With -r, ask nothing
+    /// With -r, delete without asking
     #[arg(long, short)]
     pub(crate) force: bool,
     /// Delete this version of one object for good
@@ -81,10 +81,10 @@ pub(crate) struct SetMeta {
     pub(crate) object: OsString,
     #[command(flatten)]
     pub(crate) headers: Headers,
-    /// A header or the name of a pair of metadata to take away; may be repeated
+    /// Header or metadata name to remove; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "replace")]
     pub(crate) remove: Vec<String>,
-    /// Take everything away that is not given, the envelope apart
+    /// Remove all headers and metadata that are not given, except the envelope
     #[arg(long)]
     pub(crate) replace: bool,
 }
@@ -96,13 +96,13 @@ pub(crate) struct List {
     /// List all keys instead of grouping them by /
     #[arg(long, short)]
     pub(crate) recursive: bool,
-    /// Show plaintext sizes, which takes a request for each object
+    /// Show plaintext sizes; takes one request per object
     #[arg(long)]
     pub(crate) plain: bool,
     /// List all versions and delete markers, newest first, instead of the latest objects
     #[arg(long, requires = "place", conflicts_with = "plain")]
     pub(crate) all_versions: bool,
-    /// Requests at the same time, of --plain
+    /// Concurrent requests of --plain
     #[arg(long, short, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
 }

@@ -1,4 +1,4 @@
-//! How arguments are read, and what is said of those that are not understood.
+//! Parses arguments and explains errors.
 
 use std::process::ExitCode;
 
@@ -50,7 +50,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     Err(refusal(&error).report())
 }
 
-/// One line that names the argument, and what the parser proposes instead.
+/// One line that names the argument, and the parser's suggestion.
 fn refusal(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -69,11 +69,11 @@ fn refusal(error: &clap::Error) -> Failure {
     let hint = instead_of(error)
         .map(str::to_owned)
         .or(hint)
-        .unwrap_or_else(|| "osseal --help shows what is understood".to_owned());
+        .unwrap_or_else(|| "osseal --help lists commands and options".to_owned());
     Failure::usage(shortened(&message)).hint(shortened(&hint))
 }
 
-/// What to say about a command that ossutil has and this one has not.
+/// The advice for a command of ossutil that osseal does not have.
 fn instead_of(error: &clap::Error) -> Option<&'static str> {
     let Some(clap::error::ContextValue::String(name)) =
         error.get(clap::error::ContextKind::InvalidSubcommand)

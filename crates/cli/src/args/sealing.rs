@@ -1,4 +1,4 @@
-//! Arguments about the suite: what is bound when writing, what is required and allowed when reading.
+//! Encryption options of writes and read policy options.
 
 use clap::builder::TypedValueParser as _;
 use osseal::{Bind, Suite};
@@ -7,7 +7,7 @@ use crate::rules::{Read, Rules};
 use crate::ui::error::Failure;
 use crate::units::{self, Pair};
 
-/// What is written, when it is not to be the profile's.
+/// Overrides the profile for writes.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Encryption")]
 pub(crate) struct Sealing {
@@ -17,7 +17,7 @@ pub(crate) struct Sealing {
     /// A pair to bind to the content, not secret; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = units::pair)]
     pub(crate) context: Vec<Pair>,
-    /// How much of the object's place to bind to the content: none, key or bucket-key [default: the profile's, then none]
+    /// Location bound to the content: none, key or bucket-key [default: the profile's, then none]
     #[arg(long, value_name = "HOW", value_parser = clap::builder::PossibleValuesParser::new(Bind::ALL.map(Bind::name)).map(|name| Bind::from_name(&name).unwrap_or_default()))]
     pub(crate) bind: Option<Bind>,
     /// Key of the keyring to write with [default: the first]
@@ -25,31 +25,31 @@ pub(crate) struct Sealing {
     pub(crate) key: Option<String>,
 }
 
-/// What is read, when it is not to be the profile's.
+/// Overrides the profile for reads.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Decryption")]
 pub(crate) struct Opening {
     /// Read only objects that have this pair bound to their content; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = units::pair)]
     pub(crate) require_context: Vec<Pair>,
-    /// Read also objects of AES/CTR, in which nobody notices changes
+    /// Also read AES-CTR objects, which are not authenticated
     #[arg(long)]
     pub(crate) allow_unauthenticated: bool,
-    /// Read also objects that are not encrypted, whoever put them there
+    /// Also read objects that are not encrypted
     #[arg(long)]
     pub(crate) allow_plaintext: bool,
-    /// Read, or copy, also objects that were sealed for another place
+    /// Also read or copy objects that are bound to another bucket or key
     #[arg(long)]
     pub(crate) allow_moved: bool,
 }
 
 impl Sealing {
-    /// Whether anything of it was said.
+    /// Whether any of these options is given.
     pub(crate) fn is_given(&self) -> bool {
         self.suite.is_some() || !self.context.is_empty() || self.bind.is_some() || self.key.is_some()
     }
 
-    /// What was said. Pairs are added to those of the profile.
+    /// The rules with these options applied. Pairs are added to the profile's.
     pub(crate) fn over(&self, rules: &Rules) -> Result<Rules, Failure> {
         let mut rules = rules.clone();
         rules.suite = self.suite.or(rules.suite);
@@ -62,7 +62,7 @@ impl Sealing {
 }
 
 impl Opening {
-    /// Whether anything of it was said.
+    /// Whether any of these options is given.
     pub(crate) fn is_given(&self) -> bool {
         !self.require_context.is_empty()
             || self.allow_unauthenticated
@@ -70,7 +70,7 @@ impl Opening {
             || self.allow_moved
     }
 
-    /// What was said. Pairs are added to those that the profile requires.
+    /// The rules with these options applied. Pairs are added to the profile's required pairs.
     pub(crate) fn over(&self, rules: &Rules) -> Result<Rules, Failure> {
         let mut rules = rules.clone();
         let allowed = match (self.allow_plaintext, self.allow_unauthenticated) {

@@ -1,4 +1,4 @@
-//! Who signs, on the command line: an id at most. Other processes and the shell's history see arguments, so that no secret is taken from them.
+//! The access key on the command line: its id only. Other processes and the shell's history see arguments, so secrets are refused.
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ use crate::ui::text::printable;
 
 /// An access key among the arguments.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Signer {
     /// Id of the access key; its secret comes from $OSS_ACCESS_KEY_SECRET or the terminal [default: both from the first source that has them; see `osseal config show`]
     #[arg(long = "access-key-id", short = 'i', global = true, value_name = "ID")]
@@ -30,7 +30,7 @@ pub(crate) struct Signer {
     token: Vec<Withheld>,
 }
 
-/// A secret that is not kept. It is an argument all the same, so that no refusal repeats it.
+/// A secret argument that is dropped. It is parsed, so that no error message repeats it.
 #[derive(Clone, Copy, Debug)]
 struct Withheld;
 
@@ -43,11 +43,11 @@ fn withhold(_: &str) -> Result<Withheld, Infallible> {
 pub(crate) enum Signing {
     /// With the environment's secret.
     Known(Credentials),
-    /// With the secret that somebody at the terminal knows.
+    /// The secret is typed at the terminal.
     Prompted(PromptedSecret),
 }
 
-/// Who knows the secret of an id. Nobody is asked before the work begins, and nothing is signed with it unless somebody was.
+/// An access key whose secret is typed at the terminal. Signs only after [`PromptedSecret::ask`].
 pub(crate) struct PromptedSecret {
     pub(crate) id: String,
 }

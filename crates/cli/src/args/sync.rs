@@ -14,13 +14,13 @@ pub(crate) struct Sync {
     /// Compare content, not times: read and decrypt every object whose size could be right
     #[arg(long)]
     pub(crate) checksum: bool,
-    /// Delete what is in the target and not in the source, if nothing failed
+    /// Delete extraneous files or objects from the target, if nothing failed
     #[arg(long)]
     pub(crate) delete: bool,
-    /// Print what would be done, and do nothing
+    /// Print the changes without making them
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
-    /// With --delete, ask nothing
+    /// With --delete, delete without asking
     #[arg(long, short)]
     pub(crate) force: bool,
     /// Only names that match, such as '*.txt'; may be repeated

@@ -1,4 +1,4 @@
-//! Arguments of what moves content: how it is moved, what is stored beside it, and which of many.
+//! Arguments of transfers: sizes, headers and filters.
 
 use std::num::NonZeroU16;
 
@@ -10,7 +10,7 @@ use osseal::{
 use super::sealing::{Opening, Sealing};
 use crate::units::{self, Pair};
 
-/// How content is moved, and as what.
+/// Options of transfers.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Transfer {
     /// Bytes of a part of a multipart upload or of a large download, such as 8MiB
@@ -25,7 +25,7 @@ pub(crate) struct Transfer {
     pub(crate) sealing: Sealing,
     #[command(flatten)]
     pub(crate) opening: Opening,
-    /// Start over, and keep nothing of a transfer that does not come to its end
+    /// Neither resume a transfer nor leave anything to resume
     #[arg(long)]
     pub(crate) no_resume: bool,
     /// Show no progress
@@ -44,7 +44,7 @@ impl Transfer {
     }
 }
 
-/// Sizes of transfers, when they are not to be the library's.
+/// Overrides the library's transfer sizes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tuning {
     pub(crate) part_size: Option<u64>,
@@ -82,7 +82,7 @@ pub(crate) struct Many {
     pub(crate) exclude: Vec<String>,
 }
 
-/// What is kept in the clear with an object.
+/// Headers and metadata, stored in the clear.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Stored in the clear")]
 pub(crate) struct Headers {
@@ -119,7 +119,7 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// Whether anything of it was said.
+    /// Whether any of these options is given.
     pub(crate) fn is_given(&self) -> bool {
         self.object() != ObjectHeaders::default()
             || !self.tags.is_empty()
@@ -150,7 +150,7 @@ impl Headers {
         }
     }
 
-    /// For a copy by the service: what was said is set, the rest stays.
+    /// For a copy by the service: given headers are set, others are kept.
     pub(crate) fn copy(&self) -> CopyOptions {
         let set = self.object();
         let headers = if set == ObjectHeaders::default() {

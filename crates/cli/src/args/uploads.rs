@@ -9,15 +9,15 @@ use crate::units;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Uploads {
-    /// List unfinished uploads, and whether this machine can go on with them
+    /// List unfinished uploads, and whether this machine can resume them
     List(ListUploads),
-    /// Abort unfinished uploads, and forget what is kept of them
+    /// Abort unfinished uploads and delete their checkpoints
     Abort(AbortUploads),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListUploads {
-    /// A bucket or a prefix, oss://bucket[/prefix]; without it, what this machine keeps is listed, and no store is asked
+    /// A bucket or a prefix, oss://bucket[/prefix]; without it, lists the local checkpoints without a request
     pub(crate) place: Option<OsString>,
     /// Ask for the parts that the service has, which takes a request for every 1,000 of each upload
     #[arg(long, requires = "place")]
@@ -35,19 +35,19 @@ pub(crate) struct AbortUploads {
     /// Abort this upload of the key, and no other; may be repeated
     #[arg(long, value_name = "ID", conflicts_with = "all")]
     pub(crate) upload_id: Vec<String>,
-    /// Abort the uploads of all keys that begin so
+    /// Abort the uploads of all keys that start with the prefix
     #[arg(long)]
     pub(crate) all: bool,
     /// Only uploads that were begun longer ago, such as 12h or 7d
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     pub(crate) older_than: Option<Duration>,
-    /// Also uploads that a process of this machine is at work on; it begins again
+    /// Also abort uploads that a process of this machine is running; it restarts them
     #[arg(long)]
     pub(crate) in_use: bool,
-    /// Print what would be aborted, and abort nothing
+    /// Print the uploads without aborting them
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
-    /// With --all, ask nothing
+    /// With --all, abort without asking
     #[arg(long, short)]
     pub(crate) force: bool,
     /// Requests at the same time [default: the profile's, then 4]

@@ -3,7 +3,7 @@
 //! | in the folder | |
 //! |---|---|
 //! | `objects` | the store |
-//! | `key.pem` | an RSA key, made on first use; it writes unless said otherwise |
+//! | `key.pem` | an RSA key, made on first use; the default for writing |
 //! | `kms-keys` | the keys of a key service in this process, once one was made |
 
 use std::path::{Path, PathBuf};
@@ -24,11 +24,11 @@ use crate::keys::generate;
 use crate::keys::{self, LoadedKey, Material, Unlocking};
 use crate::ui::error::{Exit, Failure};
 
-/// Who signs towards a store that is in this process.
+/// Access key id for a store in this process.
 const WHO: &str = "local";
 /// The region of embedded stores.
 pub(crate) const REGION: &str = "cn-hangzhou";
-/// What the folder's key is called.
+/// Name of the folder's RSA key.
 pub(crate) const NAME: &str = "local";
 /// The key in the folder.
 const KEY_FILE: &str = "key.pem";
@@ -74,7 +74,7 @@ impl Local {
     }
 
     /// The keys of the folder: the RSA key, made on first use, as the suite wants it and then as the other does, and those of the key service, by
-    /// their ids. The store is open by then, so nobody else makes one at the same time.
+    /// their ids. The store is open by then: its lock keeps a second process from creating one.
     pub(crate) fn keys(&self, suite: Suite) -> Result<Vec<LoadedKey>, Failure> {
         let mut keys = self.key_files(suite)?;
         if self.folder.join(KMS_FILE).symlink_metadata().is_ok() {
@@ -100,7 +100,7 @@ impl Local {
                 .parse()
                 .map_err(|error| Failure::local(format!("{id:?} in {KMS_FILE} is no id of a key"), error))?;
             let material = Material::Kms(Arc::new(KmsKey::builder(kms.clone(), parsed).build()?));
-            // The keys of one kind are told apart by what objects say of them.
+            // Keys of one kind are told apart by their material description.
             let description = [("purpose", "local"), ("key", &id)].into_iter().collect();
             Ok(LoadedKey { name: id, description, material })
         };
@@ -150,7 +150,7 @@ impl Local {
 pub(crate) fn with_keys(builder: KmsServiceBuilder, folder: &Path) -> Result<KmsServiceBuilder, Failure> {
     let path = folder.join(KMS_FILE);
     let failed = |error| Failure::local("the keys of the key service cannot be used", error);
-    // Not whether it can be followed: where a link leads to nothing there is something all the same.
+    // Does not follow links: a dangling link exists and must not count as absent.
     if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return builder.file_with(path, None).map_err(failed);
     }

@@ -23,27 +23,27 @@ use crate::rules::Rules;
 use crate::ui::error::Failure;
 use crate::ui::output::Output;
 
-/// Transfers at the same time, unless said.
+/// Default number of concurrent transfers.
 const JOBS: u16 = 4;
-/// The profile that is used when none is named.
+/// The default profile.
 const DEFAULT: &str = "default";
 
-/// What a command runs in.
+/// Global options and shared state of one command.
 pub(crate) struct Context {
     globals: Globals,
     /// The store that was opened: it may have something to clean up when the command has ended.
     opened: OnceLock<Store>,
-    /// Where transfers of large objects keep what has come.
+    /// Files that resumable transfers leave behind.
     unfinished: Mutex<Vec<PathBuf>>,
-    /// Where they are remembered, once somebody has asked for it.
+    /// The checkpoint folder, opened on first use.
     state: OnceLock<Option<StateDir>>,
 }
 
-/// An open store, the keys for it, and what holds in it unless a command says otherwise.
+/// An open store with its keys and rules.
 pub(crate) struct Session {
     store: Store,
     keys: KeySource,
-    /// What all transfers of the command may hold together.
+    /// Memory limit of all transfers together.
     memory: MemoryBudget,
 }
 
@@ -66,22 +66,22 @@ impl Context {
         self.opened.get()
     }
 
-    /// Where transfers are remembered; none, with one warning, when they cannot be.
+    /// The checkpoint folder. `None`, with one warning, if it cannot be opened.
     pub(crate) fn state(&self) -> Option<&StateDir> {
         self.state.get_or_init(dirs::state).as_ref()
     }
 
-    /// Remembers a file that may stay if the command does not come to its end.
+    /// Registers a file that remains if the command is interrupted.
     pub(crate) fn register_resumable(&self, path: &Path) {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
     }
 
-    /// Says of a failure how to go on, if something is left to go on with.
+    /// Adds the hint to resume if a resumable file remains.
     pub(crate) fn with_resume_hint(&self, failure: Failure) -> Failure {
         let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
         if unfinished.iter().any(|path| path.exists()) {
             return failure.hint(
-                "what was transferred is kept: the same command goes on from there, and --no-resume starts over",
+                "the transferred bytes are kept: run the same command again to resume, or with --no-resume to start over",
             );
         }
         failure
@@ -120,19 +120,19 @@ impl Context {
             }
             None => self.remote()?,
         };
-        // A command opens one store: there is nothing to replace.
+        // A command opens one store, so this never replaces another.
         drop(self.opened.set(session.store.clone()));
         Ok(session)
     }
 
-    /// What presigned URLs are read with: the profile's keys and no credentials.
+    /// A reader of presigned URLs with the profile's keys, without credentials.
     pub(crate) fn presigned_reader(&self, opening: &Opening) -> Result<PresignedReader, Failure> {
         if self.globals.local.is_some() {
             return Err(Failure::usage("no URL leads to the store of --local").hint("leave --local out"));
         }
         let (config, profile) = self.config()?;
         let rules = opening.over(&profile.rules(None))?;
-        let policy = moving(rules.policy()?, opening).requiring_bind(rules.bind());
+        let policy = read_policy(&rules, opening)?.requiring_bind(rules.bind());
         let account = self.account(&profile, Purpose::of_keyring(&config, &profile))?;
         let transport = account.transport.clone();
         let keyring = KeySource::Config(config, Box::new(profile), account).keyring(rules.suite(), None)?;
@@ -155,7 +155,7 @@ impl Context {
         Ok(Session { store: builder.build()?, keys, memory })
     }
 
-    /// How many transfers may be under way: as was said, or as the profile says.
+    /// Number of concurrent transfers: the flag, then the profile, then the default.
     pub(crate) fn jobs(&self, said: Option<u16>) -> Result<u16, Failure> {
         let profile =
             if said.is_some() || self.globals.local.is_some() { None } else { self.config()?.1.jobs };
@@ -166,8 +166,8 @@ impl Context {
         self.globals.limits.memory.or(profile).map_or_else(MemoryBudget::default, MemoryBudget::new)
     }
 
-    /// Who signs, for the store and the key service alike, and the way to them. Sources are not asked yet. Somebody at the terminal is, if anything is
-    /// signed: later, bars are drawn and calls have deadlines.
+    /// Credentials and transport for the store and the key service. Does not query credential sources yet. If requests are
+    /// signed, asks for a secret at the terminal first: later, progress bars are drawn and calls have deadlines.
     pub(crate) fn account(&self, profile: &Profile, purpose: Purpose) -> Result<Account, Failure> {
         let https = Https::new().map_err(|error| Failure::local("TLS cannot be set up", error))?;
         let https: Arc<dyn Transport> = Arc::new(https);
@@ -198,7 +198,7 @@ impl Context {
     }
 }
 
-/// What an account is opened for.
+/// Purpose of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Requests are signed.
@@ -208,11 +208,28 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// That of a keyring without a store: a key service is asked, if a key of the keyring has one that this account signs for.
+    /// The purpose for a keyring without a store: requests are signed only if a key calls KMS with these credentials.
     pub(crate) fn of_keyring(config: &Config, profile: &Profile) -> Purpose {
         let mut keys = profile.keyring.iter().filter_map(|name| config.keys.get(name));
         if keys.any(KeyEntry::is_signed_for) { Purpose::Sign } else { Purpose::Show }
     }
+}
+
+/// How a command uses a bucket. Decides which keys are read and which objects may be read.
+#[derive(Clone, Copy)]
+pub(crate) enum BucketUse<'a> {
+    /// Listings, headers and deletions: no keys.
+    Metadata,
+    /// Copies by the service of objects that the options admit: no keys.
+    CopyTarget(&'a Opening),
+    /// Headers, with the keyring if the profile has one, to name the key that fits an object.
+    Inspect,
+    /// Content is read.
+    Read(&'a Opening, Tuning),
+    /// Content is written.
+    Write(&'a Sealing, Tuning),
+    /// Content is written, and read to compare it.
+    WriteAndCompare(&'a Sealing, &'a Opening, Tuning),
 }
 
 impl Session {
@@ -220,67 +237,37 @@ impl Session {
         &self.store
     }
 
-    /// A bucket without keys, for what moves no content through this process.
-    pub(crate) fn closed_bucket(&self, name: &str) -> Result<EncryptedBucket, Failure> {
-        Ok(self.builder(name, &self.rules(name))?.build()?)
-    }
-
-    /// The same, for copies of what may be read.
-    pub(crate) fn copied_bucket(&self, name: &str, opening: &Opening) -> Result<EncryptedBucket, Failure> {
-        Ok(self.builder(name, &opening.over(&self.rules(name))?)?.build()?)
-    }
-
-    /// A bucket with whatever keys there are, to say which one fits.
-    pub(crate) fn labelled_bucket(&self, name: &str) -> Result<EncryptedBucket, Failure> {
-        match &self.keys {
-            KeySource::Config(_, profile, _) if profile.keyring.is_empty() => self.closed_bucket(name),
-            _ => self.reading_bucket(name, &Opening::default()),
+    /// Opens a bucket. Reads key files only if the use needs keys.
+    pub(crate) fn bucket(&self, name: &str, usage: BucketUse<'_>) -> Result<EncryptedBucket, Failure> {
+        let rules = self.rules(name);
+        match usage {
+            BucketUse::Metadata => Ok(self.builder(name, &rules)?.build()?),
+            BucketUse::CopyTarget(opening) => Ok(self.builder(name, &opening.over(&rules)?)?.build()?),
+            BucketUse::Inspect if self.has_no_keyring() => self.bucket(name, BucketUse::Metadata),
+            BucketUse::Inspect => self.bucket(name, BucketUse::Read(&Opening::default(), Tuning::default())),
+            BucketUse::Read(opening, tuning) => {
+                let rules = opening.over(&rules)?;
+                let policy = read_policy(&rules, opening)?;
+                let keyring = self.keys.keyring(rules.suite(), None)?;
+                let builder = tuning.of(self.builder(name, &rules)?.keyring(keyring));
+                Ok(builder.read_policy(policy).build()?)
+            }
+            BucketUse::Write(sealing, tuning) => {
+                let rules = sealing.over(&rules)?;
+                let keyring = self.keys.keyring(rules.suite(), sealing.key.as_deref())?;
+                Ok(tuning.of(self.builder(name, &rules)?.keyring(keyring)).build()?)
+            }
+            BucketUse::WriteAndCompare(sealing, opening, tuning) => {
+                let rules = opening.over(&sealing.over(&rules)?)?;
+                let keyring = self.keys.keyring(rules.suite(), sealing.key.as_deref())?;
+                let policy = read_policy(&rules, opening)?;
+                Ok(tuning.of(self.builder(name, &rules)?.keyring(keyring).read_policy(policy)).build()?)
+            }
         }
     }
 
-    /// A bucket with the keyring, for reading content.
-    pub(crate) fn reading_bucket(&self, name: &str, opening: &Opening) -> Result<EncryptedBucket, Failure> {
-        self.tuned_bucket(name, opening, Tuning::default())
-    }
-
-    /// The same with other sizes.
-    pub(crate) fn tuned_bucket(
-        &self,
-        name: &str,
-        opening: &Opening,
-        tuning: Tuning,
-    ) -> Result<EncryptedBucket, Failure> {
-        let rules = opening.over(&self.rules(name))?;
-        let policy = moving(rules.policy()?, opening);
-        let keyring = self.keys.keyring(rules.suite(), None)?;
-        let builder = tuning.of(self.builder(name, &rules)?.keyring(keyring));
-        Ok(builder.read_policy(policy).build()?)
-    }
-
-    /// A bucket with the keyring, for writing content.
-    pub(crate) fn writing_bucket(
-        &self,
-        name: &str,
-        sealing: &Sealing,
-        tuning: Tuning,
-    ) -> Result<EncryptedBucket, Failure> {
-        let rules = sealing.over(&self.rules(name))?;
-        let keyring = self.keys.keyring(rules.suite(), sealing.key.as_deref())?;
-        Ok(tuning.of(self.builder(name, &rules)?.keyring(keyring)).build()?)
-    }
-
-    /// A bucket with the keyring, for writing content and reading it back.
-    pub(crate) fn compared_bucket(
-        &self,
-        name: &str,
-        sealing: &Sealing,
-        opening: &Opening,
-        tuning: Tuning,
-    ) -> Result<EncryptedBucket, Failure> {
-        let rules = opening.over(&sealing.over(&self.rules(name))?)?;
-        let keyring = self.keys.keyring(rules.suite(), sealing.key.as_deref())?;
-        let policy = moving(rules.policy()?, opening);
-        Ok(tuning.of(self.builder(name, &rules)?.keyring(keyring).read_policy(policy)).build()?)
+    fn has_no_keyring(&self) -> bool {
+        matches!(&self.keys, KeySource::Config(_, profile, _) if profile.keyring.is_empty())
     }
 
     /// The suite that a bucket's objects are written with.
@@ -310,8 +297,10 @@ impl Session {
     }
 }
 
-fn moving(policy: ReadPolicy, opening: &Opening) -> ReadPolicy {
-    if opening.allow_moved { policy.with_moved() } else { policy }
+/// The read policy of the rules; `--allow-moved` relaxes it.
+fn read_policy(rules: &Rules, opening: &Opening) -> Result<ReadPolicy, Failure> {
+    let policy = rules.policy()?;
+    Ok(if opening.allow_moved { policy.with_moved() } else { policy })
 }
 
 impl KeySource {
@@ -326,7 +315,7 @@ impl KeySource {
         if let Some(writer) = writer {
             let Some(at) = keys.iter().position(|key| key.name == writer) else {
                 let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
-                return Err(Failure::usage(format!("there is no key {writer:?} in the keyring"))
+                return Err(Failure::usage(format!("the keyring has no key {writer:?}"))
                     .hint(format!("there are: {}", names.join(", "))));
             };
             keys[..=at].rotate_right(1);

@@ -1,4 +1,4 @@
-//! `config`: show what is in use, begin a configuration.
+//! `config`: shows the effective configuration, creates a file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,34 +39,40 @@ fn init(context: &Context) -> Result<(), Failure> {
     let named = context.globals().config.clone().or_else(|| environment::path(environment::CONFIG));
     let path = match named {
         Some(path) => path,
-        None => user_path()?,
+        None => {
+            let path = user_path()?;
+            make_folder(folder_of(&path))?;
+            path
+        }
     };
     write_private(&path, SAMPLE)?;
     let report = json!({ "file": path.to_string_lossy() });
     context.output().report(
         &report,
-        format_args!("wrote {}: fill it in, then look at it with `osseal config show`", path.display()),
+        format_args!(
+            "wrote {}; paths in it are relative to its folder; next: osseal keys new rsa {}, then remove the # in front of region, keyring and [key.backup]",
+            path.display(),
+            folder_of(&path).join("keys/backup.pem").display()
+        ),
     )
 }
 
-/// The file in the user's configuration folder, which is made.
+/// The file in the user's configuration folder.
 fn user_path() -> Result<PathBuf, Failure> {
-    let path = config::user_file().ok_or_else(|| {
-        Failure::new(Exit::Usage, "the user's configuration folder is not known")
+    config::user_file().ok_or_else(|| {
+        Failure::new(Exit::Usage, "cannot find the user's configuration folder")
             .hint("name a file: --config FILE")
-    })?;
-    make_folder(folder_of(&path))?;
-    Ok(path)
+    })
 }
 
-/// What was found out, and the first thing that is wrong with it.
+/// The rows to print, and the first failure.
 struct Shown {
     rows: Vec<(&'static str, String)>,
     json: serde_json::Map<String, Value>,
     failure: Option<Failure>,
 }
 
-/// Prints everything there is; what would stop a command is the end of this one.
+/// Prints every setting, then fails with the first error that would stop a command.
 async fn show(context: &Context) -> Result<(), Failure> {
     let (config, profile) = context.config()?;
     let mut shown = Shown { rows: Vec::new(), json: serde_json::Map::new(), failure: None };
@@ -136,7 +142,7 @@ impl Shown {
                 Signing::Known(credentials) => {
                     self.signer(source, detail, &SessionCredentials::permanent(credentials));
                 }
-                // Nobody is asked for a secret that nothing is signed with.
+                // No request is signed, so the secret is not asked for.
                 Signing::Prompted(typist) => {
                     let id = masked(&typist.id);
                     let text =

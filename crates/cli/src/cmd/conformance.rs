@@ -1,4 +1,4 @@
-//! `conformance`: asks a service, ours or the vendor's, for what the vendor documents.
+//! `conformance`: tests a service, ours or the vendor's, against the vendor's documentation.
 
 use osseal::Endpoint;
 use osseal::transport::{Https, Transport};

@@ -10,9 +10,10 @@ use std::path::Path;
 
 use osseal::{
     Bind, ByteRange, EncryptedBucket, GetOptions, Keyring, MaterialDescription, NamedKey, PutBody,
-    PutOptions, RsaKey, RsaPadding, Suite, WrapKey,
+    PutOptions, RsaKey, RsaPadding, WrapKey,
 };
 
+use crate::cmd::copy::protection;
 use crate::keys::generate;
 use crate::ui::error::{Exit, Failure};
 use crate::ui::output::Output;
@@ -40,10 +41,10 @@ pub(crate) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     let body = PutBody::file(plain.source()?, plain.len());
     let report = bucket.put(&key, body, PutOptions::default()).await?;
     say(format_args!(
-        "stored    oss://{BUCKET}/{}: {}, sealed with {}, {}",
+        "stored    oss://{BUCKET}/{}: {}, {}, {}",
         printable(&key),
         size(report.stored_size),
-        report.suite.map_or("nothing", Suite::wire_name),
+        protection(report.suite),
         clock.shown(plain.len())
     ))?;
 
@@ -86,12 +87,12 @@ async fn bucket(store: &DemoStore) -> Result<EncryptedBucket, Failure> {
     let keyring = Keyring::new(vec![named]).map_err(|error| Failure::local("no keyring", error))?;
     let store = store.client()?;
     store.create_bucket(BUCKET).await?;
-    // One part at a time: the figures tell work, and not what threads that share a core take from each other.
+    // One part at a time, so that the figures measure work and not contention for a core.
     let builder = EncryptedBucket::builder(store, BUCKET).jobs(ONE).keyring(keyring).bind(Bind::Key);
     Ok(builder.build()?)
 }
 
-/// What somebody sees who can read the store's disks.
+/// Prints the metadata and bytes that the operator of the store can read.
 async fn show_store(store: &DemoStore, key: &str, plain: &mut Plain) -> Result<(), Failure> {
     let seen = store.look(BUCKET, key, SHOWN).await?;
     say(format_args!("\nThe store holds this metadata:"))?;

@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<(), Failure>
 struct Row {
     name: String,
     kind: Kind,
-    /// What the profile writes.
+    /// The suite of the profile's writes.
     suite: Suite,
     is_writing: bool,
     in_keyring: bool,
@@ -47,7 +47,7 @@ struct Row {
 /// Which keys are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum KeySelection {
-    /// All that there are. Nobody is asked for a secret.
+    /// All keys. Asks for no secrets.
     All,
     /// Those of the profile's keyring.
     Keyring,
@@ -55,7 +55,7 @@ enum KeySelection {
 
 fn rows(context: &Context, wanted: KeySelection) -> Result<Vec<Row>, Failure> {
     if let Some(local) = context.local()? {
-        // Open, so that nobody else makes the key at the same time.
+        // The open store locks the folder against a second process that creates the key.
         let _store = local.store()?;
         let suite = Suite::Sealed;
         let keys = local.keys(suite)?.into_iter().enumerate();

@@ -7,7 +7,7 @@ use osseal::{EncryptedBucket, HeadOptions, ListOptions, ListedObject, ObjectPage
 use serde_json::json;
 
 use crate::args::List;
-use crate::client::session::{Context, Session};
+use crate::client::session::{BucketUse, Context, Session};
 use crate::target::ObjectUrl;
 use crate::ui::error::Failure;
 use crate::ui::output::Output;
@@ -38,7 +38,7 @@ async fn buckets(session: &Session, output: Output) -> Result<(), Failure> {
 }
 
 async fn objects(session: &Session, output: Output, args: &List, url: &ObjectUrl) -> Result<(), Failure> {
-    let bucket = session.closed_bucket(&url.bucket)?;
+    let bucket = session.bucket(&url.bucket, BucketUse::Metadata)?;
     let delimiter = if args.recursive { "" } else { "/" };
     let mut options =
         ListOptions { prefix: url.key.clone(), delimiter: delimiter.to_owned(), ..ListOptions::default() };
@@ -78,10 +78,10 @@ async fn objects(session: &Session, output: Output, args: &List, url: &ObjectUrl
 /// Which size is shown of an object.
 #[derive(Clone, Copy)]
 enum Size {
-    /// That of the listing.
+    /// The stored size of the listing.
     Stored,
     Plain(u64),
-    /// That of an object without an envelope.
+    /// The size of an object without an envelope.
     Unencrypted(u64),
     /// The object could not be looked at.
     Unknown,

@@ -1,10 +1,10 @@
-//! `presign`: a URL with which anybody gets an object's ciphertext.
+//! `presign`: a URL that gives access to an object's ciphertext.
 
 use osseal::PresignOptions;
 use serde_json::json;
 
 use crate::args::Presign;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::target::ObjectUrl;
 use crate::ui::error::Failure;
 use crate::ui::output::Output;
@@ -15,7 +15,7 @@ pub(super) async fn run(context: &Context, args: Presign) -> Result<(), Failure>
         return Err(Failure::usage("the store of --local is in this process, and no URL leads to it")
             .hint("serve it: osseal serve --dir DIR"));
     }
-    let bucket = context.session()?.closed_bucket(&url.bucket)?;
+    let bucket = context.session()?.bucket(&url.bucket, BucketUse::Metadata)?;
     let options = PresignOptions { lifetime: args.expires_duration, version_id: args.version_id };
     let signed = bucket.presign(&url.key, &options).await?;
     let output = context.output();

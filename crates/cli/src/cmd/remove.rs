@@ -5,7 +5,7 @@ use osseal::{DeleteOutcome, DeleteReport, EncryptedBucket};
 use serde_json::json;
 
 use crate::args::Remove;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::target::ObjectUrl;
 use crate::transfer::batch::{Done, Tally};
 use crate::transfer::filter::Filter;
@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context, args: Remove) -> Result<(), Failure> 
     }
     let session = context.session()?;
     for url in urls {
-        let bucket = session.closed_bucket(&url.bucket)?;
+        let bucket = session.bucket(&url.bucket, BucketUse::Metadata)?;
         let report = match &args.version_id {
             Some(version) => bucket.delete_version(&url.key, version).await?,
             None => bucket.delete(&url.key).await?,
@@ -46,7 +46,7 @@ async fn below(context: &Context, args: &Remove, urls: &[ObjectUrl]) -> Result<(
     let (selection, output) = (Filter::new(&args.many.include, &args.many.exclude)?, context.output());
     let session = context.session()?;
     for url in urls {
-        let bucket = session.closed_bucket(&url.bucket)?;
+        let bucket = session.bucket(&url.bucket, BucketUse::Metadata)?;
         let objects = listing::everything(&bucket, &url.key).await?;
         let keys: Vec<_> = objects
             .into_iter()
@@ -64,7 +64,7 @@ async fn below(context: &Context, args: &Remove, urls: &[ObjectUrl]) -> Result<(
     Ok(())
 }
 
-/// Deletes objects of a bucket, many with one request, `jobs` requests at a time, and says of each what became of it.
+/// Deletes objects of a bucket, many with one request, `jobs` requests at a time, and reports each result.
 pub(super) async fn delete(
     bucket: &EncryptedBucket,
     place: &ObjectUrl,
@@ -84,7 +84,7 @@ pub(super) async fn delete(
     }
 }
 
-/// Reports what a removal did.
+/// Reports a removal.
 fn deleted(output: Output, url: &ObjectUrl, report: &DeleteReport) -> Result<(), Failure> {
     let mut line = json!({ "deleted": { "bucket": url.bucket, "key": url.key } });
     let Some(version) = &report.version_id else {

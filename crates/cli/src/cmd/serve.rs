@@ -49,7 +49,7 @@ pub(crate) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
                 .hint("one process uses a folder at a time; name another with --dir")
         })?;
     }
-    // Signals are caught before anybody learns that the server is there.
+    // Signals are caught before the address is printed: a client may send one right after.
     let mut signals = Signals::catch()?;
     let listener = Listener::bind(&args.listen).await?;
     let keys = match &args.kms_listen {
@@ -96,7 +96,7 @@ fn made_up() -> Result<Credentials, Failure> {
     aws_lc_rs::rand::fill(&mut secret)
         .map_err(|_| Failure::new(Exit::Local, "the system gives no random bytes"))?;
     let (id, secret) = ("osseal-serve", data_encoding::HEXLOWER.encode(&secret));
-    // Printed even when quiet: nobody could use the server without them.
+    // Printed even with --quiet: clients cannot connect without them.
     drop(std::io::Write::write_fmt(
         &mut std::io::stderr(),
         format_args!("export OSS_ACCESS_KEY_ID={id} OSS_ACCESS_KEY_SECRET={secret}\n"),

@@ -4,7 +4,7 @@ use osseal::{CopyOptions, HeaderChange};
 use serde_json::json;
 
 use crate::args::SetMeta;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::target::ObjectUrl;
 use crate::ui::error::Failure;
 
@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, args: SetMeta) -> Result<(), Failure>
     } else {
         HeaderChange::Edit { set, remove: args.remove }
     };
-    let bucket = context.session()?.closed_bucket(&url.bucket)?;
+    let bucket = context.session()?.bucket(&url.bucket, BucketUse::Metadata)?;
     let options = CopyOptions { headers, ..args.headers.copy() };
     let info = bucket.copy(url.key.as_str(), &url.key, options).await?;
     let report = json!({ "changed": { "bucket": url.bucket, "key": url.key }, "etag": info.etag, "version_id": info.version_id });

@@ -1,4 +1,4 @@
-//! `stat`: what is known about an object without opening it, and with `--verify` what opening it shows.
+//! `stat`: metadata of an object, and with `--verify` the result of reading it.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use data_encoding::HEXLOWER;
 use osseal::{Authenticity, Binding, EncryptedBucket, GetOptions, HeadOptions, ObjectInfo, SealedContext};
 use serde_json::json;
 
-use crate::args::{Stat, Verify};
-use crate::client::session::Context;
+use crate::args::{Stat, Tuning, Verify};
+use crate::client::session::{BucketUse, Context};
 use crate::target::ObjectUrl;
 use crate::ui::error::Failure;
 use crate::ui::output::Output;
@@ -18,24 +18,24 @@ pub(crate) async fn run(context: &Context, args: Stat) -> Result<(), Failure> {
     let url = ObjectUrl::parse_os(&args.object)?.with_key()?;
     let session = context.session()?;
     let (info, verified) = if let Some(how) = args.verify {
-        let bucket = session.reading_bucket(&url.bucket, &args.opening)?;
+        let bucket = session.bucket(&url.bucket, BucketUse::Read(&args.opening, Tuning::default()))?;
         let (info, verified) = verify(&bucket, &url.key, args.version_id, how, context.output()).await?;
         (info, Some(verified))
     } else {
-        let bucket = session.labelled_bucket(&url.bucket)?;
+        let bucket = session.bucket(&url.bucket, BucketUse::Inspect)?;
         (bucket.head(&url.key, HeadOptions { version_id: args.version_id }).await?, None)
     };
     if context.output().is_json { print_json(&info, verified) } else { print_words(&url, &info, verified) }
 }
 
-/// What reading an object has shown.
+/// How far an object was verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verified {
     /// Key, context and size of a sealed object.
     End,
-    /// Every byte is what its writer sealed.
+    /// Every byte was authenticated.
     Authentic,
-    /// The bytes have the checksum that the store keeps. Whoever changed both is not noticed.
+    /// The bytes match the store's checksum. Does not detect a change of both.
     Checksum,
     /// They came in full, and the store keeps no checksum.
     Length,
@@ -98,7 +98,7 @@ async fn verify(
     Ok((info, verified))
 }
 
-/// Who could have written what an object opens to, in a word and in words.
+/// Who could have written the content: JSON value and text.
 const fn authenticity(of: Authenticity) -> (&'static str, &'static str) {
     match of {
         Authenticity::KeyHolders => ("authenticated", "authenticated"),

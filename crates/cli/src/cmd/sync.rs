@@ -1,5 +1,5 @@
-//! `sync`: makes a prefix what a folder is, or a folder what a prefix is. Both sides are gone through in the order of their names; what differs is copied
-//! as it is met. What the target has beyond the source is deleted last, and only when everything before went well.
+//! `sync`: mirrors a folder to a prefix, or a prefix to a folder. Merges both listings in the order of their names and copies
+//! differences on the way. Deletes extraneous targets last, and only if nothing failed before.
 
 mod compare;
 mod down;
@@ -89,7 +89,7 @@ impl Sync {
     }
 
     fn tuning(&self) -> Tuning {
-        // The files are what is many.
+        // Files are transferred in parallel instead of parts.
         self.transfer.tuning(1)
     }
 }
@@ -109,7 +109,7 @@ fn would_copy(
     Output::line(format_args!("would {verb} {}: {}", printable(&target), size(bytes)))
 }
 
-/// The same of what would go.
+/// The same for a deletion.
 fn would_delete(output: Output, target: &dyn Display) -> Result<(), Failure> {
     let target = target.to_string();
     if output.is_json {

@@ -1,4 +1,4 @@
-//! `uploads`: what was begun and has not come to its end, listed and aborted.
+//! `uploads`: lists and aborts unfinished uploads.
 
 mod abort;
 mod list;
@@ -16,7 +16,7 @@ pub(super) async fn run(context: &Context, args: Uploads) -> Result<(), Failure>
     }
 }
 
-/// An status in a word; none of what this machine knows nothing of.
+/// The name of a status; none without a local checkpoint.
 fn word(status: ResumeStatus) -> Option<&'static str> {
     match status {
         ResumeStatus::InUse => Some("in-use"),

@@ -1,4 +1,4 @@
-//! Names in the configuration file: what may be there, and what was probably meant.
+//! Checks names in the configuration file and suggests corrections.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -6,56 +6,20 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::field_names::field_names;
 use super::locate::ConfigFile;
+use super::{File, Profile};
+use crate::keys::KeyEntry;
+use crate::rules::Rules;
 use crate::ui::error::Failure;
-
-const SECTIONS: [&str; 2] = ["profile", "key"];
-const PROFILE: [&str; 16] = [
-    "endpoint",
-    "region",
-    "network",
-    "addressing",
-    "credentials",
-    "keyring",
-    "jobs",
-    "memory",
-    "bandwidth",
-    "suite",
-    "read",
-    "bind",
-    "context",
-    "require-bind",
-    "require-context",
-    "bucket",
-];
-/// Of a profile's section for one bucket.
-const BUCKET: [&str; 6] = ["suite", "read", "bind", "context", "require-bind", "require-context"];
-const KEY: [&str; 16] = [
-    "kind",
-    "private",
-    "public",
-    "file",
-    "padding",
-    "description",
-    "id",
-    "region",
-    "endpoint",
-    "ca",
-    "passphrase-file",
-    "passphrase-env",
-    "passphrase-command",
-    "context",
-    "credentials",
-    "allow-shared",
-];
 
 /// Checks every name of the file before any value is looked at. Values are not repeated: they may be secrets.
 pub(super) fn names(text: &str, found: &ConfigFile) -> Result<(), Failure> {
     let document = DeTable::parse(text).map_err(|error| malformed(text, found, &error))?;
     let checker = Checker { text, found };
     let root = document.get_ref();
-    checker.known(root, &SECTIONS, "section")?;
-    for (section, names) in [("profile", PROFILE.as_slice()), ("key", KEY.as_slice())] {
+    checker.known(root, field_names::<File>(), "section")?;
+    for (section, names) in [("profile", field_names::<Profile>()), ("key", field_names::<KeyEntry>())] {
         let Some(DeValue::Table(entries)) = root.get(section).map(Spanned::get_ref) else { continue };
         for (_, entry) in entries {
             if let DeValue::Table(entry) = entry.get_ref() {
@@ -65,7 +29,7 @@ pub(super) fn names(text: &str, found: &ConfigFile) -> Result<(), Failure> {
                 };
                 for (_, bucket) in buckets {
                     if let DeValue::Table(bucket) = bucket.get_ref() {
-                        checker.known(bucket, &BUCKET, "key")?;
+                        checker.known(bucket, field_names::<Rules>(), "key")?;
                     }
                 }
             }
@@ -132,7 +96,7 @@ fn place(path: &Path, text: &str, at: usize) -> String {
     format!("{}, line {line}", path.display())
 }
 
-/// What stands before the `=` of the line at a position.
+/// The name before the `=` of the line at a position.
 fn name_at(text: &str, at: usize) -> Option<&str> {
     let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
     let line = text.get(start..)?.lines().next()?;

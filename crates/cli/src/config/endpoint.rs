@@ -1,6 +1,6 @@
 //! Where requests go, and for which region they are signed.
 //!
-//! An endpoint of the service's own and a region each lead to the other; what says both must say the same.
+//! A service endpoint implies its region, and a region implies its endpoint. If both are given, they must agree.
 
 use std::fmt;
 
@@ -22,20 +22,20 @@ pub(crate) struct ResolvedEndpoint {
     pub(crate) addressing: Sourced<Addressing>,
 }
 
-/// A value and who said so.
+/// A value and its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Sourced<T> {
     pub(crate) value: T,
     pub(crate) source: SettingSource,
 }
 
-/// Who says where requests go.
+/// Source of an endpoint setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SettingSource {
     /// A flag or a variable.
     Name(&'static str),
     Profile,
-    /// What kind of host the endpoint is.
+    /// The kind of the endpoint host.
     Endpoint,
     /// An endpoint of the service's own.
     EndpointName,

@@ -10,7 +10,7 @@ use crate::ui::error::Failure;
 /// The file in the working directory.
 const LOCAL: &str = "osseal.toml";
 
-/// A configuration file, and whether anybody named it.
+/// A configuration file, and whether it was named or discovered.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfigFile {
     pub(crate) path: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) fn locate(flag: Option<&Path>) -> Result<Option<ConfigFile>, Failure>
     Ok(path.symlink_metadata().is_ok().then_some(ConfigFile { path, is_discovered: false }))
 }
 
-/// The file in the user's configuration folder, whether it is there or not.
+/// The file in the user's configuration folder; may not exist.
 pub(crate) fn user_file() -> Option<PathBuf> {
     let folders = etcetera::choose_base_strategy().ok()?;
     Some(folders.config_dir().join("osseal").join("config.toml"))

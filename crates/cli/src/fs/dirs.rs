@@ -57,7 +57,7 @@ pub(crate) fn spool() -> Option<PathBuf> {
     made.inspect_err(|failure| warn(&failure.to_string())).ok().map(|()| folder)
 }
 
-/// An error and what it is due to, in a line.
+/// An error and its cause on one line.
 fn one_line(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),

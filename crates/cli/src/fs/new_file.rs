@@ -6,12 +6,12 @@ use std::path::Path;
 use super::dirs::{folder_of, sync_folder};
 use crate::ui::error::{Exit, Failure};
 
-/// Writes a file that only its owner can read. It is there whole or not at all, and never replaces another.
+/// Writes a file that only its owner can read. Creation is atomic, and an existing file is never replaced.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     write(path, text, 0o600)
 }
 
-/// Writes a file that everybody may read, under the same terms.
+/// Like [`write_private`], but readable for all users.
 pub(crate) fn write_public(path: &Path, text: &str) -> Result<(), Failure> {
     write(path, text, 0o644)
 }

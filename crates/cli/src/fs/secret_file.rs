@@ -1,4 +1,4 @@
-//! Files with secrets: for their owner, who is the user of this process or root, and for nobody else.
+//! Files with secrets. They must belong to the user of this process or root, and be closed to all others.
 
 use std::fs::Metadata;
 use std::path::Path;
@@ -8,12 +8,12 @@ use zeroize::Zeroizing;
 use crate::fs::small_file;
 use crate::ui::error::Failure;
 
-/// How somebody says that others may use a file.
+/// Where the user may allow shared access.
 #[derive(Clone, Copy, Debug)]
 enum OptOut {
     /// In the section of the key.
     Section,
-    /// Likewise, but not in this file: nobody named it.
+    /// Not in this file: it was discovered in the working directory.
     FoundSection,
     /// On the command line.
     Flag,
@@ -21,7 +21,7 @@ enum OptOut {
     None,
 }
 
-/// What holds for the secret files of a key.
+/// Access rules for the secret files of a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SecretFilePolicy {
     is_shared: bool,
@@ -29,20 +29,20 @@ pub(crate) struct SecretFilePolicy {
 }
 
 impl SecretFilePolicy {
-    /// For files of whoever runs this and of nobody else.
+    /// Only the owner may have access.
     pub(crate) const STRICT: SecretFilePolicy = SecretFilePolicy { is_shared: false, opt_out: OptOut::None };
 
-    /// That of a key's section.
+    /// For a key's section.
     pub(crate) const fn of_section(is_allowed: bool) -> SecretFilePolicy {
         SecretFilePolicy { is_shared: is_allowed, opt_out: OptOut::Section }
     }
 
-    /// That of a key's section in a configuration that was found, which cannot allow it.
+    /// For a section of a discovered configuration, which cannot allow shared access.
     pub(crate) const fn of_found_section() -> SecretFilePolicy {
         SecretFilePolicy { is_shared: false, opt_out: OptOut::FoundSection }
     }
 
-    /// That of a flag.
+    /// For a command-line flag.
     pub(crate) const fn of_flag(is_allowed: bool) -> SecretFilePolicy {
         SecretFilePolicy { is_shared: is_allowed, opt_out: OptOut::Flag }
     }
@@ -87,7 +87,7 @@ impl SecretFilePolicy {
     }
 }
 
-/// Who else can use a file, and the command that changes it.
+/// Other users' access, and the command that removes it.
 struct Exposure {
     words: String,
     mend: &'static str,

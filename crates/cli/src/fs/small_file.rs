@@ -1,4 +1,4 @@
-//! Configuration and key files: small regular files, read without waiting for anybody.
+//! Configuration and key files: small regular files. Never blocks on a pipe.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -8,12 +8,12 @@ use zeroize::Zeroizing;
 
 use crate::ui::error::{Exit, Failure};
 
-/// Reads a regular file of at most `most` bytes; the bytes are wiped when dropped. `what` is for people.
+/// Reads a regular file of at most `most` bytes; the bytes are wiped when dropped. `what` names the file in errors.
 pub(crate) fn read(path: &Path, what: &str, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     open(path, what, most).map(|(bytes, _)| bytes)
 }
 
-/// The same, and what the system says about the file that was read.
+/// Like [`read`], with the metadata of the open file.
 pub(crate) fn open(path: &Path, what: &str, most: usize) -> Result<(Zeroizing<Vec<u8>>, Metadata), Failure> {
     let shown = path.display();
     let failed = |error: std::io::Error| {

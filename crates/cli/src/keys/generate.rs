@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::keys::passphrase::Passphrase;
 use crate::ui::error::{Exit, Failure};
 
-/// Bits of the modulus unless said otherwise.
+/// Default modulus size in bits.
 pub(crate) const BITS: u32 = 3072;
 
 /// A private RSA key as PEM (PKCS#8).

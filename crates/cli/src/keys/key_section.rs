@@ -16,7 +16,7 @@ use crate::fs::secret_file::SecretFilePolicy;
 use crate::ui::error::Failure;
 use crate::units;
 
-/// What the configuration says about a key.
+/// The `[key.NAME]` section of a key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct KeyEntry {
@@ -87,7 +87,7 @@ impl KeyEntry {
         Ok(LoadedKey { name: name.to_owned(), description: self.description(), material })
     }
 
-    /// What objects written with this key say about it.
+    /// The material description of objects that this key writes.
     pub(crate) fn description(&self) -> MaterialDescription {
         self.description.clone().into_iter().collect()
     }
@@ -97,7 +97,7 @@ impl KeyEntry {
         self.kind == Kind::Kms && self.credentials.is_none()
     }
 
-    /// What holds for its files with secrets.
+    /// Access rules for its secret files.
     pub(super) fn guard(&self, base: Base<'_>) -> SecretFilePolicy {
         if base.is_discovered {
             SecretFilePolicy::of_found_section()
@@ -106,13 +106,13 @@ impl KeyEntry {
         }
     }
 
-    /// Where its passphrase comes from, if the section says so.
+    /// The passphrase source, if the section names one.
     pub(super) fn passphrase(&self, folder: &Path) -> Result<Option<Source>, Failure> {
         let file = self.passphrase_file.as_ref().map(|path| Source::File(folder.join(path)));
         let variable = self.passphrase_env.clone().map(Source::Environment);
         let command = self.passphrase_command.as_ref().map(|command| {
             let mut command: Vec<OsString> = command.iter().map(OsString::from).collect();
-            // A bare name is looked up in PATH; what names a place starts from where all paths do.
+            // A bare name is looked up in PATH; a path is relative to the configuration file.
             if let Some(program) = command.first_mut()
                 && Path::new(program).components().nth(1).is_some()
             {
@@ -163,7 +163,7 @@ impl KeyEntry {
     }
 }
 
-/// What relative paths start from, and whether anybody named the file that has them.
+/// The base of relative paths, and whether the file was discovered in the working directory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Base<'a> {
     pub(crate) folder: &'a Path,

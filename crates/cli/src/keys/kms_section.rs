@@ -18,7 +18,7 @@ use crate::fs::small_file;
 use crate::keys::passphrase::Source;
 use crate::ui::error::Failure;
 
-/// What a section says that other kinds of keys do not have.
+/// The fields of a KMS key.
 pub(super) struct KmsSection<'a> {
     pub(super) id: &'a str,
     pub(super) region: Option<&'a str>,
@@ -91,7 +91,7 @@ impl KmsSection<'_> {
 }
 
 impl KeyEntry {
-    /// The section of a key of the kind `kms`, which has none of what files are about.
+    /// The KMS fields. Fails if the section has fields of key files.
     pub(super) fn kms(&self, base: Base<'_>) -> Result<KmsSection<'_>, Failure> {
         if self.private.is_some() || self.public.is_some() || self.file.is_some() || self.padding.is_some() {
             return Err(Failure::usage("a KMS key has id, and neither a key file nor a padding"));

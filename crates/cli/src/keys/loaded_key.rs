@@ -45,17 +45,17 @@ impl LoadedKey {
     }
 }
 
-/// The padding of RSA keys that a suite wants: what all official SDKs read for AES/CTR, and what cannot be an oracle for sealed objects.
+/// The default padding of a suite: PKCS #1 v1.5 for AES-CTR, which all official SDKs read; OAEP for sealed, because it offers no padding oracle.
 pub(crate) fn padding_of(suite: Suite) -> RsaPadding {
     if suite.is_authenticated() { RsaPadding::OaepSha256 } else { RsaPadding::Pkcs1 }
 }
 
-/// What it takes to use a private key file.
+/// Access rules and passphrase of a private key file.
 #[derive(Debug)]
 pub(crate) struct Unlocking {
     pub(crate) guard: SecretFilePolicy,
     pub(crate) passphrase: Option<Source>,
-    /// Whether somebody may be asked for a passphrase that nothing else gives.
+    /// Whether the terminal may be asked if no source gives the passphrase.
     pub(crate) may_ask: bool,
 }
 

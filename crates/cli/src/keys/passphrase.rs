@@ -1,4 +1,4 @@
-//! Passphrases: from a file, the environment, a command, or somebody at the terminal. Never from an argument, which others can see.
+//! Passphrases from a file, the environment, a command or the terminal. Never from an argument, which other processes can see.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -17,14 +17,14 @@ use crate::ui::error::Failure;
 /// Wiped when dropped.
 pub(crate) type Passphrase = Zeroizing<String>;
 
-/// What is asked for, unless it is something else.
+/// The default name of the secret in prompts.
 pub(crate) const PASSPHRASE: &str = "passphrase";
 /// Longest passphrase, in bytes.
 const MAX: usize = 4096;
-/// Longest that a command may take: somebody may have to touch a device.
+/// Time limit of a passphrase command: the user may have to touch a security key.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where a passphrase comes from without anybody being asked.
+/// A source of passphrases that needs no terminal.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     File(PathBuf),
@@ -59,12 +59,12 @@ impl Source {
     }
 }
 
-/// Whether there is somebody to ask.
+/// Whether standard input and error are a terminal.
 pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks for a passphrase, or for `what` else is secret, on the terminal, which does not show it.
+/// Asks for a secret on the terminal without echo; `what` names it in errors.
 pub(crate) fn ask(prompt: &str, what: &str) -> Result<Passphrase, Failure> {
     let hidden = rpassword::ConfigBuilder::new().password_feedback_hide().build();
     let typed = rpassword::prompt_password_with_config(prompt, hidden)
@@ -97,7 +97,7 @@ fn text(bytes: &[u8], what: &str) -> Result<Passphrase, Failure> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// Runs a command and reads what it prints. It gets no input, and what it prints on standard error goes nowhere: it may be the secret.
+/// Runs a command and reads its output. Standard input is empty, and standard error is discarded: it may contain the secret.
 fn printed_by(command: &[OsString]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let [program, arguments @ ..] = command else {
         return Err(Failure::usage("passphrase-command is empty; it names a program, then its arguments"));
@@ -116,12 +116,12 @@ fn printed_by(command: &[OsString]) -> Result<Zeroizing<Vec<u8>>, Failure> {
         .map_err(|error| broken("cannot be started").caused_by(&error))?;
     let (sender, receiver) = mpsc::channel();
     if let Some(pipe) = child.stdout.take() {
-        // Nobody listens any more when the command was given up.
+        // The receiver is gone if the command timed out.
         std::thread::spawn(move || drop(sender.send(small_file::bounded(pipe, MAX))));
     }
     let late = || broken("did not end within 60 s and was stopped");
     let output = match receiver.recv_timeout(COMMAND_TIMEOUT) {
-        // What it prints beyond that finds no reader, so that how it ends says nothing.
+        // The pipe closes at the limit, so the exit status means nothing.
         Ok(Ok(bytes)) if bytes.len() > MAX => Err(broken("prints more than 4 KiB")),
         Ok(Ok(bytes)) => ended(&mut child, deadline).map(|status| (status, bytes)).ok_or_else(late),
         Ok(Err(error)) => Err(broken("prints what cannot be read").caused_by(&error)),

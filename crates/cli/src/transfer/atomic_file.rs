@@ -24,7 +24,7 @@ pub(crate) struct AtomicFile {
     may_replace: bool,
 }
 
-/// How many bytes came of what, and where they lie.
+/// Path and bytes of a written file.
 pub(crate) type Written = (PathBuf, u64);
 
 impl AtomicFile {
@@ -171,7 +171,7 @@ fn exists(target: &Path) -> Failure {
         .hint("leave --forbid-overwrite out to replace it")
 }
 
-/// Follows symbolic links and refuses what must not be replaced by a file. Gives what is there.
+/// Follows symbolic links and refuses targets that are not regular files. Returns the existing file.
 fn resolve(target: PathBuf) -> Result<(PathBuf, Option<Metadata>), Failure> {
     let link = match target.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((target, None)),
@@ -191,7 +191,7 @@ fn resolve(target: PathBuf) -> Result<(PathBuf, Option<Metadata>), Failure> {
     }
 }
 
-/// What a file may take the place of.
+/// Whether a target may be replaced.
 fn replaceable(path: &Path, found: Metadata) -> Result<Metadata, Failure> {
     let shown = path.display();
     if found.is_dir() {
@@ -204,7 +204,7 @@ fn replaceable(path: &Path, found: Metadata) -> Result<Metadata, Failure> {
     Ok(found)
 }
 
-/// Gives the file the permissions of the one that it replaces, else what the user's mask leaves of reading and writing.
+/// Sets the permissions of the replaced file, or read and write permission under the user's umask.
 #[cfg(unix)]
 fn permit(builder: &mut tempfile::Builder<'_, '_>, replaced: Option<&Metadata>) {
     use std::os::unix::fs::PermissionsExt;
@@ -212,7 +212,7 @@ fn permit(builder: &mut tempfile::Builder<'_, '_>, replaced: Option<&Metadata>) 
     builder.permissions(std::fs::Permissions::from_mode(mode));
 }
 
-/// For its owner alone, as one has to be that is gone on with.
+/// Only the owner has access, which a resumable file requires.
 #[cfg(unix)]
 fn make_private(file: &File) -> std::io::Result<()> {
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))

@@ -11,11 +11,11 @@ use crate::ui::error::{Exit, Failure};
 use crate::ui::output::Output;
 use crate::ui::text::size;
 
-/// What became of one piece.
+/// The result of one item.
 pub(crate) enum Done {
     /// It was done; this many bytes.
     Moved(u64),
-    /// It was left out on purpose.
+    /// It was skipped.
     Skipped,
     /// It was deleted.
     Deleted,
@@ -70,12 +70,12 @@ impl Tally {
         self.failed
     }
 
-    /// Whether there was nothing to do and nothing to leave.
+    /// Whether the batch had no items.
     pub(crate) fn is_empty(&self) -> bool {
         self.done + self.skipped + self.failed == 0
     }
 
-    /// Counts what became of one piece, and says why it failed.
+    /// Counts the result of one item, and prints a failure.
     pub(crate) fn count(&mut self, outcome: Result<Done, Failure>) {
         match outcome {
             Ok(Done::Moved(bytes)) => {

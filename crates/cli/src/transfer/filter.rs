@@ -12,7 +12,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Names that match one of `include`, if there is any, and none of `exclude`.
+    /// Selects names that match none of `exclude` and, unless `include` is empty, one of `include`.
     pub(crate) fn new(include: &[String], exclude: &[String]) -> Result<Filter, Failure> {
         let include = (!include.is_empty()).then(|| set(include)).transpose()?;
         Ok(Filter { include, exclude: set(exclude)? })

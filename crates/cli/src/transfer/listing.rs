@@ -27,8 +27,8 @@ pub(crate) fn below<'a>(
     pages.try_flatten()
 }
 
-/// The wanted objects below a prefix, each with its name relative to it. A prefix that is no folder by its spelling is one by its use. What other tools
-/// make for folders, empty objects whose keys end in a slash, is left out.
+/// The selected objects below a prefix, each with its relative name. A prefix without a trailing slash is treated as a folder.
+/// Skips folder markers of other tools: empty objects whose keys end in a slash.
 pub(crate) fn named<'a>(
     bucket: &'a EncryptedBucket,
     folder: ObjectUrl,

@@ -1,4 +1,4 @@
-//! When something was last changed, for `--update`: what is not there was changed before everything else.
+//! Modification times for `--update`. A missing file or object counts as older than everything.
 
 use std::collections::BTreeMap;
 use std::path::Path;

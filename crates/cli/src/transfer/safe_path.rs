@@ -72,7 +72,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// For files below a folder that is there, or is to be.
+    /// For files below an existing or new folder.
     pub(crate) fn below(root: &Path) -> Claims {
         Claims { folded: folds_case(root).then(HashSet::new), above: Vec::new() }
     }

@@ -4,7 +4,7 @@ use osseal::{Download, EncryptedBucket, GetOptions, PresignedReader};
 
 use crate::args::Opening;
 use crate::args::Tuning;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::target::{ObjectUrl, SignedUrl};
 use crate::ui::error::Failure;
 
@@ -22,11 +22,11 @@ impl Source {
         opening: &Opening,
         tuning: Tuning,
     ) -> Result<Source, Failure> {
-        let bucket = context.session()?.tuned_bucket(&url.bucket, opening, tuning)?;
+        let bucket = context.session()?.bucket(&url.bucket, BucketUse::Read(opening, tuning))?;
         Ok(Source::Object { bucket, key: url.key.clone() })
     }
 
-    /// What a presigned URL leads to.
+    /// The object behind a presigned URL.
     pub(crate) fn url(context: &Context, url: SignedUrl, opening: &Opening) -> Result<Source, Failure> {
         url.warn_if_visible();
         Ok(Source::Url { reader: context.presigned_reader(opening)?, url })

@@ -24,7 +24,7 @@ pub(crate) struct LocalFile {
     pub(crate) name: String,
 }
 
-/// What a walk comes to.
+/// An entry of a walk.
 #[derive(Debug)]
 pub(crate) enum Item {
     File(LocalFile),
@@ -45,7 +45,7 @@ impl Item {
     }
 }
 
-/// Makes sure that there is a folder to walk.
+/// Fails unless the path is a folder.
 pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
     let shown = folder.display();
     let found =
@@ -53,8 +53,8 @@ pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
     if found.is_dir() { Ok(()) } else { Err(Failure::usage(format!("{shown} is not a folder"))) }
 }
 
-/// The wanted files below a folder. Links lead somewhere else and are left out, with a warning. What cannot be read is an error, and the walk goes on
-/// beside it.
+/// The selected files below a folder. Symbolic links are skipped with a warning, because they may lead out of the folder. An
+/// unreadable entry is an error; the walk continues with the others.
 pub(crate) fn below(
     folder: PathBuf,
     selection: Filter,

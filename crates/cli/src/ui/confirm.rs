@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use crate::ui::error::{Exit, Failure};
 use crate::ui::text::printable;
 
-/// Refuses unless somebody can be asked whether to delete `what`.
+/// Fails unless a terminal can be asked whether to delete `what`.
 pub(crate) fn require_terminal(what: &str) -> Result<(), Failure> {
     if std::io::stdin().is_terminal() {
         return Ok(());
@@ -14,7 +14,7 @@ pub(crate) fn require_terminal(what: &str) -> Result<(), Failure> {
         .hint("--force deletes without asking"))
 }
 
-/// Has somebody say yes, or refuses.
+/// Asks for confirmation at the terminal.
 pub(crate) fn deletion(what: &str) -> Result<(), Failure> {
     require_terminal(what)?;
     let mut err = std::io::stderr().lock();

@@ -29,18 +29,18 @@ Exit codes:
   0  done
   1  something on this machine failed: a file, the disk, a closed pipe, an interruption
   2  wrong usage or configuration, or a range outside the object
-  3  not there (object, bucket), or there although it must not be
+  3  not found (object, bucket), or exists although it must not
   4  refused by the service: credentials, permission, clock, a rule of the service
-  5  cannot be opened: no key fits, not encrypted, not authenticated, half an envelope
-  6  not what it should be: bytes differ, sealed for another place, changed meanwhile
-  7  service or network unavailable: try again
+  5  cannot decrypt: no key fits, not encrypted, not authenticated, half an envelope
+  6  mismatch: bytes differ, bound to another bucket or key, changed during the transfer
+  7  service or network unavailable: retry later
 
 Data goes to standard output, everything else to standard error.";
 
-/// What to do when nobody can sign.
-pub(crate) const NO_CREDENTIALS: &str = "set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET; `osseal config show` tells of every source; --local needs none";
+/// The hint for missing credentials.
+pub(crate) const NO_CREDENTIALS: &str = "set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET; `osseal config show` lists every source; --local needs none";
 
-/// A command that failed: one line, its causes, and what to do.
+/// An error of a command: message, causes and hint.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -89,13 +89,13 @@ impl Failure {
         self
     }
 
-    /// Says first what the failure is about.
+    /// Puts the subject in front of the message.
     #[must_use]
     pub(crate) fn about(self, what: &str) -> Failure {
         Failure { message: format!("{what}: {}", self.message), ..self }
     }
 
-    /// What to do.
+    /// Sets the hint.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> Failure {
         Failure { hint: Some(hint.into()), ..self }
@@ -153,8 +153,8 @@ impl From<osseal::Error> for Failure {
                 "--allow-unauthenticated reads it; for all objects, write read = \"aes-ctr\" into the profile or its [profile.NAME.bucket.{}]",
                 error.bucket().unwrap_or("BUCKET")
             ),
-            ErrorKind::NotEncrypted => "--allow-plaintext reads it as it is, whoever put it there".to_owned(),
-            ErrorKind::WrongLocation => "--allow-moved reads or copies it".to_owned(),
+            ErrorKind::NotEncrypted => "--allow-plaintext reads it without authentication".to_owned(),
+            ErrorKind::WrongLocation => "--allow-moved reads or copies it anyway".to_owned(),
             ErrorKind::UnwrapFailed => "`osseal keys check` tries every key of this profile".to_owned(),
             _ => match error.hint() {
                 Some(hint) => hint.to_owned(),

@@ -10,7 +10,7 @@ use crate::ui::error::Failure;
 use crate::ui::terminal;
 use crate::ui::text::printable;
 
-/// What the user wants to see.
+/// Output options.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     pub(crate) is_json: bool,
@@ -37,7 +37,7 @@ impl Output {
         Output::raw(&line)
     }
 
-    /// What was done: JSON on stdout when wanted, else `words` on stderr.
+    /// A report: JSON on stdout with `--json`, otherwise `words` on stderr.
     pub(crate) fn report(self, value: &impl Serialize, words: fmt::Arguments<'_>) -> Result<(), Failure> {
         if self.is_json {
             return Output::json(value);

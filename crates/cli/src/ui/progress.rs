@@ -20,14 +20,14 @@ const LINES: usize = 4;
 const LARGE: u64 = 1 << 20;
 /// Longest name that is shown, characters.
 const NAME: usize = 40;
-/// Time between two lines where there is no terminal, and before the first.
+/// Interval of progress lines without a terminal, and the delay of the first.
 const EVERY: Duration = Duration::from_secs(10);
 /// The same of events.
 const EVENTS: Duration = Duration::from_secs(1);
 /// Time between two drawings while nothing moves.
 const TICK: Duration = Duration::from_millis(500);
 
-/// A transfer, or all of a command. What is shown of it disappears when it is dropped.
+/// Progress of one transfer or of a whole command. Dropping it clears the display.
 pub(crate) struct Bar {
     all: Arc<All>,
     /// Of one file of many, if it has a line.
@@ -35,7 +35,7 @@ pub(crate) struct Bar {
     is_one_of_many: bool,
 }
 
-/// What a command moves altogether.
+/// Progress of the whole command.
 struct All {
     moved: AtomicU64,
     total: Option<AtomicU64>,
@@ -50,13 +50,13 @@ enum Display {
 }
 
 impl Bar {
-    /// A bar over `total` bytes; without a total, only what has been moved is shown.
+    /// A bar over `total` bytes; without a total, shows only transferred bytes.
     pub(crate) fn new(output: Output, is_wanted: bool, total: Option<u64>) -> Bar {
         if !is_wanted || output.is_quiet {
             return Bar::of(total, Display::Nothing);
         }
         if output.is_json {
-            // Not among the reports, which are what was done.
+            // On stderr, so that stdout contains reports only.
             let write = |all: &All| drop(writeln!(std::io::stderr(), "{}", all.event()));
             return Bar::of(total, Display::reports(EVENTS, write));
         }
@@ -91,12 +91,12 @@ impl Bar {
         Bar { all: Arc::new(all), line: None, is_one_of_many: false }
     }
 
-    /// One file of many, of which this is the bar: what it moves, they move.
+    /// Progress of one file; its bytes count toward this bar.
     pub(crate) fn file(&self, name: &str, bytes: u64) -> Bar {
         Bar { all: self.all.clone(), line: self.all.line(name, bytes), is_one_of_many: true }
     }
 
-    /// How many bytes there are to be, once that is known.
+    /// Sets the total once it is known.
     pub(crate) fn expect(&self, total: u64) {
         if let (false, Some(known)) = (self.is_one_of_many, &self.all.total)
             && known.load(Ordering::Relaxed) == 0
@@ -118,7 +118,7 @@ impl Bar {
         moved(&self.all, self.line.as_ref(), bytes as u64);
     }
 
-    /// What the library calls with bytes that have been moved.
+    /// The callback that counts transferred bytes.
     pub(crate) fn callback(&self) -> Progress {
         let (all, line) = (self.all.clone(), self.line.clone());
         Arc::new(move |bytes| moved(&all, line.as_ref(), bytes))
@@ -171,7 +171,7 @@ impl Display {
 }
 
 impl All {
-    /// A line for one file, while there are few.
+    /// A line for one file, up to [`LINES`] at a time.
     fn line(&self, name: &str, bytes: u64) -> Option<ProgressBar> {
         let Display::Lines { lines, files, .. } = &self.display else { return None };
         let room = |count: usize| (count < LINES).then_some(count + 1);

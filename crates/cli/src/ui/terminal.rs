@@ -7,7 +7,7 @@ use indicatif::MultiProgress;
 /// The bars that are on the screen.
 pub(super) static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
-/// Writes to standard error while the bars, if there are any, are out of the way.
+/// Runs `write` with the progress bars hidden.
 pub(crate) fn suspend_bars<T>(write: impl FnOnce() -> T) -> T {
     let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match shown {

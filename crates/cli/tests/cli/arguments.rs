@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use crate::support::{Home, ID, SECRET};
 
-/// A megabyte of one letter would be refused by some systems as an argument; this is what all take.
+/// Some systems refuse an argument of a megabyte; every system accepts this length.
 const HUGE: usize = 100_000;
 
 /// Runs it and asserts that nothing but one short, plain refusal comes out.

@@ -1,4 +1,4 @@
-//! The configuration: where it is found, what goes before what, and how mistakes are named.
+//! The configuration: lookup order, precedence and error messages.
 
 use crate::support::{Home, ID, SECRET, Store};
 
@@ -78,7 +78,7 @@ fn a_found_file_names_no_commands() {
     home.write("osseal.toml", text);
     home.run(&["keys", "list"])
         .fails(2, &["osseal.toml, line 2", "may not name commands to run", "--config"]);
-    // Named by somebody, it is an unknown key like any other.
+    // In a file named with --config it is an ordinary unknown key.
     home.run(&["--config", "osseal.toml", "keys", "list"]).fails(2, &["unknown key \"credential_command\""]);
 }
 

@@ -1,4 +1,4 @@
-//! Who signs: every source that a command can reach, `config show` and `config init`.
+//! Credentials: every source, `config show` and `config init`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -43,7 +43,7 @@ fn profile(members: &str) -> String {
 const AK: &str =
     r#""mode":"AK","access_key_id":"test-id","access_key_secret":"hunter2-must-never-be-printed""#;
 
-/// What `config show` says of the sources, by name.
+/// The report of `config show` on each source, by name.
 fn sources(home: &Home, flags: &[&str]) -> Value {
     let ended = home.run(&[&["--json", "config", "show"], flags].concat());
     serde_json::from_slice(&ended.stdout).unwrap()
@@ -127,7 +127,7 @@ fn c01_secrets_among_the_arguments_are_refused_and_not_repeated() {
         (&["-t", SECRET], "--sts-token"),
         (&[&joined("--sts-token=")], "--sts-token"),
     ] {
-        // Before and after the command; `run` looks for the secret in what is printed.
+        // Before and after the command; `run` checks that the output does not contain the secret.
         for arguments in [[&["ls"], flags].concat(), [flags, &["ls"]].concat()] {
             let words =
                 [name, "is refused", "the shell's history", "OSS_ACCESS_KEY_SECRET", "~/.ossutilconfig"];

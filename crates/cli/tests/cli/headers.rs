@@ -1,4 +1,4 @@
-//! What is kept in the clear beside an object: `cp --meta …`, `set-meta`, `stat`; and `stat --verify`.
+//! Headers and metadata, stored in the clear: `cp --meta …`, `set-meta`, `stat`; and `stat --verify`.
 
 use osseal_server::Operation;
 use osseal_server::fault::{Action, Fault};

@@ -1,4 +1,4 @@
-//! Transfers that do not come to their end.
+//! Interrupted transfers.
 
 use std::fs::OpenOptions;
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn a_download_that_breaks_off_leaves_nothing() {
     home.run(&["cp", "oss://box/f", "into"]).fails(4, &["oss://box/f"]);
     assert_eq!(home.read("into/f"), b"what was there before");
     assert_eq!(home.names("into"), ["f"]);
-    // One that breaks off and can go on is whole in the end.
+    // An interrupted transfer resumes and completes.
     store.faults.clear();
     store.faults.inject(Fault::new(Action::CutReply { after: 100_000 }).on(Operation::GetObject));
     home.run(&["cp", "oss://box/f", "into"]).ok();
@@ -69,7 +69,7 @@ fn an_interrupted_download_leaves_nothing() {
     }
 }
 
-/// Everything has come, and the target's name is not to be had.
+/// All bytes are downloaded, but the rename to the target fails.
 #[cfg(unix)]
 #[test]
 fn a_download_without_a_place_is_kept_for_the_next_run() {
@@ -89,8 +89,7 @@ fn a_download_without_a_place_is_kept_for_the_next_run() {
         disturb();
         finish(child)
     };
-    disturbed(&[], &|| std::fs::create_dir(&target).unwrap())
-        .fails(1, &["cannot write", "goes on from there"]);
+    disturbed(&[], &|| std::fs::create_dir(&target).unwrap()).fails(1, &["cannot write", "again to resume"]);
     let left: Vec<_> = home.names("into").into_iter().filter(|name| name != "f").collect();
     let [partial] = &left[..] else { panic!("{left:?}") };
     let mode = home.path().join("into").join(partial).metadata().unwrap().permissions().mode();
@@ -104,7 +103,7 @@ fn a_download_without_a_place_is_kept_for_the_next_run() {
     // A file that is not to be replaced will be in the way of the next run, too.
     let ended = disturbed(&["--forbid-overwrite"], &|| std::fs::write(&target, "first").unwrap());
     let words = ended.fails(3, &["into/f exists", "--forbid-overwrite"]);
-    assert!(!words.contains("goes on"), "{words}");
+    assert!(!words.contains("to resume"), "{words}");
     assert_eq!((home.names("into"), home.read("into/f")), (vec!["f".to_owned()], b"first".to_vec()));
     let state = home.names(".local/state/osseal");
     assert!(!state.iter().any(|name| name.ends_with(".record")), "{state:?}");
@@ -139,7 +138,7 @@ fn a_failed_upload_leaves_nothing() {
     home.write("small", ramp(1000));
     store.faults.inject(denied().on(Operation::PutObject));
     home.run(&["cp", "small", "oss://box/f"]).fails(4, &["oss://box/f"]);
-    // What is piped in is kept, and then sent in parts: it takes both ways to fail.
+    // Standard input is spooled and then sent in parts, so both steps must fail.
     store.faults.inject(Fault::new(Action::StopReading { after: 1000 }).on(Operation::PutObject).always());
     let piped = ["cp", "-", "oss://box/f", "--multipart-threshold", "1MiB"];
     home.feed(&piped, &ramp(3 << 20)).ok();

@@ -1,4 +1,4 @@
-//! Key files that are none: refused by name, without waiting, and listed as what they are.
+//! Invalid key files are refused by name, without blocking, and listed with the reason.
 
 use crate::support::Home;
 
@@ -87,7 +87,7 @@ fn k16_a_private_key_that_others_can_read() {
         home.write("osseal.toml", format!("{config}allow-shared = true\n"));
         let quiet = home.run(&["--config", "osseal.toml", "keys", "check"]);
         assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
-        // Whoever wrote the file that lies here may be one of the others.
+        // Another user may have written the discovered file.
         let found = home.run(&["keys", "check"]);
         found.fails(2, &["[key.k]", "allow-shared is refused", "working directory", "--config"]);
         home.write("osseal.toml", format!("{config}allow-shared = false\n"));
@@ -114,7 +114,7 @@ fn k16_where_there_is_no_section_a_flag_allows_it() {
     home.local(&["keys", "check"]).fails(2, &["store/key.pem", "mode 0640", "chmod 600"]);
 }
 
-/// Needs the right to give files away: without it there is nothing to see.
+/// Needs the right to change the owner of files; skipped without it.
 #[cfg(unix)]
 #[test]
 fn k16_a_private_key_of_another_user() {

@@ -28,7 +28,7 @@ fn keys_are_made_once_and_for_their_owner() {
     std::fs::remove_file(home.path().join("a")).unwrap();
     home.run(&["keys", "new", "rsa", "a"]).fails(1, &["a.pub exists"]);
     assert_eq!(home.read("a.pem"), private);
-    home.run(&["keys", "new", "aes", "missing/c.key"]).fails(1, &["missing/c.key"]);
+    home.run(&["keys", "new", "aes", "a.pem/c.key"]).fails(1, &["cannot make the folder a.pem"]);
     home.run(&["keys", "new", "rsa", "c", "--bits", "1024"]).fails(2, &["1024"]);
     home.run(&["keys", "new", "aes", "c", "--bits", "2048"]).fails(2, &["--bits"]);
     home.run(&["keys", "new", "dsa", "c"]).fails(2, &["dsa"]);
@@ -36,12 +36,23 @@ fn keys_are_made_once_and_for_their_owner() {
 }
 
 #[test]
+fn new_keys_create_a_missing_folder_for_their_owner() {
+    let home = Home::new();
+    home.run(&["keys", "new", "aes", "keys/deep/c.key"]).ok();
+    home.run(&["keys", "new", "rsa", "keys/backup.pem", "--bits", "2048"]).ok();
+    assert_eq!(home.names("keys"), ["backup.pem", "backup.pub.pem", "deep"]);
+    #[cfg(unix)]
+    for name in ["keys", "keys/deep"] {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(home.path().join(name).metadata().unwrap().permissions().mode() & 0o777, 0o700, "{name}");
+    }
+}
+
+#[test]
 fn a_public_half_writes_and_its_private_half_reads() {
     let store = Store::new();
     let writer = Home::with_store(&store.endpoint);
     let reader = Home::with_store(&store.endpoint);
-    reader.run(&["keys", "new", "rsa", "k/a.pem", "--bits", "2048"]).fails(1, &["k/a.pem"]);
-    std::fs::create_dir(reader.path().join("k")).unwrap();
     reader.run(&["keys", "new", "rsa", "k/a.pem", "--bits", "2048"]).ok();
     writer.write("a.pub.pem", reader.read("k/a.pub.pem"));
     for (padding, suite) in [("pkcs1", "aes-ctr"), ("oaep-sha1", "sealed"), ("oaep-sha256", "sealed")] {

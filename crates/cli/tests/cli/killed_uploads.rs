@@ -301,7 +301,7 @@ fn ctrl_c_keeps_sent_parts_and_prints_how_to_resume() {
         let child = bench.home.command(&bench.put()).spawn().unwrap();
         until("some parts are there", || (bench.parts() >= before + 8).then_some(()));
         signal(&child, name);
-        finish(child).fails(1, &["interrupted", "the same command goes on", "--no-resume"]);
+        finish(child).fails(1, &["interrupted", "the same command again to resume", "--no-resume"]);
         assert_eq!(bench.records().len(), 1);
         bench.store.faults.clear();
         let before = bench.parts();

@@ -243,7 +243,7 @@ fn ctrl_c_keeps_downloaded_ranges_and_prints_how_to_resume() {
             names.any(|path| path.extension().is_some_and(|kind| kind == "record")).then_some(())
         });
         crate::support::signal(&child, signal);
-        finish(child).fails(1, &["interrupted", "the same command goes on", "--no-resume"]);
+        finish(child).fails(1, &["interrupted", "the same command again to resume", "--no-resume"]);
         let left = home.names("into");
         assert!(left.len() == 1 && is_partial(&left[0]), "{left:?}");
         store.faults.clear();
@@ -261,7 +261,7 @@ fn ctrl_c_keeps_downloaded_ranges_and_prints_how_to_resume() {
     until("the download started", || (store.faults.calls(Operation::GetObject) > before + 11).then_some(()));
     crate::support::signal(&child, "INT");
     let words = finish(child).fails(1, &["interrupted"]);
-    assert!(!words.contains("goes on"), "{words}");
+    assert!(!words.contains("to resume"), "{words}");
     assert_eq!(home.names("into"), [""; 0]);
 }
 

@@ -20,7 +20,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::support::{Home, ID, SECRET, Store, ramp};
 
-/// Who signs for the key service alone.
+/// Credentials of the key service only.
 const OTHER: &str = "other-id";
 
 pub(crate) struct KeyService {
@@ -307,7 +307,7 @@ fn objects_of_oss2_open_with_its_passphrase() {
     read("").fails(5, &["does not open"]);
 }
 
-/// The endpoint of a section is whoever wrote it, and a passphrase is sent there.
+/// The author of a section chooses the endpoint that receives the passphrase.
 #[test]
 fn a_discovered_configuration_has_nothing_sent_to_a_key_service() {
     let (store, service) = (Store::new(), KeyService::of(&ID));

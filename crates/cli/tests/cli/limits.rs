@@ -1,4 +1,4 @@
-//! Limits of a command, and what it says of how far it is.
+//! Limits of a command, and progress reports.
 
 use std::time::{Duration, Instant};
 
@@ -106,12 +106,12 @@ fn a_profile_has_limits() {
     // Less than one part: one after the other.
     arrive("jobs = 8\nmemory = \"4KiB\"", &[], 1);
     arrive("jobs = 8\nmemory = \"4KiB\"", &["--memory", "1GiB"], 8);
-    // It comes to its end all the same, up and down.
+    // It completes anyway, in both directions.
     limited("jobs = 2\nmemory = \"4KiB\"\nbandwidth = \"1GiB\"");
     home.run(&[&["cp", "f", "oss://box/f"], &parts[..]].concat()).ok();
     home.run(&["cp", "oss://box/f", "down", "--part-size", "100KiB"]).ok();
     assert_eq!(home.read("down"), ramp(2 << 20));
-    // A second's worth: what the profile allows is kept.
+    // Transfers one second's worth within the profile's limit.
     limited("bandwidth = \"2MiB\"");
     let begin = Instant::now();
     home.run(&["cp", "f", "oss://box/f"]).ok();

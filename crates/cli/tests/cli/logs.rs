@@ -1,4 +1,4 @@
-//! Logs: what each level shows, and what none does.
+//! Logs: content of each level, and secrets that no level shows.
 
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use osseal::Credentials;
@@ -87,7 +87,7 @@ fn tells(secret: &[u8]) -> Vec<Vec<u8>> {
     for place in 0..3 {
         let padded = [&vec![0; place][..], secret].concat();
         let whole = BASE64.encode(&padded);
-        // The first and the last characters depend on what stands around.
+        // The first and last characters depend on their neighbours.
         let text = whole.trim_end_matches('=');
         texts.push(text.as_bytes()[if place == 0 { 0 } else { 4 }..text.len() - 3].to_vec());
     }
@@ -143,7 +143,7 @@ fn no_level_and_no_format_tells_a_secret() {
         assert_eq!(run(&["cat", "oss://box/f"]), canary.repeat(1000));
         run(&["stat", "--verify=all", "oss://box/f"]);
         run(&["keys", "check"]);
-        // The URL has the token in it, as it must: what is printed as data is not checked for secrets.
+        // The URL must contain the token, so data on stdout is not checked for secrets.
         let made =
             home.command(&["presign", "oss://box/f", "-vvv", "--log-format", format]).output().unwrap();
         let url = String::from_utf8(made.stdout).unwrap();
@@ -231,7 +231,7 @@ fn no_failure_tells_a_secret() {
         good.write("osseal.toml", format!("{section}passphrase-file = \"file\"\n"));
         run(&good, &["keys", "check"], 0);
 
-        // Neither the store nor the key service takes what is signed with another secret.
+        // Neither the store nor the key service accepts a signature with another secret.
         service.configure(&bad, "aes-ctr", &service.id, "");
         run(&bad, &["ls", "oss://box"], 4);
         run(&bad, &["keys", "check"], 4);
@@ -262,7 +262,7 @@ fn no_failure_tells_a_secret() {
     }
 }
 
-/// The development server sees signed addresses; what it logs has none of their queries.
+/// The development server receives presigned URLs; its logs contain no query strings.
 #[cfg(unix)]
 #[test]
 fn the_server_does_not_log_queries() {

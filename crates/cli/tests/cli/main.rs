@@ -22,6 +22,7 @@ mod passphrases;
 mod pipes;
 mod places;
 mod presign;
+mod reference;
 mod sealing;
 mod serve;
 #[cfg(unix)]

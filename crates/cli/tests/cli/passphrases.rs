@@ -49,7 +49,7 @@ fn keys_are_made_under_a_passphrase_of_every_source() {
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
     }
-    // OpenSSL has the last word on whether it is what it says.
+    // OpenSSL checks the key format independently.
     let mut openssl = Command::new("openssl");
     openssl.args(["pkey", "-in", "a", "-passin", &format!("pass:{PASSPHRASE}"), "-pubout"]);
     if let Ok(said) = openssl.current_dir(home.path()).output() {
@@ -76,7 +76,7 @@ fn a_configuration_names_where_the_passphrase_comes_from() {
         2,
         &["osseal.toml, line 7", "\"passphrase-command\" is refused", "may not name commands", "--config"],
     );
-    // No PATH: the program is named by where it is. No shell: what looks like a command of one is an argument.
+    // No PATH: the program is named by its path. No shell: shell syntax is passed as an argument.
     configure(&home, "passphrase-command = [\"/bin/cat\", \"passphrase\"]");
     assert!(home.run(&["--config", "osseal.toml", "keys", "check"]).text().contains("good"));
     configure(&home, "passphrase-command = [\"/bin/echo\", \"$(cat passphrase)\"]");
@@ -84,7 +84,7 @@ fn a_configuration_names_where_the_passphrase_comes_from() {
         .fails(2, &["the passphrase does not open the key"]);
 }
 
-/// The folder of the file, not the one that somebody happens to be in.
+/// Relative to the folder of the file, not to the working directory.
 #[cfg(unix)]
 #[test]
 fn a_program_with_a_place_starts_from_the_folder_of_the_file() {

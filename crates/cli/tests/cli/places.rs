@@ -1,4 +1,4 @@
-//! Endpoint, region and addressing: what follows from what, and what contradicts.
+//! Endpoint, region and addressing: derivation and contradictions.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ fn signed() -> Home {
     Home::new().set("OSS_ACCESS_KEY_ID", &ID).set("OSS_ACCESS_KEY_SECRET", SECRET)
 }
 
-/// Endpoint, region and addressing, each with who said so.
+/// Endpoint, region and addressing, each with its source.
 fn shown(home: &Home, flags: &[&str]) -> [(String, String); 3] {
     let text = home.run(&[&["--json", "config", "show"], flags].concat()).text();
     let value: Value = serde_json::from_str(&text).unwrap();

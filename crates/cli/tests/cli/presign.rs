@@ -1,4 +1,4 @@
-//! Presigned URLs: made, read, and never shown with what they allow.
+//! Presigned URLs: created, read, and never printed with their signature.
 
 use crate::support::{Home, Store, ramp};
 

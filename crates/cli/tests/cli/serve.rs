@@ -1,4 +1,4 @@
-//! `serve`: readiness, the end, and what survives it.
+//! `serve`: readiness, shutdown and durability.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
@@ -30,7 +30,7 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Ends it, and gives what it logged.
+    /// Stops the server and returns its log.
     pub(crate) fn log(self) -> String {
         signal(&self.child, "TERM");
         finish(self.child).stderr

@@ -64,7 +64,7 @@ impl Home {
         Home::new().at_store(endpoint)
     }
 
-    /// The same of a home that is there.
+    /// Like [`Home::with_store`], for an existing home.
     pub(crate) fn at_store(self, endpoint: &str) -> Home {
         let home = self
             .set("OSS_ACCESS_KEY_ID", &ID)
@@ -115,7 +115,7 @@ impl Home {
             })
     }
 
-    /// What lies in a folder of it.
+    /// Names of the entries of a folder.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path().join(folder)).unwrap();
         let mut names: Vec<_> =
@@ -127,7 +127,7 @@ impl Home {
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_osseal"));
         command.args(arguments).current_dir(self.path()).env_clear().env("HOME", self.path());
-        // Nobody waits for the metadata service of a cloud that this machine may be in.
+        // Disables the metadata service, in case the tests run on a cloud instance.
         command.env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -156,7 +156,7 @@ impl Home {
 }
 
 impl Ended {
-    /// Asserts success and gives what was printed as data.
+    /// Asserts success and returns stdout.
     #[track_caller]
     pub(crate) fn ok(self) -> Vec<u8> {
         assert_eq!(self.code, 0, "{self:?}");
@@ -178,7 +178,7 @@ impl Ended {
         self.stderr
     }
 
-    /// What holds for every run, whatever happened.
+    /// Invariants of every run.
     #[track_caller]
     fn check(self) -> Ended {
         let stdout = String::from_utf8_lossy(&self.stdout);

@@ -123,7 +123,7 @@ fn checksums_are_of_content_and_leave_nothing_behind() {
     assert_eq!(counts(sync(&home, &[TREE, "down"])), counted(0, 7, 0));
     assert_eq!(counts(sync(&home, &["--checksum", TREE, "down"])), counted(1, 6, 0));
     assert_eq!(home.read("down/dir/c.txt"), vec![b'!'; 1003]);
-    // What cannot be read is no difference: it is said, and stays.
+    // An unreadable file is reported and kept, not treated as a difference.
     home.write("osseal.toml", "[profile.default]\nregion = \"cn-hangzhou\"\nkeyring = [\"other\"]\n\n[key.other]\nkind = \"aes\"\nfile = \"other.key\"\n");
     home.run(&["keys", "new", "aes", "other.key"]).ok();
     let spent =
@@ -155,7 +155,7 @@ fn surplus_is_deleted_where_it_is_wanted() {
     assert_eq!(counts(sync(&home, &["tree", TREE])), counted(0, 4, 0));
     let spent = requests(&store, || drop(sync(&home, &["--delete", "tree", TREE]).fails(2, &["--force"])));
     assert_eq!(spent, [0; 4]);
-    // Patterns hold for what is deleted, too.
+    // Patterns apply to deletions, too.
     assert_eq!(
         counts(sync(&home, &["--delete", "-f", "--exclude", "dir/*", "tree", TREE])),
         counted(0, 3, 1)
@@ -195,7 +195,7 @@ fn nothing_is_deleted_when_something_failed() {
     kept(&["tree", TREE], &["nothing is deleted", "a.txt"]);
     store.faults.inject(refuse(Operation::ListObjectsV2));
     kept(&["tree", TREE], &["cannot list"]);
-    // The first listing of a run down asks whether there is anything.
+    // The first listing of a download run checks that the prefix is not empty.
     store.faults.inject(refuse(Operation::ListObjectsV2).skip(1));
     kept(&[TREE, "down"], &["cannot list", "1 of 1 failed"]);
     assert_eq!(home.read("down/own"), b"own");
@@ -226,12 +226,12 @@ fn what_cannot_be_read_deletes_nothing() {
     std::fs::remove_file(odd).unwrap();
     let locked = tree.join("dir");
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
-    // Whoever may read everything sees no lock.
+    // Permissions do not stop a user who may read everything (root).
     if std::fs::read_dir(&locked).is_err() {
         sync(&home, &["--delete", "-f", "tree", TREE]).fails(1, &["cannot read all", "nothing is deleted"]);
     }
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o755)).unwrap();
-    // What is left out is there all the same: it is neither copied nor deleted in the target.
+    // A skipped entry counts as existing: it is neither copied nor deleted in the target.
     std::fs::remove_file(tree.join("a.txt")).unwrap();
     symlink("/etc/hostname", tree.join("a.txt")).unwrap();
     let ended = sync(&home, &["--delete", "-f", "tree", TREE]);
@@ -349,7 +349,7 @@ fn a_large_file_that_is_written_meanwhile_is_no_mixture() {
         assert!(stored == home.read("tree/big"), "{more:?}");
         assert!(stored.ends_with(b"11") && stored.starts_with(&ramp(300)));
     }
-    // One that is never left alone stays what it was in the store.
+    // A file that changes during every attempt leaves its object unchanged.
     let former = home.run(&["cat", "oss://box/t/big"]).ok();
     let wait = Action::Delay(Duration::from_millis(20));
     store.faults.inject(Fault::new(wait).on(Operation::UploadPart).always());
@@ -407,10 +407,10 @@ fn an_interrupted_run_goes_on() {
         words
     };
     let words = interrupted(&["--no-resume"]);
-    assert!(words.contains("does what is left") && !words.contains("goes on"), "{words}");
+    assert!(words.contains("to transfer the rest") && !words.contains("to resume"), "{words}");
     assert_eq!(store.faults.calls(Operation::AbortMultipartUpload), 1);
     let words = interrupted(&[]);
-    assert!(words.contains("goes on from there"), "{words}");
+    assert!(words.contains("again to resume"), "{words}");
     assert_eq!(store.faults.calls(Operation::AbortMultipartUpload), 1);
     // a.txt and b.log went before it. Of ten parts three are there, one of them perhaps without a record of its arrival.
     let before = sent();

@@ -93,7 +93,7 @@ fn update_leaves_what_is_recent() {
     let home = Home::new();
     let earlier = std::time::SystemTime::now() - std::time::Duration::from_secs(5);
     for name in plant(&home).keys() {
-        // Listings have whole seconds: what changed in the second of its copy is copied again.
+        // Listings have whole seconds: a change within the second of the copy is copied again.
         let file = std::fs::File::options().write(true).open(home.path().join("tree").join(name)).unwrap();
         file.set_modified(earlier).unwrap();
     }

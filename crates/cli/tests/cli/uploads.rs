@@ -1,4 +1,4 @@
-//! `uploads`: what was left behind, listed and aborted.
+//! `uploads`: unfinished uploads are listed and aborted.
 #![cfg(unix)]
 
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn leave(store: &Store, home: &Home, key: &str) {
         (store.faults.calls(Operation::UploadPart) >= before + 4).then_some(())
     });
     signal(&child, "INT");
-    finish(child).fails(1, &["interrupted", "the same command goes on"]);
+    finish(child).fails(1, &["interrupted", "the same command again to resume"]);
     store.faults.clear();
 }
 
@@ -48,7 +48,7 @@ fn list(home: &Home, arguments: &[&str]) -> Vec<Value> {
     lines(home.run(&[&["--json", "uploads", "list"], arguments].concat()))
 }
 
-/// Keys and what is known here, in the order of the listing.
+/// Keys and local status, in the order of the listing.
 fn here(lines: &[Value]) -> Vec<(String, Value)> {
     lines.iter().map(|line| (line["key"].as_str().unwrap().to_owned(), line["here"].clone())).collect()
 }
@@ -90,7 +90,7 @@ fn what_was_left_behind_is_listed() {
     let asked = list(&home, &["oss://box", "--parts"]);
     assert_eq!((&asked[0]["parts"], &asked[0]["stored_bytes"]), (&json!(3), &json!(3 * 7 * 16_400)));
     assert_eq!(asked[1]["parts"], 1);
-    // Nobody is asked for what is kept here.
+    // Local checkpoints are listed without a request.
     let before = store.faults.total();
     let kept = list(&home, &[]);
     assert_eq!((here(&kept), store.faults.total()), (vec![("a/f".to_owned(), json!("goes-on"))], before));
@@ -121,7 +121,7 @@ fn uploads_are_aborted_by_name() {
     let said = lines(home.run(&["--json", "uploads", "abort", "-n", "oss://box/k"]));
     assert_eq!(said[0], json!({ "would": "abort", "target": "oss://box/k", "upload_id": id("oss://box/k") }));
     assert_eq!(records(), 3);
-    // Of one key, whatever else begins so.
+    // Uploads of one key only, not of keys that start with it.
     let gone = id("oss://box/k");
     let reported = lines(abort(&home, &["oss://box/k"]));
     assert_eq!(reported[0], json!({ "aborted": { "bucket": "box", "key": "k", "upload_id": gone } }));
@@ -134,7 +134,7 @@ fn uploads_are_aborted_by_name() {
     abort(&home, &["oss://box/l", "--upload-id", &gone]).fails(3, &["no unfinished upload", &gone]);
     abort(&home, &["oss://box/l", "--upload-id", &id("oss://box/l")]).ok();
     assert_eq!(records(), 1);
-    // Young ones stay, and so do those that nobody has asked for.
+    // Recent uploads and unselected uploads are kept.
     let young = summary(abort(&home, &["--all", "-f", "oss://box", "--older-than", "1h"]));
     assert_eq!((&young["done"], records()), (&json!(0), 1));
     abort(&home, &["--all", "oss://box"]).fails(2, &["1 unfinished uploads", "--force"]);
@@ -148,7 +148,7 @@ fn uploads_are_aborted_by_name() {
     let all = summary(abort(&home, &["--all", "-f", "oss://box", "--older-than", "0s"]));
     assert_eq!((&all["done"], &all["failed"], records()), (&json!(1), &json!(0), 0));
     assert!(store.was_empty());
-    // What was aborted begins again.
+    // An aborted upload restarts.
     store.put("", &[], "");
     home.run(&put(&home, "oss://box/k", &[])).ok();
     assert_eq!(home.run(&["cat", "oss://box/k"]).ok(), ramp(LENGTH));

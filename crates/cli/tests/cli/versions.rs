@@ -1,4 +1,4 @@
-//! Buckets with versions: `ls --all-versions`, `rm` and what it leaves, old versions read.
+//! Versioned buckets: `ls --all-versions`, `rm` with delete markers, reads of old versions.
 
 use osseal_server::Operation;
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn versions_are_listed_read_and_removed() {
     assert_eq!(home.run(&["cat", "--version-id", first, "oss://box/a"]).ok(), b"one");
     home.run(&["cp", "--version-id", first, "oss://box/a", "old"]).ok();
     assert_eq!(home.read("old"), b"one");
-    // What the marker hid comes back when it goes.
+    // The object reappears when its delete marker is deleted.
     let gone = lines(&home.run(&["--json", "rm", "--version-id", &marker, "oss://box/a"]).text());
     assert_eq!(gone[0]["deleted"]["delete_marker"], true);
     assert_eq!(home.run(&["cat", "oss://box/a"]).ok(), b"two!");

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::path::Path;
 
-use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport, Suite};
+use osseal::{CopyOptions, CopySource, EncryptedBucket, PutBody, PutOptions, PutReport};
 use serde_json::json;
 
-use super::{reading, stored, tuning};
+use super::options::{protection, reading, stored, tuning};
 use crate::args::Copy;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::fs::dirs;
 use crate::target::{Location, ObjectUrl, SignedUrl};
 use crate::transfer::atomic_file::{AtomicFile, Written};
@@ -35,8 +35,9 @@ pub(super) async fn up(
         }
         _ => (None, target),
     };
-    let bucket =
-        context.session()?.writing_bucket(&target.bucket, &args.transfer.sealing, tuning(context, args)?)?;
+    let bucket = context
+        .session()?
+        .bucket(&target.bucket, BucketUse::Write(&args.transfer.sealing, tuning(context, args)?))?;
     if let (true, Some((_, path))) = (args.update, &source)
         && mtime::file(path)? <= mtime::object(&bucket, &target.key).await?
     {
@@ -53,16 +54,16 @@ pub(super) async fn up(
     let report = store(&bucket, &target.key, body, args, &bar).await?;
     drop(bar);
     let words = format!(
-        "stored {target}: {}, sealed with {}, key {}, {}",
+        "stored {target}: {}, {}, key {}, {}",
         size(report.plain_size),
-        report.suite.map_or("nothing", Suite::name),
+        protection(report.suite),
         report.key_name,
         if report.parts == 1 { "1 request".to_owned() } else { format!("{} parts", report.parts) }
     );
     context.output().report(&stored(&target, &report), format_args!("{words}"))
 }
 
-/// What is piped in, sealed bytes kept on the disk meanwhile: so it may have any size, and a request that fails is repeated.
+/// Standard input. Sealed bytes are spooled to disk, so that the input may have any size and failed requests are retried.
 fn standard_input() -> PutBody {
     let body = PutBody::unknown_length(tokio::io::stdin());
     match dirs::spool() {
@@ -71,7 +72,7 @@ fn standard_input() -> PutBody {
     }
 }
 
-/// A file that was opened; a large one that may be resumed goes on where an upload of it ended before.
+/// An open file as a body. A large file resumes an interrupted upload unless `may_resume` is false.
 pub(in crate::cmd) fn file_body(
     context: &Context,
     bucket: &EncryptedBucket,
@@ -115,8 +116,9 @@ pub(super) async fn down(
 ) -> Result<(), Failure> {
     // The target is refused before the store is asked.
     let file = AtomicFile::create(target, || source.file_name(), !args.forbid_overwrite)?;
-    let bucket =
-        context.session()?.tuned_bucket(&source.bucket, &args.transfer.opening, tuning(context, args)?)?;
+    let bucket = context
+        .session()?
+        .bucket(&source.bucket, BucketUse::Read(&args.transfer.opening, tuning(context, args)?))?;
     if args.update && mtime::object(&bucket, &source.key).await? <= mtime::file(file.target())? {
         return left(context, source);
     }
@@ -124,7 +126,7 @@ pub(super) async fn down(
     write(context, args, &from, &source.to_string(), file).await
 }
 
-/// What a presigned URL leads to, into a file.
+/// Downloads from a presigned URL into a file.
 pub(super) async fn down_from_url(
     context: &Context,
     args: &Copy,
@@ -186,9 +188,9 @@ pub(super) async fn across(
         target.key.push_str(source.file_name()?);
     }
     let session = context.session()?;
-    let bucket = session.copied_bucket(&target.bucket, &args.transfer.opening)?;
+    let bucket = session.bucket(&target.bucket, BucketUse::CopyTarget(&args.transfer.opening))?;
     if args.update {
-        let from = session.closed_bucket(&source.bucket)?;
+        let from = session.bucket(&source.bucket, BucketUse::Metadata)?;
         if mtime::object(&from, &source.key).await? <= mtime::object(&bucket, &target.key).await? {
             return left(context, &target);
         }

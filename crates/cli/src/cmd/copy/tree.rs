@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use osseal::{EncryptedBucket, ListedObject};
 use serde_json::json;
 
-use super::{reading, single, stored, tuning};
+use super::options::{reading, stored, tuning};
+use super::single;
 use crate::args::Copy;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::target::ObjectUrl;
 use crate::transfer::atomic_file::AtomicFile;
 use crate::transfer::batch::{self, Done};
@@ -32,8 +33,9 @@ pub(super) async fn up(
     let (selection, target, output) =
         (Filter::new(&args.many.include, &args.many.exclude)?, target.into_folder(), context.output());
     let files = walk(source, selection)?;
-    let bucket =
-        context.session()?.writing_bucket(&target.bucket, &args.transfer.sealing, tuning(context, args)?)?;
+    let bucket = context
+        .session()?
+        .bucket(&target.bucket, BucketUse::Write(&args.transfer.sealing, tuning(context, args)?))?;
     let existing = if args.update { mtime::objects(&bucket, &target.key).await? } else { BTreeMap::new() };
     let total =
         files.iter().flatten().filter_map(|file| file.path.metadata().ok()).map(|found| found.len()).sum();
@@ -71,8 +73,9 @@ pub(super) async fn down(
     if target.exists() && !target.is_dir() {
         return Err(Failure::new(Exit::Local, format!("{} is not a folder", target.display())));
     }
-    let bucket =
-        context.session()?.tuned_bucket(&source.bucket, &args.transfer.opening, tuning(context, args)?)?;
+    let bucket = context
+        .session()?
+        .bucket(&source.bucket, BucketUse::Read(&args.transfer.opening, tuning(context, args)?))?;
     let mut claims = Claims::below(target);
     let objects = chosen(&bucket, &source, &selection).await?.into_iter();
     let objects: Vec<_> =
@@ -132,8 +135,8 @@ pub(super) async fn across(
     }
     let session = context.session()?;
     let (from, to) = (
-        session.closed_bucket(&source.bucket)?,
-        session.copied_bucket(&target.bucket, &args.transfer.opening)?,
+        session.bucket(&source.bucket, BucketUse::Metadata)?,
+        session.bucket(&target.bucket, BucketUse::CopyTarget(&args.transfer.opening))?,
     );
     let objects = chosen(&from, &source, &selection).await?;
     let existing: BTreeMap<String, Timestamp> =

@@ -1,4 +1,4 @@
-//! What somebody can do who runs the store, and what becomes of it.
+//! Attacks by the operator of the store, and how reads detect them.
 
 use osseal::{EncryptedBucket, GetOptions, PutOptions};
 
@@ -14,10 +14,10 @@ const MOST: u64 = 4 * 16_384 + 1000;
 const VICTIM: &str = "attacked";
 const OTHER: &str = "another";
 
-/// What is done to the stored bytes and the metadata of an object, with another one at hand.
+/// A change of stored bytes and metadata, given a second object.
 type Attack = fn(Raw, &Raw) -> Raw;
 
-/// In words, and what is done.
+/// Description and change of each attack.
 const ATTACKS: [(&str, Attack); 4] = [
     ("one bit flipped", |mut victim, _| {
         if let Some(byte) = victim.bytes.last_mut() {

@@ -17,7 +17,7 @@ pub(super) struct DemoStore {
     back: Service,
 }
 
-/// What lies on the store.
+/// Stored metadata and bytes.
 pub(super) struct Seen {
     pub(super) metadata: Vec<(String, String)>,
     pub(super) bytes: Vec<u8>,

@@ -17,7 +17,7 @@ impl Stopwatch {
         Stopwatch { wall: Instant::now(), cpu: ProcessTime::now() }
     }
 
-    /// What has passed, and what that is for a gigabyte (10^9 bytes).
+    /// Elapsed time, also per gigabyte (10^9 bytes).
     pub(super) fn shown(&self, bytes: u64) -> String {
         let (wall, cpu) = (self.wall.elapsed(), self.cpu.elapsed());
         if bytes < MEANINGFUL {

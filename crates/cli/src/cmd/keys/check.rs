@@ -1,4 +1,4 @@
-//! `keys check`: what every key of a keyring can do, proven by doing it.
+//! `keys check`: wraps and unwraps a test key with every key of the keyring.
 
 use osseal::kms::KmsCheck;
 use osseal::{KeyError, KmsKey, Secret, Suite, UnwrapKey, UnwrapRequest, WrapKey, WrappedContent};
@@ -46,7 +46,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     }
 }
 
-/// What is known of a key after it was tried.
+/// The result of checking a key.
 struct Outcome {
     proven: Proven,
     words: String,
@@ -86,7 +86,7 @@ impl Outcome {
 }
 
 impl Material {
-    /// Tries what the key can do.
+    /// Wraps and unwraps a test key.
     async fn try_out(&self, suite: Suite) -> Outcome {
         match self {
             Material::Kms(key) => try_kms(key, suite).await,
@@ -100,7 +100,7 @@ impl Material {
 }
 
 /// Has the service make a data key and unwrap it; if the suite has it wrap counters, also a value of ours. A writer may lack the permission to unwrap:
-/// then the rest is proven, and that it is the rest is said.
+/// then only the remaining steps are verified, and the result names them.
 async fn try_kms(key: &KmsKey, suite: Suite) -> Outcome {
     let checked = match key.check().await {
         Err(KeyError::Denied { message }) => {

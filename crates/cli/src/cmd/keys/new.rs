@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::args::{KeyKind, NewKey};
 use crate::client::session::Context;
+use crate::fs::dirs::{folder_of, make_folder};
 use crate::fs::new_file;
 use crate::fs::secret_file::SecretFilePolicy;
 use crate::keys::generate;
@@ -55,7 +56,7 @@ fn kms(context: &Context) -> Result<(), Failure> {
         return Err(Failure::usage("keys of the key service are made there")
             .hint("give the id of one a section: kind = \"kms\" and id = \"…\"; with --local, keys new kms makes one for the embedded store"));
     };
-    // Open, so that nobody else makes a key at the same time.
+    // The open store locks the folder against a second process that creates a key.
     let _store = local.store()?;
     let id = local.new_kms_key()?;
     let report = json!({ "kind": "kms", "id": id });
@@ -66,11 +67,15 @@ fn kms(context: &Context) -> Result<(), Failure> {
 }
 
 fn aes(context: &Context, file: &Path) -> Result<(), Failure> {
+    make_folder(folder_of(file))?;
     new_file::write_private(file, &generate::aes()?)?;
     let report = json!({ "kind": "aes", "bits": 256, "file": file.to_string_lossy() });
     context.output().report(
         &report,
-        format_args!("wrote {}: AES-256; whoever loses it loses the objects", file.display()),
+        format_args!(
+            "wrote {}: AES-256; keep a backup: objects cannot be decrypted without it",
+            file.display()
+        ),
     )
 }
 
@@ -101,6 +106,7 @@ async fn rsa(
     });
     let made = made.await.map_err(|error| Failure::local("the RSA key could not be made", error));
     let (private, public) = made??;
+    make_folder(folder_of(file))?;
     new_file::write_private(file, &private)?;
     new_file::write_public(&beside, &public)?;
     let report = json!({
@@ -110,10 +116,10 @@ async fn rsa(
     context.output().report(
         &report,
         format_args!(
-            "wrote {}: RSA-{bits}{}; whoever loses it{} loses the objects; its public half is in {}",
+            "wrote {}: RSA-{bits}{}; keep a backup: objects cannot be decrypted without it{}; its public half is in {}",
             file.display(),
             if is_protected { " under the passphrase" } else { "" },
-            if is_protected { " or the passphrase" } else { "" },
+            if is_protected { " and the passphrase" } else { "" },
             beside.display()
         ),
     )

@@ -4,7 +4,7 @@ use osseal::{ListVersionsOptions, ListedVersion};
 use serde_json::json;
 
 use crate::args::List;
-use crate::client::session::Session;
+use crate::client::session::{BucketUse, Session};
 use crate::target::ObjectUrl;
 use crate::ui::error::Failure;
 use crate::ui::output::Output;
@@ -16,7 +16,7 @@ pub(super) async fn list(
     args: &List,
     url: &ObjectUrl,
 ) -> Result<(), Failure> {
-    let bucket = session.closed_bucket(&url.bucket)?;
+    let bucket = session.bucket(&url.bucket, BucketUse::Metadata)?;
     let delimiter = if args.recursive { "" } else { "/" };
     let mut options = ListVersionsOptions {
         prefix: url.key.clone(),

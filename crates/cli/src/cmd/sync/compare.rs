@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::ui::error::Failure;
 
-/// What a file looks like from outside. A file that was written meanwhile looks otherwise.
+/// Size and modification time of a file. They differ after a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileStamp {
     pub(super) size: u64,
@@ -41,7 +41,7 @@ impl FileStamp {
     }
 }
 
-/// Whether an object holds what a file does. It is read, decrypted and compared as it comes, and kept nowhere; that it ends where the file does is proven.
+/// Whether an object and a file have the same content. Streams and decrypts the object; the end is authenticated, too.
 pub(super) async fn content(bucket: &EncryptedBucket, key: &str, path: &Path) -> Result<bool, Failure> {
     let mut object = bucket.get(key, GetOptions::default()).await?;
     let failed = |error| Failure::local(format!("cannot read {}", path.display()), error);

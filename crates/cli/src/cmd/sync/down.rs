@@ -19,7 +19,7 @@ use super::compare::{self, FileStamp};
 use super::pairs::{Pair, pairs};
 use super::{Extraneous, would_copy, would_delete};
 use crate::args::Sync;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::cmd::copy::single;
 use crate::target::ObjectUrl;
 use crate::transfer::atomic_file::AtomicFile;
@@ -33,7 +33,7 @@ use crate::ui::output::Output;
 use crate::ui::progress::Bar;
 use crate::ui::text::size;
 
-/// What all objects have in common.
+/// State shared by all objects.
 struct Down<'a> {
     context: &'a Context,
     args: &'a Sync,
@@ -43,7 +43,7 @@ struct Down<'a> {
     suites: Vec<Suite>,
     output: Output,
     bar: Bar,
-    /// What was written, whatever names it goes by: where names fold case, a file that looks superfluous may be one of these.
+    /// Device and inode of every written file: on case-insensitive file systems an extraneous name may be one of these files.
     written: Mutex<HashSet<(u64, u64)>>,
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn run(
     }
     let session = context.session()?;
     let suites = session.readable_suites(&source.bucket, &args.transfer.opening)?;
-    let bucket = session.tuned_bucket(&source.bucket, &args.transfer.opening, args.tuning())?;
+    let bucket = session.bucket(&source.bucket, BucketUse::Read(&args.transfer.opening, args.tuning()))?;
     let folder = source.clone().into_folder();
     listing::expect_some(&bucket, &folder, &source).await?;
     // Its probe is a file in the target, which the walk must not meet.
@@ -122,7 +122,7 @@ pub(super) async fn run(
     tally.finish(output, if args.dry_run { "would write" } else { "wrote" })
 }
 
-/// A file of the target. What no key can name is no affair of ours.
+/// A file of the target. Skips names that cannot be keys.
 fn of_target(item: Item) -> Option<LocalFile> {
     match item {
         Item::File(found) => Some(found),
@@ -183,7 +183,7 @@ impl Down<'_> {
     }
 }
 
-/// Device and inode of what is at a path.
+/// Device and inode at a path, without following links.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;

@@ -8,7 +8,7 @@ use osseal::ListedObject;
 use crate::transfer::walk::LocalFile;
 use crate::ui::error::{Exit, Failure};
 
-/// What there is of one name; at least one of the two.
+/// File and object of one name; at least one of them exists.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) name: String,

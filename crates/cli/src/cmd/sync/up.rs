@@ -10,7 +10,7 @@ use super::compare::{self, FileStamp};
 use super::pairs::{Pair, pairs};
 use super::{Extraneous, would_copy, would_delete};
 use crate::args::Sync;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::cmd::copy::{single, stored};
 use crate::cmd::remove;
 use crate::target::ObjectUrl;
@@ -26,7 +26,7 @@ use crate::ui::text::size;
 /// How often a file is stored that is written while it is read.
 const ATTEMPTS: u32 = 3;
 
-/// What all files have in common.
+/// State shared by all files.
 struct Up<'a> {
     context: &'a Context,
     args: &'a Sync,
@@ -48,11 +48,9 @@ pub(super) async fn run(
     let jobs = context.jobs(args.jobs)?;
     let session = context.session()?;
     let suite = session.written_suite(&target.bucket, &args.transfer.sealing)?;
-    let bucket = session.compared_bucket(
+    let bucket = session.bucket(
         &target.bucket,
-        &args.transfer.sealing,
-        &args.transfer.opening,
-        args.tuning(),
+        BucketUse::WriteAndCompare(&args.transfer.sealing, &args.transfer.opening, args.tuning()),
     )?;
     let bar = Bar::new(output, !args.transfer.no_progress && !args.dry_run, Some(0));
     let up = Up { context, args, bucket, target: &target, suite, output, bar };
@@ -156,7 +154,7 @@ impl Up<'_> {
     }
 }
 
-/// Whether something is there by now that a walk takes for a file, or leaves out: such names are not deleted in the target.
+/// Whether the source has an entry of this name by now, even one that a walk skips: such names are not deleted in the target.
 fn is_there(root: &Path, name: &str) -> Result<bool, Failure> {
     let mut path = root.to_owned();
     let mut parts = name.split('/').peekable();

@@ -7,7 +7,7 @@ use osseal::{EncryptedBucket, ResumeStatus, StateDir, UnfinishedUpload};
 use serde_json::json;
 
 use crate::args::AbortUploads;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::fs::dirs;
 use crate::target::ObjectUrl;
 use crate::transfer::batch::{self, Done};
@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context, args: &AbortUploads) -> Result<(), Fa
     }
     let output = context.output();
     let state = state(args)?;
-    let bucket = context.session()?.closed_bucket(&url.bucket)?;
+    let bucket = context.session()?.bucket(&url.bucket, BucketUse::Metadata)?;
     let found = bucket.unfinished_uploads(state.as_ref(), &url.key).await?;
     let uploads = chosen(args, &url, found)?;
     if args.all && !args.force && !args.dry_run && !uploads.is_empty() {
@@ -45,7 +45,7 @@ pub(super) async fn run(context: &Context, args: &AbortUploads) -> Result<(), Fa
     tally.await.finish(output, if args.dry_run { "would abort" } else { "aborted" })
 }
 
-/// What this machine keeps. Unless it is known, a process of this machine may be at work on anything.
+/// Local checkpoints. If they cannot be read, every upload may be in use by a process of this machine.
 fn state(args: &AbortUploads) -> Result<Option<StateDir>, Failure> {
     match dirs::existing_state() {
         Err(failure) if args.in_use => {
@@ -101,7 +101,7 @@ fn before(age: Duration) -> Result<Timestamp, Failure> {
     then.ok_or_else(|| Failure::usage("--older-than goes back further than there are times"))
 }
 
-/// When an upload was begun, or of what the store does not list when it was recorded last.
+/// Start time of an upload; if the store does not list it, the time of the last checkpoint.
 fn begun(upload: &UnfinishedUpload) -> Result<Timestamp, Failure> {
     match (&upload.initiated, &upload.kept) {
         (Some(time), _) => time.parse().map_err(|error| {
@@ -133,7 +133,7 @@ async fn is_aborted(
     }
 }
 
-/// What becomes of one that a process of this machine is at work on.
+/// The result for an upload in use by a process of this machine.
 fn in_use(args: &AbortUploads, place: &ObjectUrl) -> Result<Done, Failure> {
     let text = format!("{place}: a process of this machine is at work on the upload");
     if args.all {

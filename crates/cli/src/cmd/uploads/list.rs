@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::word;
 use crate::args::ListUploads;
-use crate::client::session::Context;
+use crate::client::session::{BucketUse, Context};
 use crate::fs::dirs;
 use crate::target::ObjectUrl;
 use crate::ui::error::Failure;
@@ -22,7 +22,7 @@ pub(super) async fn run(context: &Context, args: &ListUploads) -> Result<(), Fai
     }
 }
 
-/// What this machine keeps, to whatever store.
+/// Lists local checkpoints of all stores.
 fn kept(output: Output) -> Result<(), Failure> {
     let Some(state) = dirs::existing_state()? else { return Ok(()) };
     let uploads = state
@@ -43,14 +43,14 @@ fn kept(output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the store lists and this machine keeps of uploads to it.
+/// Lists the uploads of the store with their local checkpoints.
 async fn below(context: &Context, args: &ListUploads, url: &ObjectUrl) -> Result<(), Failure> {
     // The store's list is worth something by itself.
     let state = dirs::existing_state().unwrap_or_else(|failure| {
         Output::warn(format_args!("which of them this machine can go on with is not known: {failure}"));
         None
     });
-    let bucket = &context.session()?.closed_bucket(&url.bucket)?;
+    let bucket = &context.session()?.bucket(&url.bucket, BucketUse::Metadata)?;
     let uploads = bucket.unfinished_uploads(state.as_ref(), &url.key).await?;
     let lines = uploads.iter().map(|upload| async move { (upload, sent(bucket, args, upload).await) });
     let lines = stream::iter(lines.collect::<Vec<_>>());
@@ -75,7 +75,7 @@ async fn below(context: &Context, args: &ListUploads, url: &ObjectUrl) -> Result
     failed.map_or(Ok(()), Err)
 }
 
-/// What the service has of an upload: by the record, or as it says if it is to be asked.
+/// Stored parts of an upload: from the checkpoint, or from ListParts with `--parts`.
 async fn sent(
     bucket: &EncryptedBucket,
     args: &ListUploads,
