@@ -7,8 +7,9 @@
 //!                     └─ OpenStream ─ push(stored) ─► Chunk { offset, bytes }
 //! ```
 //!
-//! Two plaintexts under one position of a key stream reveal both, and two under one nonce of AES-GCM also let others forge. A [`Slot`]
-//! is a stretch of positions that is handed out once and consumed by sealing; whoever must send again sends the same [`SealedPart`].
+//! Two plaintexts under one position of a key stream reveal both, and two under one nonce of AES-GCM also allow
+//! forgeries. A [`Slot`] is a range of positions that is handed out once and consumed by sealing. A retry sends the same
+//! [`SealedPart`] again.
 
 mod chunked;
 mod ctr;
@@ -55,7 +56,7 @@ pub enum ContentError {
         /// Bytes given.
         given: u64,
     },
-    /// A slot was reserved after one that was not a multiple of the suite's unit, which only the last may be.
+    /// A slot was reserved after one that was not a multiple of the suite's unit, which only the last slot may be.
     #[error("no slot can follow the last one, which ended at byte {offset}")]
     AfterLast {
         /// Where the last slot ended.
@@ -66,7 +67,7 @@ pub enum ContentError {
     NoSuchPart {
         /// The part's number.
         number: u32,
-        /// How many there are.
+        /// Number of parts.
         parts: u32,
     },
     /// A part was asked for a second time.
@@ -75,7 +76,7 @@ pub enum ContentError {
         /// The part's number.
         number: u32,
     },
-    /// A part gives other sealed bytes than a former process recorded. They are not handed out: some of the former may have left under the same key.
+    /// A part has other sealed bytes than a previous process recorded. They are withheld: the previous bytes may have been sent under the same key.
     #[error("part {number} is not what it was when it was first sealed; begin again with a fresh data key")]
     OtherThanRecorded {
         /// The part's number.
@@ -149,7 +150,7 @@ pub enum ContentError {
 
 /// The unwrapped key of one object's content, ready to seal or to open.
 ///
-/// Not `Clone`: sealing consumes it. What the library wipes of it when it is dropped: `docs/threat-model.md`.
+/// Not `Clone`: sealing consumes it. `docs/threat-model.md` lists the parts that are wiped on drop.
 pub struct ContentKey {
     suite: Suite,
     cipher: Cipher,
@@ -173,9 +174,9 @@ impl ContentKey {
         Ok(ContentKey { suite: Suite::AesCtr, cipher: Cipher::Ctr(ctr), resume: None })
     }
 
-    /// A key for [`Suite::Sealed`], and the commitment to what it was derived from.
+    /// A key for [`Suite::Sealed`], with the commitment to its derivation.
     ///
-    /// `data_key` has 32 bytes; no salt meets it twice.
+    /// `data_key` has 32 bytes. Every salt is used with a data key once.
     pub(crate) fn sealed(
         data_key: &Secret,
         salt: &[u8; SALT],
@@ -201,12 +202,12 @@ impl ContentKey {
         Ok(key)
     }
 
-    /// Makes it a key that digests parts, see [`Slot::seal_digested`]. `start` is the salt of a sealed object or the initial counter of another.
+    /// Makes the key digest parts, see [`Slot::seal_digested`]. `start` is the salt of a sealed object or the initial counter of AES-CTR.
     pub(crate) fn resumable(self, data_key: &Secret, start: &[u8]) -> Result<Self, ContentError> {
         Ok(ContentKey { resume: Some(ResumeKey::derive(data_key, start)?), ..self })
     }
 
-    /// No key at all, in the layout of AES/CTR. It leaves this crate as a [`Sealer`] alone, which says of no suite.
+    /// No key, in the layout of AES-CTR. Outside this crate it exists as a [`Sealer`] only, which names no suite.
     pub(crate) const fn none() -> Self {
         ContentKey { suite: Suite::AesCtr, cipher: Cipher::None, resume: None }
     }
@@ -233,15 +234,15 @@ impl std::fmt::Debug for ContentKey {
     }
 }
 
-/// Opens stored bytes of one object. Cheap to clone; any number of threads may open with it at a time.
+/// Opens stored bytes of one object. Clones are cheap; any number of threads may use one at the same time.
 #[derive(Clone, Debug)]
 pub struct Opener {
-    /// None opens what is not sealed, see [`crate::dangerous`].
+    /// `None` for objects without encryption, see [`crate::dangerous`].
     key: Option<Arc<ContentKey>>,
 }
 
 impl Opener {
-    /// An opener of what is not sealed; made by [`crate::dangerous::plaintext_opener`].
+    /// An opener of objects without encryption; made by [`crate::dangerous::plaintext_opener`].
     pub(crate) const fn plaintext() -> Opener {
         Opener { key: None }
     }
@@ -256,13 +257,15 @@ impl Opener {
         self.suite().map_or(Layout::identity(), Suite::layout)
     }
 
-    /// Opens `buf`, which holds the stored bytes at byte `offset`, in place; gives the number of plaintext bytes, which lie at the
-    /// beginning then. AES/CTR takes bytes from anywhere. A sealed object opens by whole chunks; a chunk in `buf` that is shorter than
-    /// the others opens only if it is the object's last.
+    /// Opens `buf`, the stored bytes at byte `offset`, in place. Returns the number of plaintext bytes, which are at the
+    /// start of `buf` then.
+    ///
+    /// AES-CTR opens bytes at any offset. A sealed object opens by whole chunks; a shorter chunk in `buf` opens only if it
+    /// is the last of the object.
     ///
     /// # Errors
-    /// [`ContentError::CounterOverflow`], [`ContentError::WithinChunk`], [`ContentError::IntegrityFailed`]. After the last nothing
-    /// is left in `buf` of the chunk that failed.
+    /// [`ContentError::CounterOverflow`], [`ContentError::WithinChunk`], [`ContentError::IntegrityFailed`]. After the last
+    /// one, `buf` holds nothing of the failed chunk.
     pub fn open_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ContentError> {
         match self.key.as_ref().map(|key| &key.cipher) {
             Some(Cipher::Ctr(ctr)) => ctr.open_at(offset, buf).map(|()| buf.len()),

@@ -1,12 +1,12 @@
-//! What is bound to the content of a sealed object besides its key: a name, and the caller's pairs (`docs/format.md` §8).
+//! The context that is bound to the content of a sealed object besides its key: a name, and the caller's pairs (`docs/format.md` §8).
 //!
 //! ```text
 //!   "osseal" 0x01 | bind (1) | u16 length, name | u16 count | per pair: u16 length, key, u16 length, value
 //!                   0: no name      1: object key      2: bucket 0x00 object key
 //! ```
 //!
-//! The record takes part in the derivation of the chunk key. There is one record for each meaning, so that reading and writing
-//! it again gives the same bytes: integers are big-endian, keys of pairs ascend strictly, text is UTF-8, nothing follows.
+//! The record is an input of the derivation of the chunk key. Every context has exactly one encoding, so that parsing and
+//! encoding reproduce the bytes: integers are big-endian, keys of pairs ascend strictly, text is UTF-8, nothing follows.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use std::fmt;
 const MAGIC: &[u8] = b"osseal\x01";
 /// Longest record, in bytes. All metadata of an object together are at most that long.
 const MAX_RECORD: usize = 8 * 1024;
-/// What stands between bucket and object key.
+/// Separates bucket and object key.
 const SEPARATOR: char = '\0';
 
 /// How much of an object's place is bound to its content, from the least to the most.
@@ -63,10 +63,10 @@ impl fmt::Display for Bind {
     }
 }
 
-/// Where an object is written or read, as far as that is known.
+/// The location where an object is written or read, as far as it is known.
 ///
-/// The key is the decoded object key, its exact characters: no normalization, no added slash. For a symlink it is the key that
-/// was asked for.
+/// The key is the decoded object key with its exact characters: no normalization, no added slash. For a symlink it is the
+/// requested key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     bucket: Option<&'a str>,
@@ -84,7 +84,7 @@ impl<'a> Place<'a> {
         Place { bucket: None, key: Some(key) }
     }
 
-    /// A place that is not known. Nothing that is bound is there.
+    /// An unknown location. No binding holds there.
     pub const fn unknown() -> Place<'a> {
         Place { bucket: None, key: None }
     }
@@ -183,7 +183,7 @@ impl fmt::Display for Binding {
     }
 }
 
-/// The caller's pairs, bound to the content: authenticated and not secret. Keys are not empty, values may be.
+/// The caller's pairs, bound to the content: authenticated, not secret. Keys are not empty; values may be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EncryptionContext(BTreeMap<String, String>);
 
@@ -193,7 +193,7 @@ impl EncryptionContext {
         EncryptionContext(BTreeMap::new())
     }
 
-    /// Whether there are no pairs.
+    /// Whether the context has no pairs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -324,7 +324,7 @@ impl SealedContext {
         Ok(record)
     }
 
-    /// Reads a record. Every byte is accounted for; the error says what is wrong with it.
+    /// Parses a record. Every byte is accounted for; the error names the fault.
     pub fn from_record(record: &[u8]) -> Result<SealedContext, &'static str> {
         if record.len() > MAX_RECORD {
             return Err("its context is longer than metadata can be");

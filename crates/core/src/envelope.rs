@@ -31,7 +31,7 @@ pub use names::is_envelope_header;
 pub(crate) use start::StartError;
 pub use start::{SealedStart, Start};
 
-/// Most bytes of an object's user metadata, names without `x-oss-meta-` and values together, by the service's rules.
+/// Largest user metadata of an object by the service's rules, bytes: names without `x-oss-meta-`, and values.
 pub const MAX_METADATA: usize = 8 * 1024;
 
 /// Everything stored beside an object that opening needs, complete and typed.
@@ -44,11 +44,11 @@ pub struct Envelope {
     pub wrap: WrapAlgorithm,
     /// The wrapped data key.
     pub data_key: Wrapped,
-    /// What the `start` header holds.
+    /// The content of the `start` header.
     pub start: Start,
     /// Which wrapping key was used.
     pub description: StoredDescription,
-    /// Plaintext bytes, by the writer's claim. Compared with what the stored length says, never used to size anything.
+    /// Plaintext bytes, by the writer's claim. Compared with the stored length; no allocation depends on it.
     pub plain_len: Option<u64>,
 }
 
@@ -58,9 +58,9 @@ pub struct Envelope {
 pub enum StoredDescription {
     /// A map, empty when the header is absent.
     Map(MaterialDescription),
-    /// A map whose text is not UTF-8, each byte taken for a character: the Java SDK 1 garbles what is not ASCII.
+    /// A map with text that is not UTF-8, read byte by byte as characters: Java SDK 1 garbles non-ASCII text.
     Garbled(MaterialDescription),
-    /// Something that is not a map of strings. It matches no key; opening fails for want of one, not as damage.
+    /// Not a map of strings. It matches no key, so opening fails with a missing key, not as damage.
     Unreadable(Vec<u8>),
 }
 
@@ -83,8 +83,8 @@ impl StoredDescription {
         matches!(self, StoredDescription::Map(map) if map == key)
     }
 
-    /// Whether a key with this description is meant: the maps are equal, or equal after the damage that the Java SDKs do to
-    /// text that is not ASCII (`docs/format.md` §5).
+    /// Whether the envelope means a key with this description: the maps are equal, or equal after the damage that the Java
+    /// SDKs do to non-ASCII text (`docs/format.md` §5).
     pub fn names(&self, key: &MaterialDescription) -> bool {
         match self {
             StoredDescription::Map(map) => map == key || *map == key.map_text(garbled_by_java2),
@@ -101,7 +101,7 @@ fn garbled_by_java2(text: &str) -> String {
         .collect()
 }
 
-/// Java SDK 1 writes UTF-8 with `?` for every byte from 0x80 to 0x9F; the others are characters here.
+/// Java SDK 1 writes UTF-8 with `?` for every byte from 0x80 to 0x9F; other bytes become characters.
 fn garbled_by_java1(text: &str) -> String {
     text.bytes().map(|byte| if (0x80..=0x9F).contains(&byte) { '?' } else { char::from(byte) }).collect()
 }
@@ -124,7 +124,7 @@ impl fmt::Display for StoredDescription {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
-    /// None of the envelope's headers is there.
+    /// The object has none of the envelope's headers.
     #[error("the object is not encrypted: it has no envelope")]
     NotEncrypted,
     /// The envelope of another product.
@@ -156,7 +156,7 @@ pub enum EnvelopeError {
     Malformed {
         /// The header.
         header: &'static str,
-        /// What it should be.
+        /// The expected value.
         reason: &'static str,
     },
     /// A content algorithm that is not known.
@@ -174,8 +174,8 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// Reads an envelope from an object's headers: `(name, value)` pairs, names in any case with their `x-oss-meta-` prefix.
-    /// Headers that are not part of an envelope are passed over.
+    /// Parses an envelope from an object's headers: `(name, value)` pairs, names in any case with their `x-oss-meta-` prefix.
+    /// Other headers are skipped.
     pub fn from_metadata<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Envelope, EnvelopeError> {
@@ -191,10 +191,9 @@ impl Envelope {
         }
     }
 
-    /// The headers to store, lower-case, in the order of the table above. `parts` is for multipart uploads.
+    /// The headers to store, in lower case, in the order of the table above. `parts` is for multipart uploads.
     ///
-    /// An envelope that was read under the legacy names is written under the present ones only by its author; it has no
-    /// metadata here.
+    /// An envelope that was read under legacy names has no metadata here: only its author rewrites it.
     pub fn to_metadata(&self, parts: Option<PartPlan>) -> Vec<(&'static str, String)> {
         let Some(start) = self.start.to_bytes() else { return Vec::new() };
         let mut pairs = vec![
@@ -218,7 +217,7 @@ impl Envelope {
         pairs
     }
 
-    /// Bytes of user metadata that the envelope takes, as the service counts them against [`MAX_METADATA`].
+    /// User metadata that the envelope takes, bytes, as the service counts them against [`MAX_METADATA`].
     pub fn metadata_size(&self, parts: Option<PartPlan>) -> usize {
         let size = |(name, value): &(&str, String)| name.len() - META.len() + value.len();
         self.to_metadata(parts).iter().map(size).sum()
@@ -229,7 +228,7 @@ impl Envelope {
         self.start.to_bytes().map_or(0, |bytes| BASE64.encode_len(bytes.len()))
     }
 
-    /// What is bound to the content of a sealed object. Proven once the keyring has opened the envelope, and a claim before.
+    /// The context that is bound to the content of a sealed object. A claim until the keyring has opened the envelope.
     pub const fn context(&self) -> Option<&SealedContext> {
         match &self.start {
             Start::Sealed(start) => Some(start.context()),
@@ -299,7 +298,7 @@ impl Family {
     fn base64(&self, header: &'static str) -> Result<Wrapped, EnvelopeError> {
         let reason = "it is not standard, padded base64 (RFC 4648, section 4)";
         let value = self.needed(header)?;
-        // The decoder also takes several padded texts in a row; only what it would write itself is meant.
+        // The decoder also accepts concatenated padded texts; accept only its own encoding.
         let bytes = BASE64.decode(value).ok().filter(|bytes| BASE64.encode(bytes).as_bytes() == value);
         bytes.map(Wrapped).ok_or(EnvelopeError::Malformed { header, reason })
     }
@@ -335,7 +334,7 @@ impl Family {
         let start = match suite {
             Suite::AesCtr => Start::WrappedIv(start),
             Suite::Sealed => {
-                // Nobody else writes this suite, so its wrap algorithm has one spelling too.
+                // Only osseal writes this suite, so its wrap algorithm has a single spelling.
                 if wrap.wire_name() != wrap_alg {
                     return Err(EnvelopeError::UnsupportedWrap { name: wrap_alg.to_owned() });
                 }
@@ -374,7 +373,7 @@ impl Family {
     }
 }
 
-/// Without the spaces and tabs around a value, which are the protocol's (RFC 9110, 5.5) and not the value's.
+/// Trims spaces and tabs around a value, which belong to the protocol (RFC 9110, section 5.5).
 fn trim_white_space(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;

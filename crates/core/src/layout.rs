@@ -1,4 +1,4 @@
-//! Where plaintext lies in stored bytes. The only place that maps one to the other.
+//! Maps plaintext positions to stored positions. No other module does.
 //!
 //! ```text
 //!   AES/CTR   byte i is stored at i
@@ -8,8 +8,8 @@
 //!             chunk        0             1                 n − 1, always shorter than the others
 //! ```
 //!
-//! AES/CTR stores as many bytes as it reads, each at its own offset. The sealed suite stores more and can only be read by
-//! whole chunks; everything above this module asks here and assumes nothing.
+//! AES-CTR stores every byte at its own offset. The sealed suite stores more bytes and is read by whole chunks. The modules
+//! above ask here and assume nothing.
 
 use std::ops::Range;
 
@@ -81,7 +81,7 @@ pub enum LayoutError {
         part_size: u64,
         /// Stored bytes of the object.
         data_size: u64,
-        /// What the part size must be a multiple of.
+        /// The part size must be a multiple of this.
         unit: u64,
     },
     /// No object of this suite has this stored length.
@@ -151,15 +151,15 @@ impl Layout {
         matches!(self.shape, Shape::Chunked)
     }
 
-    /// What to ask the store for so that `range` can be released.
+    /// The request to the store that makes `range` releasable.
     pub fn ask(self, range: &ByteRange) -> StoredAsk {
         match (self.shape, range) {
             (_, ByteRange::Whole | ByteRange::From(0)) => StoredAsk::Whole,
             (Shape::Identity, ByteRange::From(start)) => StoredAsk::From(*start),
             (Shape::Chunked, ByteRange::From(start)) => StoredAsk::From(chunk_start(*start)),
-            // The service has no word for "no bytes": something is asked for and nothing released.
+            // The protocol cannot ask for no bytes: ask for one and release none.
             (Shape::Identity, ByteRange::Suffix(count)) => StoredAsk::Suffix((*count).max(1)),
-            // However long the last chunk is: whole chunks for all that is wanted, and the longest last one.
+            // The length of the last chunk is unknown: ask for whole chunks, and for the longest last one.
             (Shape::Chunked, ByteRange::Suffix(count)) => {
                 let chunks = count.div_ceil(CHUNK);
                 StoredAsk::Suffix(chunks.saturating_mul(STORED_CHUNK).saturating_add(STORED_CHUNK - 1))
@@ -174,9 +174,9 @@ impl Layout {
         }
     }
 
-    /// What to ask the store for to learn how long an object is, when it has refused a range as past the end: the store's word
-    /// proves nothing, its last chunk does ([`Reading::plan`](crate::Reading::plan) says so with the range and that reply).
-    /// None where nothing can be proven.
+    /// The request that reveals the length of an object after the store refused a range as past the end. The refusal proves
+    /// nothing, the last chunk does ([`Reading::plan`](crate::Reading::plan) with the range and that reply). `None` if the suite
+    /// proves nothing.
     pub const fn ask_end(self) -> Option<StoredAsk> {
         match self.shape {
             Shape::Identity => None,
@@ -184,7 +184,7 @@ impl Layout {
         }
     }
 
-    /// Stored bytes that must be read to release the plaintext bytes `plain` of an object of `stored_total` bytes.
+    /// Stored bytes to read for the plaintext bytes `plain` of an object of `stored_total` bytes.
     pub(crate) fn stored_span(self, plain: &Range<u64>, stored_total: u64) -> Range<u64> {
         match self.shape {
             Shape::Identity => plain.clone(),
@@ -196,9 +196,9 @@ impl Layout {
         }
     }
 
-    /// Stored bytes that release the plaintext bytes `plain` of an object of `stored_total` bytes, and with them its last chunk if
-    /// `plain` reaches its end: what one of several requests for an object asks for. Bounds of `plain` that are multiples of
-    /// [`Layout::plain_unit`] make neighbours that share no byte.
+    /// Stored bytes for the plaintext bytes `plain` of an object of `stored_total` bytes, with its last chunk if `plain` reaches
+    /// the end: the request for one piece of several. Bounds of `plain` that are multiples of [`Layout::plain_unit`] make
+    /// neighbouring pieces disjoint.
     pub fn stored_piece(self, plain: &Range<u64>, stored_total: u64) -> Range<u64> {
         let span = self.stored_span(plain, stored_total);
         let reaches_end = self.plain_len(stored_total).is_ok_and(|total| plain.end >= total);
@@ -206,7 +206,7 @@ impl Layout {
         span.start..end
     }
 
-    /// Plaintext bytes that open with the first `stored` bytes of an object, unless these are all of it: those of whole chunks.
+    /// Plaintext bytes that open with the first `stored` bytes of an object, if more follow: those of whole chunks.
     pub const fn plain_before(self, stored: u64) -> u64 {
         match self.shape {
             Shape::Identity => stored,
@@ -214,13 +214,13 @@ impl Layout {
         }
     }
 
-    /// Stored bytes of a part of about `preferred` bytes: whole units, and no fewer than the service takes.
+    /// Stored bytes of a part of about `preferred` bytes: whole units, at least the service's minimum.
     pub fn part_near(self, preferred: u64) -> u64 {
         let unit = self.stored_unit();
         preferred.max(MIN_PART).div_ceil(unit).saturating_mul(unit).min(self.max_part())
     }
 
-    /// The stored bytes of the last chunk of an object of `stored_total` bytes; none where nothing can be proven.
+    /// The stored bytes of the last chunk of an object of `stored_total` bytes; `None` if the suite proves nothing.
     pub(crate) const fn end_span(self, stored_total: u64) -> Option<Range<u64>> {
         match self.shape {
             Shape::Identity => None,
@@ -236,8 +236,8 @@ impl Layout {
         }
     }
 
-    /// A part size for `plain_total` plaintext bytes: `preferred` stored bytes, rounded to the suite's unit and raised until the
-    /// parts are few enough.
+    /// A part size for `plain_total` plaintext bytes: `preferred` stored bytes, rounded up to the suite's unit and raised until
+    /// the number of parts is within the limit.
     pub fn part_plan(self, plain_total: u64, preferred: u64) -> Result<PartPlan, LayoutError> {
         let (unit, max_part) = (self.stored_unit(), self.max_part());
         let data_size = self.stored_len(plain_total).ok_or(LayoutError::Overflow { plain: plain_total })?;
@@ -279,7 +279,7 @@ impl Layout {
 }
 
 impl PartPlan {
-    /// The number of parts; at least one. The last one of a sealed object may be one empty chunk, 16 stored bytes.
+    /// Number of parts, at least one. The last part of a sealed object may be one empty chunk of 16 stored bytes.
     pub const fn parts(&self) -> u64 {
         let parts = self.data_size.div_ceil(self.part_size);
         if parts == 0 { 1 } else { parts }

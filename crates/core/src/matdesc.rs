@@ -5,12 +5,12 @@ use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// Longest description that is read, in bytes; all metadata of an object together is at most this long.
+/// Longest description that is read, bytes: the limit of all metadata of an object.
 const MAX_JSON: usize = 8 * 1024;
 
 /// A map of strings that names a wrapping key. Not secret and not authenticated.
 ///
-/// Two descriptions are equal when their maps are, whatever the order and spacing of the JSON they came from.
+/// Two descriptions are equal if their maps are, whatever the order and spacing of their JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MaterialDescription(BTreeMap<String, String>);
 
@@ -57,7 +57,7 @@ impl MaterialDescription {
             .map_err(|_| MaterialDescriptionError)
     }
 
-    /// The canonical JSON text: sorted names, no white space, ASCII only with `\uXXXX` in lower-case hex.
+    /// The canonical JSON: sorted names, no white space, ASCII only with `\uXXXX` in lower-case hex.
     pub fn to_json(&self) -> String {
         let mut out = String::from("{");
         for (index, (name, value)) in self.0.iter().enumerate() {

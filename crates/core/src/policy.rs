@@ -1,14 +1,14 @@
-//! What may be read, and what a reader requires.
+//! [`ReadPolicy`]: which objects a reader accepts, and which bindings it requires.
 
 use crate::context::{Bind, Binding, EncryptionContext, Place};
 use crate::envelope::Envelope;
 use crate::suite::Suite;
 use crate::wrap::WrapAlgorithm;
 
-/// What a reader accepts. The strictest is the default of a suite that authenticates; weaker ones are somebody's choice.
+/// Which objects a reader accepts. The default is the strictest policy of an authenticated suite; weaker ones are explicit.
 ///
-/// A requirement overrides what is allowed: a reader that requires a binding or a pair reads neither AES/CTR nor plaintext objects,
-/// which can have none.
+/// A requirement overrides a permission: a reader that requires a binding or a pair reads neither AES-CTR nor plaintext
+/// objects, which have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ReadPolicy {
     unauthenticated: bool,
@@ -18,7 +18,7 @@ pub struct ReadPolicy {
     pairs: EncryptionContext,
 }
 
-/// What the policy keeps out.
+/// The reason why a policy refuses an object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
@@ -36,7 +36,7 @@ pub enum PolicyError {
         /// The wrap algorithm of the object.
         wrap: WrapAlgorithm,
     },
-    /// The reader requires what the suite cannot bind.
+    /// The reader requires a binding that the suite does not have.
     #[error("the reader requires bound names or pairs, and {} binds neither", suite.wire_name())]
     NothingBound {
         /// The suite of the object.
@@ -45,9 +45,9 @@ pub enum PolicyError {
     /// Less of the place is bound than the reader requires.
     #[error("the reader requires bind {required}, and the object is sealed with bind {found}")]
     LesserBind {
-        /// What the reader requires.
+        /// The required binding.
         required: Bind,
-        /// What the object has.
+        /// The object's binding.
         found: Bind,
     },
     /// A pair that the reader requires is not there.
@@ -83,7 +83,7 @@ impl ReadPolicy {
         ReadPolicy { unauthenticated, plaintext: false, moved: false, bind: Bind::None, pairs }
     }
 
-    /// The policy that reads what a writer of `suite` writes.
+    /// The policy that reads the objects of a writer of `suite`.
     pub const fn for_writer_of(suite: Suite) -> ReadPolicy {
         if suite.is_authenticated() { Self::AUTHENTICATED } else { Self::ALSO_UNAUTHENTICATED }
     }
@@ -140,7 +140,7 @@ impl ReadPolicy {
         }
     }
 
-    /// Whether the object of this envelope may be read, as far as that shows before anything is unwrapped.
+    /// Whether the object of this envelope may be read, as far as the envelope shows before any unwrap.
     pub fn admits_envelope(&self, envelope: &Envelope) -> Result<(), PolicyError> {
         let (suite, wrap) = (envelope.suite, envelope.wrap);
         self.admits(suite)?;

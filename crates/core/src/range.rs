@@ -1,6 +1,6 @@
-//! Ranges: what was asked for, what the reply holds, what is released.
+//! Ranges: the requested bytes, the bytes in the reply, and the bytes to release.
 //!
-//! The reply positions decryption; the request decides what is released (`docs/format.md` §6):
+//! The reply positions decryption; the request decides which bytes are released (`docs/format.md` §6):
 //!
 //! ```text
 //!   request   from 5000                         plaintext, of the caller
@@ -10,9 +10,9 @@
 //!   release   5000..10000        |  5000..10000
 //! ```
 //!
-//! How long an object is, is the store's claim. In a suite that authenticates, the last chunk proves it; whatever reaches the end,
-//! is cut to it or is counted from it is complete only when that chunk has been opened, and so is the answer that a range lies
-//! past the end. [`Reading`] knows when that is so, and the [`OpenStream`](crate::OpenStream) made of it insists.
+//! The length of an object is the store's claim. In an authenticated suite the last chunk proves it. A read that reaches the
+//! end, is cut to it, or counts from it is complete only once that chunk has been opened; the same holds for the answer that
+//! a range lies past the end. [`Reading`] knows those cases, and its [`OpenStream`](crate::OpenStream) enforces them.
 
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ impl From<std::ops::RangeFrom<u64>> for ByteRange {
     }
 }
 
-/// What to ask the store for, in half-open stored bytes.
+/// A request to the store, in half-open stored bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredAsk {
     /// No range.
@@ -82,7 +82,7 @@ impl Window {
         Ok(layout.plain_len(self.total)?)
     }
 
-    /// The error of a reply that does not hold what is needed.
+    /// The error of a reply that lacks needed bytes.
     pub(crate) const fn wrong(self) -> RangeError {
         RangeError::WrongRange { start: self.start, end: self.end, total: self.total }
     }
@@ -121,7 +121,7 @@ pub enum RangeError {
     Length(#[from] LayoutError),
 }
 
-/// What one reply will give: computed from request and reply before any byte is opened.
+/// The plan of one read, computed from request and reply before any byte is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     layout: Layout,
@@ -133,7 +133,7 @@ pub struct Reading {
     is_satisfiable: bool,
 }
 
-/// What a reading has to do with the end of the object.
+/// How a read depends on the end of the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
     /// Nothing, or nothing that can be proven.
@@ -148,8 +148,8 @@ impl Reading {
     /// Resolves `request` against the object that `reply` describes.
     ///
     /// # Errors
-    /// [`RangeError::NotSatisfiable`] only where nothing can be proven. In a suite that authenticates a range past the end makes a
-    /// reading that releases nothing, and its stream gives that error as soon as the size is proven.
+    /// [`RangeError::NotSatisfiable`] only if the suite proves nothing. In an authenticated suite a range past the end makes a
+    /// plan that releases nothing, and its stream returns that error as soon as the size is proven.
     pub fn plan(layout: Layout, request: &ByteRange, reply: Window) -> Result<Reading, RangeError> {
         let plain_total = reply.plain_total(layout)?;
         let (release, is_satisfiable) = match request.resolve(plain_total) {
@@ -218,13 +218,13 @@ impl Reading {
         self.window
     }
 
-    /// Whether every stored byte of the object is read, so that a checksum of all of them can be compared.
+    /// Whether every stored byte of the object is read, so that a checksum of the whole object can be compared.
     pub fn covers_object(&self) -> bool {
         self.window.start == 0 && self.window.end == self.window.total
     }
 
-    /// Whether the range has a byte in the object, by the store's claim. When it has none, the stream says so in an error once
-    /// the size is proven.
+    /// Whether the range has a byte in the object, by the store's claim. If not, the stream returns an error once the size is
+    /// proven.
     pub const fn is_satisfiable(&self) -> bool {
         self.is_satisfiable
     }
@@ -234,8 +234,8 @@ impl Reading {
         !matches!(self.end, End::Apart)
     }
 
-    /// The stored bytes that prove the end and that this reply does not hold. They take another request for the same object,
-    /// and go to [`OpenStream::prove_end`](crate::OpenStream::prove_end).
+    /// The stored bytes that prove the end and that this reply lacks. Fetch them from the same object and pass them to
+    /// [`OpenStream::prove_end`](crate::OpenStream::prove_end).
     pub fn missing_end(&self) -> Option<Range<u64>> {
         match &self.end {
             End::Missing(span) => Some(span.clone()),
@@ -245,7 +245,7 @@ impl Reading {
 }
 
 impl ByteRange {
-    /// Checks what can be checked before the size is known.
+    /// Checks the range as far as possible without the size.
     pub fn check(&self) -> Result<(), RangeError> {
         match self {
             ByteRange::Bounded(range) if range.start > range.end => {

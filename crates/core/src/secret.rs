@@ -6,8 +6,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Secret bytes: a data key, an unwrapped counter, a private key file.
 ///
-/// Wiped when dropped. There is no `Clone`, no serialisation and no content in `Debug`; the bytes are reached
-/// through [`Secret::expose`] alone, so that every use can be found by searching for that name.
+/// Wiped on drop. It has no `Clone`, no serialisation, and no content in `Debug`. [`Secret::expose`] is the only access, so
+/// that every use can be found by searching for that name.
 #[derive(ZeroizeOnDrop)]
 pub struct Secret(Vec<u8>);
 
@@ -34,7 +34,7 @@ impl Secret {
         self.0.len()
     }
 
-    /// Whether there are no bytes.
+    /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -49,10 +49,10 @@ impl fmt::Debug for Secret {
 /// Bytes of stack that are wiped: more than the calls of the cipher libraries take.
 const STRETCH: usize = 16 << 10;
 
-/// Runs `work` on a stretch of stack that is wiped afterwards.
+/// Runs `work` on stack memory that is wiped afterwards.
 ///
-/// Key schedules and digests of cipher libraries are values: each time one is moved, which the libraries do themselves, a copy stays on the stack that
-/// nobody wipes. What `work` gives back is moved, too: let it be a box, or nothing secret.
+/// Key schedules and digests of cipher libraries are values. Each move, also inside of the libraries, leaves a copy on the
+/// stack. The result of `work` is moved, too: return a box, or nothing secret.
 pub fn on_wiped_stack<T>(work: impl FnOnce() -> T) -> T {
     let outcome = below(work);
     wipe_below();
@@ -64,10 +64,10 @@ fn below<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Writes over what the frames of earlier calls at this depth have left.
+/// Overwrites the stack frames that earlier calls at this depth have left.
 #[inline(never)]
 fn wipe_below() {
-    // Words, not bytes: each is one write that the compiler must not leave out.
+    // Words rather than bytes: each is one volatile write that the compiler must keep.
     let mut stretch = [0_u64; STRETCH / size_of::<u64>()];
     stretch.zeroize();
     std::hint::black_box(&stretch);

@@ -3,12 +3,12 @@
 use crate::layout::Layout;
 use crate::wrap::WrapAlgorithm;
 
-/// A content algorithm together with its layout, named by the `cek-alg` header (`docs/format.md` §2).
+/// A content algorithm with its layout, named by the `cek-alg` header (`docs/format.md` §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Suite {
-    /// AES-256-GCM in chunks of 16 KiB that commit to their key and context (c2sp.org/chunked-encryption@v1 with
-    /// AES-256-GCM and SHA-512). Authenticated (`docs/format.md` §7).
+    /// AES-256-GCM in chunks of 16 KiB that commit to their key and context (c2sp.org/chunked-encryption@v1 with AES-256-GCM
+    /// and SHA-512). Authenticated (`docs/format.md` §7).
     Sealed,
     /// AES-256 in counter mode, the suite of the official SDKs. **Not authenticated** (`docs/format.md` §3).
     AesCtr,
@@ -52,8 +52,8 @@ impl Suite {
         }
     }
 
-    /// Whether the data keys of this suite may be wrapped so. A sealed object's never by RSAES-PKCS1-v1_5, whose failures are
-    /// too easy to tell apart, nor under the legacy names.
+    /// Whether data keys of this suite may be wrapped with this algorithm. Those of sealed objects never with
+    /// RSAES-PKCS1-v1_5, whose failures are distinguishable, nor under the legacy names.
     pub const fn admits(self, wrap: WrapAlgorithm) -> bool {
         match self {
             Suite::Sealed => matches!(

@@ -1,7 +1,7 @@
-//! The joint for keys: what wraps data keys and what unwraps them.
+//! The interfaces of keys that wrap and unwrap data keys.
 //!
-//! A key service, a hardware module or a test implements [`WrapKey`], [`UnwrapKey`] or both; nothing else about keys can be
-//! extended. Futures are boxed so that implementations may wait for a network; those here are ready at once.
+//! A key service, a hardware module or a test implements [`WrapKey`], [`UnwrapKey`] or both. Futures are boxed so that
+//! implementations may wait for a network; those of this crate are ready at once.
 
 mod aes;
 mod kms;
@@ -88,10 +88,10 @@ impl std::fmt::Display for WrapAlgorithm {
 pub struct Wrapped(pub Vec<u8>);
 
 impl Wrapped {
-    /// The CiphertextBlob of a reply of KMS. It is base64 text, and the header of the envelope holds it as it is: encoded once.
+    /// The CiphertextBlob of a KMS reply. It is base64 text, and the header of the envelope holds it unchanged.
     ///
     /// # Errors
-    /// [`KeyError::WrapFailed`] when the text is empty or not standard, padded base64, so that it would not be stored as it came.
+    /// [`KeyError::WrapFailed`] if the text is empty or not standard, padded base64: storing it would change it.
     pub fn from_kms_blob(text: &str) -> Result<Wrapped, KeyError> {
         let bytes = BASE64.decode(text.as_bytes()).ok();
         let bytes = bytes.filter(|bytes| !bytes.is_empty() && BASE64.encode(bytes) == text);
@@ -99,7 +99,7 @@ impl Wrapped {
     }
 }
 
-/// What a wrapped value holds.
+/// The content of a wrapped value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WrappedContent {
@@ -113,21 +113,21 @@ pub enum WrappedContent {
     LegacyCounter,
 }
 
-/// What is to be unwrapped.
+/// A request to unwrap a value.
 #[derive(Clone, Copy, Debug)]
 pub struct UnwrapRequest<'a> {
     /// How it was wrapped.
     pub wrap: WrapAlgorithm,
     /// The wrapped bytes.
     pub wrapped: &'a Wrapped,
-    /// What they hold.
+    /// The content of the value.
     pub content: WrappedContent,
-    /// What the reader may read, which has been applied already. An answer that is kept is for readers of the same policy.
+    /// The reader's policy, which was applied before. A cached value serves readers of the same policy.
     pub policy: Option<&'a ReadPolicy>,
 }
 
 impl<'a> UnwrapRequest<'a> {
-    /// A request for nobody's reading in particular.
+    /// A request without a particular reader.
     pub const fn new(
         wrap: WrapAlgorithm,
         wrapped: &'a Wrapped,
@@ -149,7 +149,7 @@ impl<'a> UnwrapRequest<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The wrapped value does not open with this key. One variant and one text for every cause, on purpose.
+    /// The wrapped value does not open with this key. On purpose one variant and one text for every cause.
     #[error("the wrapped key does not open with this key")]
     UnwrapFailed,
     /// The value could not be wrapped.
@@ -161,32 +161,32 @@ pub enum KeyError {
     /// The service that holds the key cannot be used at this time.
     #[error("the key service is unavailable: {message}")]
     Unavailable {
-        /// What the service said, fit to print.
+        /// The service's message, safe to print.
         message: String,
-        /// Whether asking again may help.
+        /// Whether a retry may help.
         retryable: bool,
     },
-    /// Nobody could sign for the service that holds the key; it was not asked.
+    /// No credentials exist for the service that holds the key; no request was made.
     #[error("there are no credentials for the key service: {message}")]
     Credentials {
-        /// What is missing or broken, fit to print.
+        /// The missing or broken source, safe to print.
         message: String,
     },
     /// The service that holds the key refuses.
     #[error("the key service refused: {message}")]
     Denied {
-        /// What the service said, fit to print.
+        /// The service's message, safe to print.
         message: String,
     },
     /// The reply of the service that holds the key breaks the rules, or is not to be trusted.
     #[error("the key service's reply cannot be used: {message}")]
     Protocol {
-        /// What is wrong with it, fit to print.
+        /// The fault, safe to print.
         message: String,
     },
 }
 
-/// What the methods of the key traits return.
+/// The result of the methods of the key traits.
 pub type KeyFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, KeyError>> + Send + 'a>>;
 
 /// A key that can wrap.
@@ -197,7 +197,7 @@ pub trait WrapKey: Send + Sync {
     /// Wraps `secret`, at most 32 bytes.
     fn wrap<'a>(&'a self, secret: &'a Secret) -> KeyFuture<'a, Wrapped>;
 
-    /// Makes a data key of 32 bytes and wraps it. `seed` is 32 random bytes; it becomes the key unless the service that holds
+    /// Makes a data key of 32 bytes and wraps it. `seed` is 32 random bytes and becomes the key, unless the service that holds
     /// the wrapping key makes data keys itself.
     fn data_key(&self, seed: Secret) -> KeyFuture<'_, (Secret, Wrapped)> {
         Box::pin(async move {
@@ -215,14 +215,14 @@ pub trait UnwrapKey: Send + Sync {
     /// Unwraps one value. The caller checks its length.
     ///
     /// # Security
-    /// Whatever is wrong with the wrapped bytes, the error is [`KeyError::UnwrapFailed`].
+    /// Every fault of the wrapped bytes returns [`KeyError::UnwrapFailed`].
     fn unwrap<'a>(&'a self, request: UnwrapRequest<'a>) -> KeyFuture<'a, Secret>;
 
-    /// Whether unwrapping is a millisecond or so of computing rather than of waiting. Whoever has threads gives such a key one.
+    /// Whether unwrapping computes for about a millisecond rather than waits. The client runs such keys on blocking threads.
     fn computes(&self) -> bool {
         false
     }
 
-    /// What this request was answered with is not the key of its object. Whoever keeps answers asks anew the next time.
+    /// The result of this request was not the key of its object. Caches drop it.
     fn forget(&self, _request: UnwrapRequest<'_>) {}
 }

@@ -8,8 +8,8 @@
 //!              nonce: base       base ⊕ 1                  base ⊕ (n − 1)
 //! ```
 //!
-//! A chunk that is shorter than the others is the last one, and only that: whoever cuts an object has no tag for the shorter chunk
-//! that would have to end it.
+//! A chunk that is shorter than the others is the last one, and only that: an attacker who truncates an object has no tag for
+//! the shorter chunk that would have to end it.
 
 use aws_lc_rs::hkdf::{HKDF_SHA512, KeyType, Prk};
 use zeroize::Zeroizing;
@@ -61,8 +61,8 @@ impl Chunked {
         Ok((Chunked { key: gcm::Key::new(key)?, base }, commitment))
     }
 
-    /// Seals chunk `first + k`, whose `len` bytes of plaintext lie where the plaintext of `k` whole chunks ends, and stores it where `k`
-    /// stored chunks end. The chunks after it must have been moved away before.
+    /// Seals chunk `first + k`: its `len` plaintext bytes lie after the plaintext of `k` whole chunks, and are stored after `k`
+    /// stored chunks. Later chunks must have been moved before.
     pub(super) fn seal_at(
         &self,
         first: u64,
@@ -79,8 +79,8 @@ impl Chunked {
         Ok(())
     }
 
-    /// Opens the chunks in `buf`, which begin at stored byte `offset`, in place; gives the length of their plaintext, which lies at the
-    /// beginning then. Nothing of a chunk is left whose tag does not hold.
+    /// Opens the chunks in `buf`, which start at stored byte `offset`, in place. Returns the length of their plaintext, at the
+    /// start of `buf`. A chunk with a wrong tag is erased.
     pub(super) fn open_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ContentError> {
         if !offset.is_multiple_of(STORED_CHUNK) {
             return Err(ContentError::WithinChunk { offset });

@@ -38,7 +38,7 @@ pub struct Request {
     pub call: Call,
 }
 
-/// An operation with its arguments. [`Operation`](super::Operation) is the operation alone.
+/// An operation with its arguments. [`Operation`] is the operation alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Call {
