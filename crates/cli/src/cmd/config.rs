@@ -37,13 +37,12 @@ pub(crate) async fn run(context: &Context, command: ConfigCommand) -> Result<(),
 
 fn init(context: &Context) -> Result<(), Failure> {
     let named = context.globals().config.clone().or_else(|| environment::path(environment::CONFIG));
-    let path = match named {
-        Some(path) => path,
-        None => {
-            let path = user_path()?;
-            make_folder(folder_of(&path))?;
-            path
-        }
+    let path = if let Some(path) = named {
+        path
+    } else {
+        let path = user_path()?;
+        make_folder(folder_of(&path))?;
+        path
     };
     write_private(&path, SAMPLE)?;
     let report = json!({ "file": path.to_string_lossy() });

@@ -23,7 +23,7 @@ fn reference(root: &Command) -> String {
         .to_owned();
     _ = write!(text, "\n{}\n", paragraphs(root));
     _ = write!(text, "\n## Global options\n\nEvery command takes these options.\n");
-    table(&mut text, root.get_opts().filter(|option| option.is_global_set()));
+    table(&mut text, root.get_arguments().filter(|arg| arg.is_global_set()));
     _ = write!(text, "\n## Environment variables\n\n| Variable | Meaning |\n|---|---|\n");
     for (name, meaning) in environment::REFERENCE {
         _ = writeln!(text, "| `{name}` | {meaning} |");
@@ -94,12 +94,12 @@ fn description(arg: &Arg) -> String {
     let defaults = arg.get_default_values().iter().map(|value| value.to_string_lossy());
     let defaults = defaults.collect::<Vec<_>>().join(", ");
     if !defaults.is_empty() && !is_flag {
-        _ = write!(text, " Default: `{defaults}`.");
+        _ = write!(text, ". Default: `{defaults}`");
     }
     let values: Vec<_> =
         arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
     if !values.is_empty() && !is_flag {
-        _ = write!(text, " Values: {}.", values.join(", "));
+        _ = write!(text, ". Values: {}", values.join(", "));
     }
     text
 }

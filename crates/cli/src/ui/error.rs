@@ -154,7 +154,7 @@ impl From<osseal::Error> for Failure {
                 error.bucket().unwrap_or("BUCKET")
             ),
             ErrorKind::NotEncrypted => "--allow-plaintext reads it without authentication".to_owned(),
-            ErrorKind::WrongLocation => "--allow-moved reads or copies it anyway".to_owned(),
+            ErrorKind::WrongLocation => "--allow-moved reads or copies it".to_owned(),
             ErrorKind::UnwrapFailed => "`osseal keys check` tries every key of this profile".to_owned(),
             _ => match error.hint() {
                 Some(hint) => hint.to_owned(),

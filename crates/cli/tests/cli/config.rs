@@ -182,7 +182,7 @@ fn flags_go_before_the_environment_and_that_before_the_file() {
     home.write("osseal.toml", file(&store.endpoint, "cn-hangzhou"));
     home.run(&["ls"]).fails(2, &["OSS_ACCESS_KEY_SECRET is set and OSS_ACCESS_KEY_ID is not"]);
     let home = home.set("OSS_ACCESS_KEY_SECRET", "");
-    home.run(&["ls"]).fails(2, &["no credentials", "--local"]);
+    home.run(&["ls"]).fails(2, &["no source has credentials", "--local"]);
 }
 
 #[test]

@@ -326,7 +326,7 @@ fn the_sample_is_a_configuration() {
     let store = Store::new();
     let home = home(&store);
     home.run(&["--config", "sample.toml", "config", "init"]).ok();
-    home.run(&["keys", "new", "rsa", "backup.pem", "--bits", "2048"]).ok();
+    home.run(&["keys", "new", "rsa", "keys/backup.pem", "--bits", "2048"]).ok();
     let shown = home.run(&["--config", "sample.toml", "config", "show"]);
     shown.fails(2, &["no source has credentials"]);
     let text = String::from_utf8(home.read("sample.toml")).unwrap();

@@ -23,7 +23,7 @@ fn reference_names_every_command_and_exit_code() {
     {
         assert!(printed.contains(&format!("\n## {heading}\n")), "{heading}");
     }
-    for part in ["--local[=<DIR>]", "`OSSEAL_CONFIG`", "\n  7  "] {
+    for part in ["--local[=<DIR>]", "`--json`", "`OSSEAL_CONFIG`", "\n  7  "] {
         assert!(printed.contains(part), "{part}");
     }
     assert!(!printed.contains("--access-key-secret"), "hidden options stay hidden");

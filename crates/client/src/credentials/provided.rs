@@ -7,7 +7,7 @@ use crate::credentials::error::CredentialsError;
 
 /// A source of credentials.
 ///
-/// [`SharedCredentials`] caches the result, retries, and makes one call at a time; an implementation does neither.
+/// [`SharedCredentials`](crate::SharedCredentials) caches the result, retries, and makes one call at a time; an implementation does neither.
 pub trait ProvideCredentials: Send + Sync {
     /// Gets credentials.
     ///

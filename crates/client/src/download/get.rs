@@ -12,6 +12,8 @@ use osseal_core::{Chunk, Reading};
 use crate::download::body_reader::{BodyReader, Snapshot, snapshot};
 use crate::download::fetch::fetch_range;
 use crate::download::origin::Origin;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Error, OpError};
 use crate::object::context::BucketContext;
 use crate::object::object_info::ObjectInfo;

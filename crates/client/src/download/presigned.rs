@@ -26,7 +26,7 @@ use crate::transport::Transport;
 /// Query parameters that make the service process the stored bytes, which are ciphertext to it.
 const PROCESSING: [&str; 2] = ["x-oss-process", "x-oss-async-process"];
 
-/// For [`EncryptedBucket::presign`].
+/// For [`EncryptedBucket::presign`](crate::EncryptedBucket::presign).
 #[derive(Clone, Debug)]
 pub struct PresignOptions {
     /// How long the URL is valid: 1 second to 7 days, in whole seconds. Default: 15 minutes. With temporary credentials

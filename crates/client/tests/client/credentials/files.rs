@@ -47,7 +47,7 @@ async fn profiles_are_chosen() {
     home("").set("ALIBABA_CLOUD_PROFILE", "gone").fails(Aliyun, &cloud, Broken, &["no profile gone"]).await;
     Home::new()
         .set("ALIBABA_CLOUD_PROFILE", "x")
-        .fails(Aliyun, &cloud, Broken, &["ALIBABA_CLOUD_PROFILE", "no file"])
+        .fails(Aliyun, &cloud, Broken, &["ALIBABA_CLOUD_PROFILE", "does not exist"])
         .await;
 
     let named = Home::new().file("elsewhere.json", both("other"));
@@ -67,7 +67,7 @@ async fn profiles_are_chosen() {
 #[tokio::test]
 async fn profiles_that_are_missing_or_partial() {
     let cloud = Cloud::silent();
-    Home::new().fails(Aliyun, &cloud, Absent, &["no file", ".aliyun/config.json"]).await;
+    Home::new().fails(Aliyun, &cloud, Absent, &["does not exist", ".aliyun/config.json"]).await;
     for text in [r#"{"current":"","profiles":null}"#, r#"{"profiles":[]}"#, "{}"] {
         Home::new().file(".aliyun/config.json", text).fails(Aliyun, &cloud, Absent, &["no profiles"]).await;
     }
@@ -223,6 +223,6 @@ async fn configurations_of_ossutil() {
     ] {
         Home::new().file(".ossutilconfig", text).fails(Ossutil, &cloud, kind, words).await;
     }
-    Home::new().fails(Ossutil, &cloud, Absent, &["no file", ".ossutilconfig"]).await;
+    Home::new().fails(Ossutil, &cloud, Absent, &["does not exist", ".ossutilconfig"]).await;
     assert!(cloud.lines().is_empty(), "files are read without asking anybody");
 }

@@ -124,7 +124,7 @@ async fn a_service_account_has_a_role() {
         r#""mode":"OIDC","ram_role_arn":"{ARN}","oidc_provider_arn":"p","oidc_token_file":"{}""#,
         file.display()
     ));
-    home.fails(Aliyun, &cloud, Broken, &["the token of the identity provider", "no file"]).await;
+    home.fails(Aliyun, &cloud, Broken, &["the token of the identity provider", "does not exist"]).await;
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(&file, "token").unwrap();
     assert_eq!(told(&home.ask(Aliyun, &cloud).await.unwrap()).0, "STS.oidc");
