@@ -29,7 +29,7 @@ fn four_reasons_have_four_texts() {
     // No envelope.
     home.write("osseal.toml", &config);
     store.put("plain", &[], "plain text");
-    texts.push(read("oss://box/plain").fails(5, &["oss://box/plain", "without encryption"]));
+    texts.push(read("oss://box/plain").fails(5, &["oss://box/plain", "not encrypted"]));
 
     // Half an envelope.
     let half = Action::ReplyHeader { name: START, value: None };

@@ -215,7 +215,9 @@ fn kill_and_resume(suite: &'static str) {
         kept.extend(bench.kept());
         let (both, second) = bench.resume(before);
         assert!(!has_record || both <= whole + RESENT, "{suite} {point:?}: {both} parts of {whole}");
-        assert!(second <= whole - acknowledged, "{suite} {point:?}: {second} parts after {acknowledged}");
+        // The server may count requests of the killed process late: those that were in flight.
+        let resent = whole - acknowledged + JOBS;
+        assert!(second <= resent, "{suite} {point:?}: {second} parts after {acknowledged}");
         match point {
             KillPoint::Initiating | KillPoint::Sent(_) => {}
             KillPoint::Acknowledged(_) | KillPoint::Completing | KillPoint::Completed => {

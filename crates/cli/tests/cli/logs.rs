@@ -155,7 +155,7 @@ fn no_level_and_no_format_tells_a_secret() {
         log.extend_from_slice(&made.stderr);
 
         let text = String::from_utf8_lossy(&log).into_owned();
-        for word in ["retrying", "GenerateDataKey", "Decrypt", "presign", "request_id"] {
+        for word in ["retrying", "GenerateDataKey", "Decrypt", "PresignUrl", "request_id"] {
             assert!(text.contains(word), "{word} is not in the log");
         }
         assert_eq!(told(&log, &secrets), Vec::<&str>::new());

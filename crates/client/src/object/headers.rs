@@ -203,6 +203,6 @@ mod tests {
         let good = [pair("a b", "1+1"), pair("颜色", "")];
         assert_eq!(tags(&good).unwrap().unwrap().to_header(), "a%20b=1%2B1&%E9%A2%9C%E8%89%B2=");
         let refused = tags(&[pair("a", ""), pair("a", "")]).unwrap_err();
-        assert_eq!((refused.kind, refused.message.contains("given twice")), (ErrorKind::Usage, true));
+        assert_eq!((refused.kind, refused.message.contains("is repeated")), (ErrorKind::Usage, true));
     }
 }

@@ -52,8 +52,8 @@ async fn commands_that_fail() {
         ("kill -9 $$".to_owned(), &["ended by a signal"]),
         ("head -c 1048576 /dev/zero | tr '\\0' x".to_owned(), &["more than 64 KiB"]),
         ("yes".to_owned(), &["more than 64 KiB"]),
-        (format!("echo {SECRET}"), &["not the JSON"]),
-        ("true".to_owned(), &["not the JSON"]),
+        (format!("echo {SECRET}"), &["not a JSON document"]),
+        ("true".to_owned(), &["not a JSON document"]),
         (format!("echo '{{\"AccessKeyId\":\"{SECRET}\"}}'"), &["no AccessKeySecret"]),
     ] {
         let words = [words, &["profile work of ", "the credential command "]].concat();

@@ -109,7 +109,7 @@ async fn what_the_metadata_service_may_say() {
         (instance(token, (302, "hunter2"), (200, &full)), Refused, "HTTP 302"),
         (instance(token, (200, "worker"), (404, "")), Broken, "no role worker"),
         (instance(token, (200, "worker"), (429, "")), Unavailable, "HTTP 429"),
-        (instance(token, (200, "worker"), (200, "hunter2")), Broken, "not the JSON"),
+        (instance(token, (200, "worker"), (200, "hunter2")), Broken, "not a JSON document"),
         (
             instance(token, (200, "worker"), (200, &changed("Success", "Failed"))),
             Broken,
@@ -151,7 +151,7 @@ async fn a_service_at_an_address_of_ones_own() {
         (403, "hunter2".to_owned(), Refused, "HTTP 403"),
         (301, "hunter2".to_owned(), Refused, "HTTP 301"),
         (500, "hunter2".to_owned(), Unavailable, "HTTP 500"),
-        (200, "hunter2".to_owned(), Broken, "not the JSON"),
+        (200, "hunter2".to_owned(), Broken, "not a JSON document"),
         (200, document("x").replace("AccessKeyId", "Id"), Broken, "no AccessKeyId"),
         (200, document("x").replace("SecurityToken", "Token"), Broken, "no SecurityToken"),
     ] {

@@ -152,7 +152,7 @@ async fn roles_that_are_partial_or_refused() {
         (403, SECRET.to_owned(), Refused, &["HTTP 403", "check the role"]),
         (400, r#"{"Code":"Throttling.User"}"#.to_owned(), Unavailable, &["Throttling.User"]),
         (503, SECRET.to_owned(), Unavailable, &["HTTP 503"]),
-        (200, SECRET.to_owned(), Broken, &["not the JSON"]),
+        (200, SECRET.to_owned(), Broken, &["not a JSON document"]),
         (200, document("x"), Broken, &["no Credentials"]),
         (
             200,
