@@ -53,3 +53,9 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     crate::body::listen::listen(listener, move |request| service.call(request), shutdown).await
 }
+
+// The service is shared between connections.
+const _: () = {
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<KmsService>();
+};

@@ -49,7 +49,6 @@ pub use service::{Service, ServiceBuilder};
 const _: () = {
     const fn assert_send_sync<T: Send + Sync>() {}
     assert_send_sync::<Service>();
-    assert_send_sync::<kms::KmsService>();
     assert_send_sync::<ledger::Ledger>();
     assert_send_sync::<fault::Faults>();
 };
