@@ -100,6 +100,9 @@ interoperability() {
     OSSEAL=$target/debug/osseal PRESIGNED=$target/debug/examples/presigned interop/run.sh
 }
 
+# The shell blocks of the READMEs, in an empty home.
+readme_commands() { scripts/run_docs.py --osseal "$target/debug/osseal" README.md README.zh-CN.md; }
+
 key_service() {
     local venv
     venv=$(scripts/venv.sh kms interop/kms-requirements.txt)
@@ -129,6 +132,7 @@ else
     [ ! -x scripts/docs.sh ] || step documents scripts/docs.sh
     step interop interoperability
     step 'interop of the key service' key_service
+    step 'commands of the READMEs' readme_commands
 fi
 
 for name in "${failed[@]}"; do

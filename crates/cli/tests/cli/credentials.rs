@@ -73,7 +73,7 @@ fn every_source_signs() {
                 .set("OSS_ACCESS_KEY_SECRET", SECRET)
                 .set("OSS_SESSION_TOKEN", TOKEN),
         ),
-        ("aliyun", with_file(".aliyun/config.json", &profile(AK))),
+        ("aliyun", with_file(".aliyun/config.json", &profile(&AK.replace("test-id", &ID)))),
         (
             "aliyun",
             with_file(

@@ -110,11 +110,7 @@ async fn what_the_metadata_service_may_say() {
         (instance(token, (200, "worker"), (404, "")), Broken, "no role worker"),
         (instance(token, (200, "worker"), (429, "")), Unavailable, "HTTP 429"),
         (instance(token, (200, "worker"), (200, "hunter2")), Broken, "not a JSON document"),
-        (
-            instance(token, (200, "worker"), (200, &changed("Success", "Failed"))),
-            Broken,
-            "the failure Failed",
-        ),
+        (instance(token, (200, "worker"), (200, &changed("Success", "Failed"))), Broken, "the error Failed"),
         (instance(token, (200, "worker"), (200, &changed("SecurityToken", "x"))), Broken, "no SecurityToken"),
         (instance(token, (200, "worker"), (200, &changed("Expiration", "x"))), Broken, "no Expiration"),
         (instance(token, (200, "worker"), (200, &changed(END, "hunter2"))), Broken, "not a time"),
